@@ -1,0 +1,86 @@
+// Package decision holds what a person decided about a subject: that he looked
+// and what he saw, that something is needed or not, that a rule is set aside for
+// a time and why.
+//
+// A decision is dated, has a reason, and ends. A renewal is a new decision.
+package decision
+
+import (
+	"time"
+
+	"kakusho/bilingual"
+	"kakusho/clause"
+	"kakusho/fact"
+)
+
+// Type is what sort of decision it is.
+type Type string
+
+// The types. Exception, Deferral and Special lie over a verdict that violates
+// and never over one that is unknown; they are four different things with not
+// applicable, and none is "conforms".
+const (
+	Attestation Type = "attestation" // someone looked and says what is there
+	Judgement   Type = "judgement"   // 「必要に応じて」: needed or not, and why
+	Exception   Type = "exception"   // the clause's own exception (除外)
+	Deferral    Type = "deferral"    // 第5の1 (猶予)
+	Special     Type = "special"     // 第5の2 (別段)
+	Override    Type = "override"    // a derived fact is set by hand, with an end
+)
+
+// Types lists every Type.
+var Types = []Type{Attestation, Judgement, Exception, Deferral, Special, Override}
+
+var labels = map[Type]bilingual.Text{
+	Attestation: {JA: "確認", EN: "Attestation"},
+	Judgement:   {JA: "要否の判断", EN: "Judgement of need"},
+	Exception:   {JA: "除外", EN: "Clause exception"},
+	Deferral:    {JA: "適用の猶予", EN: "Deferral"},
+	Special:     {JA: "別段の定め", EN: "Special provision"},
+	Override:    {JA: "導出値の修正", EN: "Override of a derived value"},
+}
+
+// Label is the type as pages print it.
+func (t Type) Label() bilingual.Text { return labels[t] }
+
+// Valid reports whether t is a known type.
+func (t Type) Valid() bool { _, ok := labels[t]; return ok }
+
+// Decision is one decision about one subject, or about everything of a system
+// when Subject names the system.
+type Decision struct {
+	ID          string    `json:"id"`
+	Type        Type      `json:"type"`
+	Subject     fact.Ref  `json:"subject"`
+	Control     string    `json:"control,omitempty"` // attestation, judgement, exception; or empty with Clause
+	Clause      clause.ID `json:"clause,omitempty"`  // deferral, special: one clause each
+	Field       string    `json:"field,omitempty"`   // override: the derived field
+	Value       any       `json:"value,omitempty"`   // override: its value
+	Answer      string    `json:"answer,omitempty"`  // attestation, judgement: one of the control's answers
+	Reason      string    `json:"reason"`
+	Measures    string    `json:"measures,omitempty"`   // alternative measures taken meanwhile
+	Conditions  []string  `json:"conditions,omitempty"` // controls that must hold, else it is void
+	Consulted   string    `json:"consulted,omitempty"`  // special: record of the consultation
+	By          string    `json:"by"`                   // person
+	Post        string    `json:"post"`                 // post held while deciding
+	ApprovedBy  string    `json:"approved_by,omitempty"`
+	At          time.Time `json:"at"`             // when it was given
+	From        time.Time `json:"from"`           // in force from
+	Until       time.Time `json:"until,omitzero"` // and until, not including; never zero for exception, deferral, special, override
+	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"`
+	ApprovedAt  time.Time `json:"approved_at,omitzero"` // zero: waits for approval, and counts for nothing
+}
+
+// NeedsApproval reports whether somebody other than By must approve it before it
+// counts.
+func (t Type) NeedsApproval() bool {
+	return t == Exception || t == Deferral || t == Special || t == Override
+}
+
+// InForce reports whether d counts at the instant at.
+func (d Decision) InForce(at time.Time) bool {
+	return (!d.Type.NeedsApproval() || !d.ApprovedAt.IsZero() && !at.Before(d.ApprovedAt)) &&
+		!at.Before(d.From) &&
+		(d.Until.IsZero() || at.Before(d.Until)) &&
+		(d.WithdrawnAt.IsZero() || at.Before(d.WithdrawnAt))
+}

@@ -1,0 +1,124 @@
+// Package kind describes subjects and registers: what fields a computer, a
+// contract or a medium has, what they are called, who may see them, and where
+// each comes from.
+//
+// One schema drives forms, tables, import and export, the API and the types the
+// judge checks rules against. A kind is one YAML file, named after its ID; the
+// files are embedded, and Load reads any folder of them, so another body may
+// bring its own.
+package kind
+
+import (
+	"embed"
+	"slices"
+
+	"kakusho/actor"
+	"kakusho/bilingual"
+	"kakusho/clause"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Layer says where a field's value comes from. A field in both the declared and
+// the observed layer is compared: their difference is itself a finding.
+type Layer string
+
+// The layers.
+const (
+	Declared Layer = "declared" // typed or imported into the register
+	Observed Layer = "observed" // brought by a collector
+	Derived  Layer = "derived"  // computed from other subjects, with lineage
+)
+
+// Type is a field's type.
+type Type string
+
+// The types, with the Go type of a value (see fact.Fact) and the CEL type.
+const (
+	String   Type = "string"   // string; one line
+	Text     Type = "text"     // string; several lines
+	Int      Type = "int"      // int64
+	Number   Type = "number"   // float64, finite
+	Bool     Type = "bool"     // bool
+	Time     Type = "time"     // time.Time; CEL timestamp
+	Date     Type = "date"     // time.Time at 00:00 Asia/Tokyo; CEL timestamp
+	Duration Type = "duration" // time.Duration
+	Enum     Type = "choice"   // string, one of Choices
+	Ref      Type = "ref"      // string, a register key of the kind To
+	List     Type = "list"     // []any: strings, or records when Of is given
+)
+
+// Types lists every Type.
+var Types = []Type{String, Text, Int, Number, Bool, Time, Date, Duration, Enum, Ref, List}
+
+// Kind is one kind of subject or register.
+type Kind struct {
+	ID      string         `yaml:"id"`
+	Label   bilingual.Text `yaml:"label"`
+	About   bilingual.Text `yaml:"about"`             // one or two sentences: what is entered here, and why
+	Section string         `yaml:"section"`           // menu group: organisation, system, device, information, contract, record
+	Key     string         `yaml:"key"`               // field that identifies an entry; a required declared string
+	Name    string         `yaml:"name"`              // field shown as the entry's name
+	Clauses []clause.ID    `yaml:"clauses,omitempty"` // clauses that call for this register
+	Owner   []actor.Duty   `yaml:"owner"`             // duties that may enter and change
+	See     []actor.Duty   `yaml:"see,omitempty"`     // duties that may read; empty: every duty
+	Fields  []Field        `yaml:"fields"`
+}
+
+// Field is one field of a kind, or of the records of a list.
+type Field struct {
+	Name     string         `yaml:"name"` // snake_case, as rules read it
+	Type     Type           `yaml:"type"`
+	Label    bilingual.Text `yaml:"label"`
+	Help     bilingual.Text `yaml:"help,omitempty"`
+	Layers   []Layer        `yaml:"layer,omitempty"` // default: declared
+	Group    string         `yaml:"group,omitempty"` // observed: the collector that brings it; sets its freshness
+	Derive   string         `yaml:"derive,omitempty"`
+	Unit     string         `yaml:"unit,omitempty"`
+	Choices  []Choice       `yaml:"choices,omitempty"`
+	To       string         `yaml:"to,omitempty"`  // ref: the kind it points to
+	Of       []Field        `yaml:"of,omitempty"`  // list of records; empty: list of strings
+	Max      int            `yaml:"max,omitempty"` // runes of a text (default 500; text 20,000), elements of a list (default 1,000)
+	Least    *int64         `yaml:"least,omitempty"`
+	Most     *int64         `yaml:"most,omitempty"`
+	Required bool           `yaml:"required,omitempty"`
+	Personal bool           `yaml:"personal,omitempty"` // personal data: left out of exports unless asked for
+	See      []actor.Duty   `yaml:"see,omitempty"`      // duties that may read it; empty: as the kind
+	Clauses  []clause.ID    `yaml:"clauses,omitempty"`
+}
+
+// Choice is one value of a choice field.
+type Choice struct {
+	Value string         `yaml:"value"`
+	Label bilingual.Text `yaml:"label"`
+}
+
+// In reports whether the field has layer l.
+func (f Field) In(l Layer) bool {
+	if len(f.Layers) == 0 {
+		return l == Declared
+	}
+	return slices.Contains(f.Layers, l)
+}
+
+// Field finds a field by name.
+func (k Kind) Field(name string) (Field, bool) {
+	for _, f := range k.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+// Layer returns the fields of one layer, in the order of the file.
+func (k Kind) Layer(l Layer) []Field {
+	var out []Field
+	for _, f := range k.Fields {
+		if f.In(l) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
