@@ -1,0 +1,202 @@
+package store
+
+import (
+	"time"
+
+	"kakusho/decision"
+	"kakusho/fact"
+)
+
+// Subject is what is declared about one subject. Its key is Kind and ID.
+//
+// Values are read back as fact.Canonical leaves them: times and durations are
+// text. kind.Field.Check gives them their types again.
+type Subject struct {
+	Kind, ID  string
+	Name      string
+	Unit      string // organisation unit
+	System    string // system it belongs to
+	Retired   bool
+	Values    map[string]any // declared values by field; never nil when read
+	Rev       int64          // of this subject: 1 when first put
+	ChangedAt time.Time
+	ChangedBy string
+	Entry     int64 // Seq of the last entry that changed it
+}
+
+// Fact is the latest fact of one field. Its key is Subject and Field.
+type Fact struct {
+	Subject                               string // fact.Ref: "computer/PC-1"
+	Field                                 string
+	Status                                string // fact.Status
+	Reason                                string
+	Value                                 any // canonical, as in Subject.Values
+	Source                                []fact.Source
+	Collector, Version, Method, Privilege string
+	ObservedAt, ReceivedAt                time.Time
+	Since                                 time.Time // the value has been as it is since
+	Entry                                 int64
+}
+
+// Decision is one decision. Its key is ID; Value is canonical.
+type Decision struct {
+	decision.Decision
+	Entry int64
+}
+
+// Setting is one value set for one parameter in one layer. Its key is ID.
+type Setting struct {
+	ID          string
+	Key         string // parameter
+	Layer       string // national, prefecture/X, system/Y
+	Value       any    // canonical
+	Source      string // document
+	By          string
+	Approver    string
+	From, Until time.Time // Until zero: open
+	At          time.Time
+	WithdrawnAt time.Time
+	Entry       int64
+}
+
+// Credential says what the vault must hold for a person. Its key is Person.
+type Credential struct {
+	Person    string
+	Digest    string // of what the vault holds
+	ChangedAt time.Time
+	Entry     int64
+}
+
+// Session is one login. Its key is Digest, of the session's secret.
+type Session struct {
+	Digest                    string
+	Person                    string
+	Addr                      string
+	OpenedAt, Until, ClosedAt time.Time
+	Entry                     int64
+}
+
+// Failure is one refused login. Its key is Entry.
+type Failure struct {
+	Person string
+	Addr   string
+	At     time.Time
+	Entry  int64
+}
+
+// Batch is a batch of facts that was folded, so that a second arrival is known.
+// Its key is ID.
+type Batch struct {
+	ID    string
+	Entry int64
+}
+
+// Rows is one zero row of every table.
+func Rows() []Row {
+	return []Row{
+		new(Subject), new(Fact), new(Decision), new(Setting),
+		new(Credential), new(Session), new(Failure), new(Batch),
+	}
+}
+
+// Table is "subject".
+func (s *Subject) Table() string { return "subject" }
+
+// Columns point into s.
+func (s *Subject) Columns() []Column {
+	return []Column{
+		text("kind", &s.Kind).key(), text("id", &s.ID).key().words(),
+		text("name", &s.Name).words(), text("unit", &s.Unit), text("system", &s.System),
+		boolean("retired", &s.Retired), jsonOf("values", &s.Values).words(),
+		integer("rev", &s.Rev), instant("changed_at", &s.ChangedAt), text("changed_by", &s.ChangedBy),
+		integer("entry", &s.Entry),
+	}
+}
+
+// Table is "fact".
+func (f *Fact) Table() string { return "fact" }
+
+// Columns point into f.
+func (f *Fact) Columns() []Column {
+	return []Column{
+		text("subject", &f.Subject).key(), text("field", &f.Field).key(),
+		text("status", &f.Status), text("reason", &f.Reason),
+		jsonOf("value", &f.Value), jsonOf("source", &f.Source),
+		text("collector", &f.Collector), text("version", &f.Version),
+		text("method", &f.Method), text("privilege", &f.Privilege),
+		instant("observed_at", &f.ObservedAt), instant("received_at", &f.ReceivedAt), instant("since", &f.Since),
+		integer("entry", &f.Entry),
+	}
+}
+
+// Table is "decision".
+func (d *Decision) Table() string { return "decision" }
+
+// Columns point into d.
+func (d *Decision) Columns() []Column {
+	return []Column{
+		text("id", &d.ID).key().words(), text("type", (*string)(&d.Type)), text("subject", (*string)(&d.Subject)).words(),
+		text("control", &d.Control).words(), text("clause", (*string)(&d.Clause)).words(), text("field", &d.Field),
+		jsonOf("value", &d.Value), text("answer", &d.Answer).words(), text("reason", &d.Reason).words(),
+		text("measures", &d.Measures).words(), jsonOf("conditions", &d.Conditions),
+		text("consulted", &d.Consulted).words(), text("by", &d.By).words(), text("post", &d.Post),
+		text("approved_by", &d.ApprovedBy), instant("at", &d.At), instant("from", &d.From),
+		instant("until", &d.Until), instant("withdrawn_at", &d.WithdrawnAt), instant("approved_at", &d.ApprovedAt),
+		integer("entry", &d.Entry),
+	}
+}
+
+// Table is "setting".
+func (s *Setting) Table() string { return "setting" }
+
+// Columns point into s.
+func (s *Setting) Columns() []Column {
+	return []Column{
+		text("id", &s.ID).key(), text("key", &s.Key).words(), text("layer", &s.Layer),
+		jsonOf("value", &s.Value).words(), text("source", &s.Source).words(),
+		text("by", &s.By), text("approver", &s.Approver),
+		instant("from", &s.From), instant("until", &s.Until), instant("at", &s.At),
+		instant("withdrawn_at", &s.WithdrawnAt), integer("entry", &s.Entry),
+	}
+}
+
+// Table is "credential".
+func (c *Credential) Table() string { return "credential" }
+
+// Columns point into c.
+func (c *Credential) Columns() []Column {
+	return []Column{
+		text("person", &c.Person).key(), text("digest", &c.Digest),
+		instant("changed_at", &c.ChangedAt), integer("entry", &c.Entry),
+	}
+}
+
+// Table is "session".
+func (s *Session) Table() string { return "session" }
+
+// Columns point into s.
+func (s *Session) Columns() []Column {
+	return []Column{
+		text("digest", &s.Digest).key(), text("person", &s.Person), text("addr", &s.Addr),
+		instant("opened_at", &s.OpenedAt), instant("until", &s.Until), instant("closed_at", &s.ClosedAt),
+		integer("entry", &s.Entry),
+	}
+}
+
+// Table is "failure".
+func (f *Failure) Table() string { return "failure" }
+
+// Columns point into f.
+func (f *Failure) Columns() []Column {
+	return []Column{
+		integer("entry", &f.Entry).key(), text("person", &f.Person), text("addr", &f.Addr), instant("at", &f.At),
+	}
+}
+
+// Table is "batch".
+func (b *Batch) Table() string { return "batch" }
+
+// Columns point into b.
+func (b *Batch) Columns() []Column {
+	return []Column{text("id", &b.ID).key(), integer("entry", &b.Entry)}
+}
