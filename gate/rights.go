@@ -1,0 +1,68 @@
+package gate
+
+import "kakusho/actor"
+
+// Action is something one may ask to do. It is also the kind of the entry that
+// is sealed when it is allowed.
+type Action string
+
+// The actions.
+const (
+	Read             Action = "read"               // look at a page
+	ReadTrail        Action = "read.trail"         // search the trail
+	Export           Action = "export"             // take rows out
+	PutRegister      Action = "register.put"       // enter or change a register entry
+	RetireRegister   Action = "register.retire"    // strike an entry out; it stays readable
+	GiveDecision     Action = "decision.give"      // attest, judge, apply for an exception
+	ApproveDecision  Action = "decision.approve"   // by somebody else
+	WithdrawDecision Action = "decision.withdraw"  //
+	SetParameter     Action = "parameter.set"      // propose a value
+	ApproveParameter Action = "parameter.approve"  // by somebody else
+	EndParameter     Action = "parameter.withdraw" //
+	PutFacts         Action = "fact.batch"         // bring evidence
+	Invite           Action = "identity.invite"    // let a person set up a login
+	Enrol            Action = "identity.enrol"     // the person sets it up
+	Login            Action = "identity.login"     //
+	Logout           Action = "identity.logout"    //
+	LoginRefused     Action = "identity.refused"   //
+	Start            Action = "system.start"       //
+	Stop             Action = "system.stop"        //
+)
+
+// right says who may take an action.
+type right struct {
+	duties  []actor.Duty // one of them, unless the request names others
+	program bool         // the program itself
+	nobody  bool         // a person not logged in: only the steps of logging in
+}
+
+var everybody = actor.Duties
+
+// deciders are the duties that decide about clauses. The operator of the
+// installation is not among them.
+var deciders = []actor.Duty{
+	actor.SecurityAdministrator, actor.SystemOfficer, actor.Maintainer, actor.OperationsManager, actor.AreaManager, actor.Chief,
+}
+
+// rights is the whole policy. What it does not name is refused.
+var rights = map[Action]right{
+	Read:             {duties: everybody},
+	ReadTrail:        {duties: []actor.Duty{actor.Auditor, actor.SecurityAdministrator}},
+	Export:           {duties: append([]actor.Duty{actor.Auditor}, deciders...)},
+	PutRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
+	RetireRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},
+	GiveDecision:     {duties: deciders},
+	ApproveDecision:  {duties: []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
+	WithdrawDecision: {duties: deciders},
+	SetParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},
+	ApproveParameter: {duties: []actor.Duty{actor.SecurityAdministrator, actor.Chief}},
+	EndParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},
+	PutFacts:         {duties: []actor.Duty{actor.Maintainer}, program: true},
+	Invite:           {duties: []actor.Duty{actor.Operator}, program: true},
+	Enrol:            {nobody: true, program: true},
+	Login:            {nobody: true},
+	Logout:           {duties: everybody},
+	LoginRefused:     {nobody: true, program: true},
+	Start:            {program: true},
+	Stop:             {program: true},
+}

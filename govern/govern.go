@@ -1,0 +1,336 @@
+// Package govern keeps what people decide: attestations, judgements of need,
+// exceptions, deferrals, special provisions, overrides, and the values that the
+// directive leaves to be determined.
+//
+// What sets a rule aside counts only after somebody else has approved it, and
+// always ends. A renewal is a new decision. Every step is an entry of the trail.
+package govern
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/bilingual"
+	"kakusho/control"
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/kind"
+	"kakusho/store"
+)
+
+// Errors that a caller tells apart.
+var (
+	ErrNone  = errors.New("no such decision")
+	ErrState = errors.New("this decision is approved, withdrawn or ended already")
+)
+
+// Faults are everything that is wrong with what was typed, field by field.
+type Faults []kind.Fault
+
+func (f Faults) Error() string {
+	if len(f) == 0 {
+		return "no faults"
+	}
+	return f[0].Error()
+}
+
+func (f *Faults) add(field, ja, en string) {
+	*f = append(*f, kind.Fault{Field: field, Text: bilingual.Say(ja, en)})
+}
+
+// Govern takes decisions. It is safe for concurrent use.
+type Govern struct {
+	rows      store.Store
+	gate      *gate.Gate
+	directive *directive.Directive
+	controls  map[string]control.Control
+	kinds     kind.Set
+
+	deciding sync.Mutex // held from the look at a decision's state to the sealing of its change
+}
+
+// New returns the keeper of decisions about d's clauses and controls.
+func New(rows store.Store, g *gate.Gate, d *directive.Directive, controls []control.Control, kinds kind.Set) *Govern {
+	byID := map[string]control.Control{}
+	for _, c := range controls {
+		byID[c.ID] = c
+	}
+	return &Govern{rows: rows, gate: g, directive: d, controls: byID, kinds: kinds}
+}
+
+// Give takes a decision, or the application for one that needs approval. By,
+// Post, At and ID are set here. Faults when something is missing or not allowed.
+func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision, at time.Time) (id string, err error) {
+	d.ID, d.By, d.At = newID(), who.Person, at
+	d.ApprovedBy, d.ApprovedAt, d.WithdrawnAt = "", time.Time{}, time.Time{}
+	if d.From.IsZero() {
+		d.From = at
+	}
+	var subject store.Subject
+	var ok bool
+	var longest time.Duration
+	err = g.rows.View(ctx, func(r store.Reader) (err error) {
+		if subject, ok, err = store.Get(ctx, r, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()}); err != nil {
+			return err
+		}
+		longest, err = g.longest(ctx, r, subject.System, at)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	var faults Faults
+	if !ok || subject.Retired {
+		faults.add("subject", "対象が台帳に登録されていない。", "The subject is not in a register.")
+	}
+	g.checkCommon(d, at, longest, &faults)
+	g.checkType(d, subject, &faults)
+	if len(faults) > 0 {
+		return "", faults
+	}
+	_, err = g.gate.Ask(ctx, gate.Request{
+		Actor: who, At: at, Action: gate.GiveDecision, Object: string(d.Subject), Control: d.Control, Clauses: g.clauses(d),
+		Need: g.duties(d), Scope: places(subject), Changes: []gate.Change{{Body: d}},
+	})
+	return d.ID, err
+}
+
+// checkCommon holds for every decision.
+func (g *Govern) checkCommon(d decision.Decision, at time.Time, longest time.Duration, faults *Faults) {
+	if !d.Type.Valid() {
+		faults.add("type", "決定の種別が不明である。", "Unknown type of decision.")
+	}
+	if d.Reason == "" {
+		faults.add("reason", "理由を入力すること。", "Give the reason.")
+	}
+	if len(d.Reason) > 20000 || len(d.Measures) > 20000 || len(d.Consulted) > 20000 {
+		faults.add("reason", "20,000バイト以内とすること。", "At most 20,000 bytes.")
+	}
+	if !d.Until.IsZero() && !d.Until.After(d.From) {
+		faults.add("until", "終期は始期より後とすること。", "The end must be after the beginning.")
+	}
+	if !d.Until.IsZero() && !d.Until.After(at) {
+		faults.add("until", "終期が既に過ぎている。", "The end is in the past.")
+	}
+	for _, c := range d.Conditions {
+		if _, ok := g.controls[c]; !ok {
+			faults.add("conditions", "条件とする確認項目「"+c+"」がない。", fmt.Sprintf("There is no control %q to be a condition.", c))
+		}
+	}
+	if !d.Type.NeedsApproval() {
+		return
+	}
+	if d.Until.IsZero() {
+		faults.add("until", "終期を定めること。期限のない例外は認められない。", "Give an end. There is no exception without one.")
+	} else if longest > 0 && d.Until.Sub(d.From) > longest {
+		days := int(longest.Hours() / 24)
+		faults.add("until", fmt.Sprintf("期間は%d日以内とすること。更新は新たな決定による。", days),
+			fmt.Sprintf("At most %d days. A renewal is a new decision.", days))
+	}
+}
+
+// checkType holds for one type of decision.
+func (g *Govern) checkType(d decision.Decision, subject store.Subject, faults *Faults) {
+	switch d.Type {
+	case decision.Attestation, decision.Judgement:
+		g.checkAnswer(d, faults)
+	case decision.Exception:
+		if c, ok := g.controls[d.Control]; !ok || len(c.Exceptions) == 0 {
+			faults.add("control", "この確認項目に条項上の除外はない。", "The clause of this control has no exception of its own.")
+		}
+	case decision.Deferral:
+		g.checkDeferral(d, subject, faults)
+	case decision.Special:
+		if _, ok := g.directive.Clause(d.Clause); !ok {
+			faults.add("clause", "条項を指定すること。", "Name the clause.")
+		}
+		if d.Subject.Kind() != "system" {
+			faults.add("subject", "別段の定めはシステムごとに置く。", "A special provision is made for a system.")
+		}
+		if d.Consulted == "" {
+			faults.add("consulted", "情報セキュリティ管理者との協議の記録を入力すること。", "Give the record of the consultation with the information security administrator.")
+		}
+	case decision.Override:
+		f, ok := g.kinds[d.Subject.Kind()].Field(d.Field)
+		if !ok || !f.In(kind.Derived) {
+			faults.add("field", "修正できるのは導出値だけである。", "Only a derived value can be overridden.")
+		} else if v, err := f.Check(d.Value); err != nil || v == nil {
+			faults.add("value", f.Label.JA+"の値が正しくない。", "The value does not fit "+f.Label.EN+".")
+		}
+	}
+}
+
+func (g *Govern) checkAnswer(d decision.Decision, faults *Faults) {
+	c, ok := g.controls[d.Control]
+	if !ok || c.Record == nil || c.Record.Type != string(d.Type) {
+		faults.add("control", "この確認項目は回答を求めていない。", "This control asks for no such answer.")
+		return
+	}
+	if !slices.Contains(c.Kinds, d.Subject.Kind()) {
+		faults.add("subject", "この確認項目の対象ではない。", "The control is not about this kind of subject.")
+	}
+	if !slices.ContainsFunc(c.Record.Answers, func(a control.Answer) bool { return a.Value == d.Answer }) {
+		faults.add("answer", "回答を選ぶこと。", "Choose an answer.")
+	}
+}
+
+// checkDeferral holds 第5の1: only what was in service when the directive took
+// effect, only with alternative measures.
+func (g *Govern) checkDeferral(d decision.Decision, subject store.Subject, faults *Faults) {
+	if _, ok := g.directive.Clause(d.Clause); !ok {
+		faults.add("clause", "条項を指定すること。", "Name the clause.")
+	}
+	if d.Measures == "" {
+		faults.add("measures", "代替手段を入力すること。", "Give the alternative measures.")
+	}
+	if d.Subject.Kind() != "system" {
+		faults.add("subject", "猶予はシステムごとに行う。", "A deferral is granted to a system.")
+		return
+	}
+	text, _ := subject.Values["in_service_on"].(string)
+	on, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		faults.add("subject", "システムの運用開始日が登録されていない。", "The system's date of entering service is not registered.")
+		return
+	}
+	if on.After(g.directive.EffectiveFrom) {
+		day := g.directive.EffectiveFrom.In(japan).Format("2006-01-02")
+		faults.add("subject", "施行日（"+day+"）より後に運用を開始したシステムに猶予はない。別段の定めによること。",
+			"A system that entered service after "+day+" cannot be deferred. Ask for a special provision.")
+	}
+}
+
+var japan = time.FixedZone("JST", 9*60*60)
+
+// longest is how long anything may be set aside at the subject's system.
+func (g *Govern) longest(ctx context.Context, r store.Reader, system string, at time.Time) (time.Duration, error) {
+	settings, err := settings(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	v := g.directive.Parameters.Resolve(settings, directive.Scope{System: system}, at)["defer.max_months"]
+	switch n := v.Value.(type) {
+	case time.Duration:
+		return n, nil
+	case int64:
+		return time.Duration(n) * 31 * 24 * time.Hour, nil
+	}
+	return 0, nil
+}
+
+func (g *Govern) clauses(d decision.Decision) []clauseID {
+	if d.Clause != "" {
+		return []clauseID{d.Clause}
+	}
+	return g.controls[d.Control].Clauses
+}
+
+// duties are those a control names for its answer; else those of the action.
+func (g *Govern) duties(d decision.Decision) []actor.Duty {
+	switch d.Type {
+	case decision.Attestation, decision.Judgement:
+		if c := g.controls[d.Control]; c.Record != nil {
+			return c.Record.Duty
+		}
+	case decision.Deferral, decision.Special, decision.Exception:
+		return []actor.Duty{actor.SystemOfficer, actor.Chief}
+	}
+	return nil
+}
+
+func places(s store.Subject) (places []string) {
+	if s.Unit != "" {
+		places = append(places, "unit/"+s.Unit)
+	}
+	if s.System != "" {
+		places = append(places, "system/"+s.System)
+	}
+	return places
+}
+
+// Approve makes a decision count. The author cannot approve his own.
+func (g *Govern) Approve(ctx context.Context, who actor.Actor, id string, at time.Time) error {
+	return g.step(ctx, who, gate.ApproveDecision, id, "", at)
+}
+
+// Withdraw ends a decision at once, or rejects an application.
+func (g *Govern) Withdraw(ctx context.Context, who actor.Actor, id, reason string, at time.Time) error {
+	if reason == "" {
+		var f Faults
+		f.add("reason", "理由を入力すること。", "Give the reason.")
+		return f
+	}
+	return g.step(ctx, who, gate.WithdrawDecision, id, reason, at)
+}
+
+func (g *Govern) step(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {
+	g.deciding.Lock()
+	defer g.deciding.Unlock()
+	var d store.Decision
+	var subject store.Subject
+	var ok bool
+	err := g.rows.View(ctx, func(r store.Reader) (err error) {
+		if d, ok, err = getDecision(ctx, r, id); err != nil || !ok {
+			return err
+		}
+		subject, _, err = store.Get(ctx, r, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s: %w", id, ErrNone)
+	}
+	r := gate.Request{
+		Actor: who, At: at, Action: action, Object: string(d.Subject), Control: d.Control, Clauses: g.clauses(d.Decision),
+		Scope: places(subject), Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
+	}
+	switch {
+	case !d.WithdrawnAt.IsZero() || !d.Until.IsZero() && !at.Before(d.Until):
+		return fmt.Errorf("%s: %w", id, ErrState)
+	case action == gate.ApproveDecision && (!d.ApprovedAt.IsZero() || !d.Type.NeedsApproval()):
+		return fmt.Errorf("%s: %w", id, ErrState)
+	case action == gate.ApproveDecision:
+		r.NotBy = d.By
+		if d.Type == decision.Special {
+			r.Need = []actor.Duty{actor.SecurityAdministrator, actor.Chief}
+		}
+	}
+	_, err = g.gate.Ask(ctx, r)
+	return err
+}
+
+func newID() string {
+	b := make([]byte, 10)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// Of lists the decisions that touch a subject, newest first; all of them when
+// ref is empty.
+func (g *Govern) Of(ctx context.Context, p gate.Permit, ref fact.Ref) ([]decision.Decision, error) {
+	p.Who()
+	w := store.Where{Sort: []string{"-entry"}}
+	if ref != "" {
+		w.Equal = map[string]any{"subject": string(ref)}
+	}
+	var out []decision.Decision
+	err := g.rows.View(ctx, func(r store.Reader) error {
+		rows, err := store.All[store.Decision](ctx, r, w)
+		for _, d := range rows {
+			out = append(out, d.Decision)
+		}
+		return err
+	})
+	return out, err
+}

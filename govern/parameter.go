@@ -1,0 +1,145 @@
+package govern
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/clause"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/store"
+)
+
+type clauseID = clause.ID
+
+var layers = regexp.MustCompile(`^(national|prefecture/[^/\s]{1,64}|system/[^/\s]{1,64})$`)
+
+// Propose puts forward a value for a parameter. It counts from its effective
+// date once somebody else has approved it.
+func (g *Govern) Propose(ctx context.Context, who actor.Actor, s directive.Setting, at time.Time) (id string, err error) {
+	var faults Faults
+	p, ok := g.directive.Parameters[s.Key]
+	if !ok {
+		faults.add("key", "この項目はない。", "There is no such parameter.")
+		return "", faults
+	}
+	v, err := p.Check(s.Value)
+	if err != nil || v == nil {
+		faults.add("value", fmt.Sprintf("%sの値が正しくない（%v）。", p.Label.JA, err), fmt.Sprintf("The value does not fit %s: %v.", p.Label.EN, err))
+	}
+	if !layers.MatchString(s.Layer) {
+		faults.add("layer", "層は national、prefecture/名称、system/番号 のいずれかとすること。", "The layer is national, prefecture/NAME or system/NUMBER.")
+	}
+	if s.Source == "" {
+		faults.add("source", "根拠となる文書の名称・番号・日付を入力すること。", "Name the document (title, number, date) that determines it.")
+	}
+	if s.From.IsZero() {
+		s.From = at
+	}
+	if !s.Until.IsZero() && !s.Until.After(s.From) {
+		faults.add("until", "終期は始期より後とすること。", "The end must be after the beginning.")
+	}
+	if p.Directive {
+		faults.add("key", "指令の本文が定める値であり、変更できない。", "This value is the directive's own and cannot be changed.")
+	}
+	if len(faults) > 0 {
+		return "", faults
+	}
+	s.ID, s.By, s.Value, s.Approver = newID(), who.Person, fact.Canonical(v), ""
+	_, err = g.gate.Ask(ctx, gate.Request{
+		Actor: who, At: at, Action: gate.SetParameter, Object: "parameter/" + s.Key, Clauses: p.Clauses,
+		Scope: []string{s.Layer}, Changes: []gate.Change{{Body: s}},
+	})
+	return s.ID, err
+}
+
+// ApproveSetting makes a proposed value count. Its author cannot.
+func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string, at time.Time) error {
+	return g.settingStep(ctx, who, gate.ApproveParameter, id, "", at)
+}
+
+// EndSetting ends a value at once, or rejects a proposal.
+func (g *Govern) EndSetting(ctx context.Context, who actor.Actor, id, reason string, at time.Time) error {
+	if reason == "" {
+		var f Faults
+		f.add("reason", "理由を入力すること。", "Give the reason.")
+		return f
+	}
+	return g.settingStep(ctx, who, gate.EndParameter, id, reason, at)
+}
+
+func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {
+	g.deciding.Lock()
+	defer g.deciding.Unlock()
+	var s store.Setting
+	var ok bool
+	err := g.rows.View(ctx, func(r store.Reader) (err error) {
+		s, ok, err = store.Get(ctx, r, store.Setting{ID: id})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s: %w", id, ErrNone)
+	}
+	if !s.WithdrawnAt.IsZero() || action == gate.ApproveParameter && s.Approver != "" {
+		return fmt.Errorf("%s: %w", id, ErrState)
+	}
+	r := gate.Request{
+		Actor: who, At: at, Action: action, Object: "parameter/" + s.Key, Scope: []string{s.Layer},
+		Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
+	}
+	if action == gate.ApproveParameter {
+		r.NotBy = s.By
+	}
+	_, err = g.gate.Ask(ctx, r)
+	return err
+}
+
+// Settings lists every value ever proposed for a parameter, newest first; for
+// all parameters when key is empty.
+func (g *Govern) Settings(ctx context.Context, p gate.Permit, key string) (out []store.Setting, err error) {
+	p.Who()
+	w := store.Where{Sort: []string{"-entry"}}
+	if key != "" {
+		w.Equal = map[string]any{"key": key}
+	}
+	err = g.rows.View(ctx, func(r store.Reader) (err error) {
+		out, err = store.All[store.Setting](ctx, r, w)
+		return err
+	})
+	return out, err
+}
+
+// settings reads the approved values, as Resolve wants them.
+func settings(ctx context.Context, r store.Reader) ([]directive.Setting, error) {
+	rows, err := store.All[store.Setting](ctx, r, store.Where{Sort: []string{"entry"}})
+	if err != nil {
+		return nil, fmt.Errorf("read parameters: %w", err)
+	}
+	return Approved(rows), nil
+}
+
+// Approved keeps the values that count once their time has come: approved, and
+// until they were withdrawn.
+func Approved(rows []store.Setting) (out []directive.Setting) {
+	for _, s := range rows {
+		if s.Approver == "" {
+			continue
+		}
+		until := s.Until
+		if !s.WithdrawnAt.IsZero() && (until.IsZero() || s.WithdrawnAt.Before(until)) {
+			until = s.WithdrawnAt
+		}
+		out = append(out, directive.Setting{
+			ID: s.ID, Key: s.Key, Layer: s.Layer, Value: s.Value, Source: s.Source, By: s.By, Approver: s.Approver,
+			From: s.From, Until: until, Entry: s.Entry,
+		})
+	}
+	return out
+}

@@ -1,0 +1,247 @@
+package identity
+
+import (
+	"context"
+	"encoding/base32"
+	"fmt"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"kakusho/actor"
+	"kakusho/gate"
+	"kakusho/store"
+)
+
+var base32NoPad = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// decoy is hashed against when there is no such person, so that the answer takes
+// as long as for a person who exists.
+const decoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// Login checks a person's password and code and opens a session, whose token it
+// returns. Every refusal is in the trail and counts towards a lock-out; the
+// error is ErrLogin whatever the cause.
+func (id *Identity) Login(ctx context.Context, person, password, code, addr string, at time.Time) (string, error) {
+	p, err := id.policy(ctx, at)
+	if err != nil {
+		return "", err
+	}
+	why, err := id.check(ctx, person, password, code, addr, at, p)
+	if err != nil {
+		return "", err
+	}
+	if why != "" {
+		_, err := id.gate.Ask(ctx, gate.Request{
+			Actor: actor.Actor{Addr: addr}, At: at, Action: gate.LoginRefused, Object: "person/" + cut(person),
+			Changes: []gate.Change{{Body: refusedBody{Person: cut(person), Addr: addr, Why: why}}},
+		})
+		if err != nil {
+			return "", fmt.Errorf("%w (and not recorded: %w)", ErrLogin, err)
+		}
+		return "", ErrLogin
+	}
+	text, digest := token()
+	_, err = id.gate.Ask(ctx, gate.Request{
+		Actor: actor.Actor{Person: person, Addr: addr}, At: at, Action: gate.Login, Object: "person/" + person,
+		Changes: []gate.Change{{Body: loginBody{Person: person, Session: digest, Addr: addr, Until: at.Add(p.Session)}}},
+	})
+	if err != nil {
+		return "", err
+	}
+	id.mu.Lock()
+	id.seen[digest] = at
+	id.mu.Unlock()
+	return text, nil
+}
+
+// cut bounds what an unknown caller can write into the trail.
+func cut(s string) string {
+	const limit = 64
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	return fmt.Sprintf("%q", s)[1 : len(fmt.Sprintf("%q", s))-1]
+}
+
+// check says why a login is refused, as a code, or "".
+func (id *Identity) check(ctx context.Context, person, password, code, addr string, at time.Time, p Policy) (why string, err error) {
+	var cred store.Credential
+	var byPerson, byAddr []store.Failure
+	err = id.rows.View(ctx, func(r store.Reader) (err error) {
+		if cred, _, err = store.Get(ctx, r, store.Credential{Person: person}); err != nil {
+			return err
+		}
+		if byPerson, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"person": person}}); err != nil {
+			return err
+		}
+		byAddr, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"addr": addr}})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("look for login: %w", err)
+	}
+	switch {
+	case locked(byAddr, addressLimit, p, at):
+		return "address-locked", nil
+	case locked(byPerson, p.Threshold, p, at):
+		return "locked", nil
+	}
+	hash, secret := decoy, ""
+	if cred.Digest != "" {
+		if hash, secret, err = id.vault.get(person, cred.Digest); err != nil {
+			id.log.Error("secret does not match the trail", "error", err)
+			return "vault", nil
+		}
+	}
+	id.hashing <- struct{}{}
+	good := checkPassword(hash, password)
+	<-id.hashing
+	if cred.Digest == "" {
+		return "no-login", nil
+	}
+	if !good {
+		return "password", nil
+	}
+	step := codeStep(secret, code, at)
+	if step == 0 {
+		return "code", nil
+	}
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	if step <= id.steps[person] {
+		return "code-used", nil
+	}
+	id.steps[person] = step
+	return "", nil
+}
+
+// locked reports whether refusals lock at the instant at: threshold of them
+// within one window, and Duration not yet gone by since the last. A threshold of
+// zero never locks.
+func locked(fs []store.Failure, threshold int, p Policy, at time.Time) bool {
+	if threshold <= 0 {
+		return false
+	}
+	var last time.Time
+	for _, f := range fs {
+		if f.At.After(last) && !f.At.After(at) {
+			last = f.At
+		}
+	}
+	n := 0
+	for _, f := range fs {
+		if !f.At.After(last) && f.At.After(last.Add(-p.Window)) {
+			n++
+		}
+	}
+	return n >= threshold && at.Before(last.Add(p.Duration))
+}
+
+// codeStep finds the 30-second step whose code this is, now or one step to either
+// side (RFC 6238 §5.2), or 0.
+func codeStep(secret, code string, at time.Time) int64 {
+	for _, d := range []int64{0, -1, 1} {
+		step := at.Unix()/30 + d
+		want, err := totp.GenerateCode(secret, time.Unix(step*30, 0))
+		if err == nil && constantEqual(want, code) {
+			return step
+		}
+	}
+	return 0
+}
+
+// Actor says who holds a session at the instant at and with which duties. The
+// zero Actor: nobody, or no longer.
+func (id *Identity) Actor(ctx context.Context, text, addr string, at time.Time) (actor.Actor, error) {
+	if text == "" {
+		return actor.Actor{}, nil
+	}
+	p, err := id.policy(ctx, at)
+	if err != nil {
+		return actor.Actor{}, err
+	}
+	digest := tokenDigest(text)
+	var a actor.Actor
+	err = id.rows.View(ctx, func(r store.Reader) error {
+		s, ok, err := store.Get(ctx, r, store.Session{Digest: digest})
+		if err != nil || !ok || !s.ClosedAt.IsZero() || !at.Before(s.Until) || id.idle(digest, s.OpenedAt, p.Idle, at) {
+			return err
+		}
+		a, err = duties(ctx, r, s.Person, at)
+		a.Session, a.Addr = digest, addr
+		return err
+	})
+	if err != nil {
+		return actor.Actor{}, fmt.Errorf("look for session: %w", err)
+	}
+	return a, nil
+}
+
+// idle notes a request and reports whether the one before is too long ago. After
+// a restart a session counts from its first request again, within its end.
+func (id *Identity) idle(digest string, opened time.Time, limit time.Duration, at time.Time) bool {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	last, ok := id.seen[digest]
+	if !ok {
+		last = at
+	}
+	if limit > 0 && at.Sub(last) >= limit {
+		return true
+	}
+	if at.After(last) || !ok {
+		id.seen[digest] = at
+	}
+	return false
+}
+
+// Logout ends a session. Ending one that is not open is no error.
+func (id *Identity) Logout(ctx context.Context, a actor.Actor, at time.Time) error {
+	if a.Session == "" {
+		return nil
+	}
+	_, err := id.gate.Ask(ctx, gate.Request{
+		Actor: a, At: at, Action: gate.Logout, Object: "person/" + a.Person,
+		Changes: []gate.Change{{Body: logoutBody{Session: a.Session}}},
+	})
+	id.mu.Lock()
+	delete(id.seen, a.Session)
+	id.mu.Unlock()
+	return err
+}
+
+// duties reads the person and the posts he holds at the instant at.
+func duties(ctx context.Context, r store.Reader, person string, at time.Time) (actor.Actor, error) {
+	p, ok, err := store.Get(ctx, r, store.Subject{Kind: "person", ID: person})
+	if err != nil || !ok || p.Retired {
+		return actor.Actor{}, err
+	}
+	a := actor.Actor{Person: person, Name: p.Name}
+	rows, err := store.All[store.Subject](ctx, r, store.Where{
+		Equal: map[string]any{"kind": "assignment", "values.person": person, "retired": false},
+	})
+	if err != nil {
+		return actor.Actor{}, err
+	}
+	for _, row := range rows {
+		if as, ok := assignment(row.Values, at); ok {
+			a.Assignments = append(a.Assignments, as)
+		}
+	}
+	return a, nil
+}
+
+// assignment reads a register entry of kind assignment; false when it is not in
+// effect at the instant or names no known duty.
+func assignment(v map[string]any, at time.Time) (actor.Assignment, bool) {
+	text := func(k string) string { s, _ := v[k].(string); return s }
+	if from, err := time.Parse(time.RFC3339, text("from")); err == nil && at.Before(from) {
+		return actor.Assignment{}, false
+	}
+	if until, err := time.Parse(time.RFC3339, text("until")); err == nil && !at.Before(until.AddDate(0, 0, 1)) {
+		return actor.Assignment{}, false
+	}
+	as := actor.Assignment{Post: text("post"), Duty: actor.Duty(text("duty")), Scope: text("scope")}
+	return as, as.Duty.Valid() && as.Scope != ""
+}

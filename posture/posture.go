@@ -1,0 +1,350 @@
+// Package posture holds the present standing: every subject with its facts and
+// declarations, and what the judge says of it.
+//
+// A verdict is computed, never kept as the truth. Posture remembers verdicts
+// only as long as nothing they rest on has changed and no instant has come at
+// which they change by themselves; then it asks the judge again. Expiry
+// therefore acts by the clock alone.
+package posture
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"kakusho/clause"
+	"kakusho/control"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/judge"
+	"kakusho/kind"
+	"kakusho/store"
+	"kakusho/verdict"
+)
+
+// Posture judges what the rows say. It is safe for concurrent use.
+type Posture struct {
+	rows      store.Store
+	kinds     kind.Set
+	directive *directive.Directive
+	controls  []control.Control
+	rules     map[string][]*judge.Rule // kind → rules of it
+	byControl map[string]*judge.Rule
+
+	mu    sync.Mutex
+	world *world
+	last  *Standing
+}
+
+// New compiles the controls. It fails when one does not compile, naming the
+// file, line and column.
+func New(rows store.Store, d *directive.Directive, controls []control.Control, kinds kind.Set) (*Posture, error) {
+	p := &Posture{
+		rows: rows, kinds: kinds, directive: d, controls: controls,
+		rules: map[string][]*judge.Rule{}, byControl: map[string]*judge.Rule{}, world: newWorld(kinds, d),
+	}
+	for _, c := range controls {
+		r, err := judge.Compile(c, kinds, d.Parameters)
+		if err != nil {
+			return nil, fmt.Errorf("compile control: %w", err)
+		}
+		p.byControl[c.ID] = r
+		for _, k := range c.Kinds {
+			p.rules[k] = append(p.rules[k], r)
+		}
+	}
+	return p, nil
+}
+
+// Directive is the directive judged by.
+func (p *Posture) Directive() *directive.Directive { return p.directive }
+
+// Controls are the controls judged by, in order of ID.
+func (p *Posture) Controls() []control.Control { return p.controls }
+
+// Control finds a control by ID.
+func (p *Posture) Control(id string) (control.Control, bool) {
+	i := slices.IndexFunc(p.controls, func(c control.Control) bool { return c.ID == id })
+	if i < 0 {
+		return control.Control{}, false
+	}
+	return p.controls[i], true
+}
+
+// Now is the standing at the instant at. It holds every entry that was folded
+// when it was called.
+func (p *Posture) Now(ctx context.Context, permit gate.Permit, at time.Time) (*Standing, error) {
+	permit.Who()
+	return p.standing(ctx, at)
+}
+
+func (p *Posture) standing(ctx context.Context, at time.Time) (*Standing, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed, err := p.world.refresh(ctx, p.rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the standing: %w", err)
+	}
+	if !changed && p.last != nil && !at.Before(p.last.At) && (p.last.until.IsZero() || at.Before(p.last.until)) {
+		return p.last, nil
+	}
+	p.last = p.judgeAll(at)
+	return p.last, nil
+}
+
+// judgeAll judges every subject whose verdicts no longer hold.
+func (p *Posture) judgeAll(at time.Time) *Standing {
+	w := p.world
+	w.derive(at)
+	s := &Standing{At: at, posture: p, subjects: map[fact.Ref]*Subject{}, bySystem: map[string][]*Subject{}}
+	for _, ref := range w.order() {
+		it := w.items[ref]
+		if it.row.Retired {
+			continue
+		}
+		p.judgeItem(it, at)
+		sub := &Subject{Ref: ref, Kind: it.kind, Name: it.row.Name, System: it.row.System, Unit: it.row.Unit,
+			Facts: it.facts, Declared: it.declared, Derived: it.derived, Decisions: it.decisions, Verdicts: it.verdicts}
+		s.subjects[ref] = sub
+		s.order = append(s.order, sub)
+		s.bySystem[it.row.System] = append(s.bySystem[it.row.System], sub)
+		s.until = earlier(s.until, it.until)
+		for _, d := range it.decisions {
+			for _, edge := range []time.Time{d.ApprovedAt, d.From, d.Until, d.WithdrawnAt} {
+				if edge.After(at) {
+					s.until = earlier(s.until, edge)
+				}
+			}
+		}
+	}
+	return s
+}
+
+// judgeItem asks the judge about one subject unless its verdicts still hold.
+func (p *Posture) judgeItem(it *item, at time.Time) {
+	params := p.world.parameters(it, at)
+	version := it.version(params, p.world.cursor)
+	if it.judged == version && !at.Before(it.judgedAt) && (it.until.IsZero() || at.Before(it.until)) {
+		return
+	}
+	it.judged, it.judgedAt, it.until = version, at, time.Time{}
+	it.verdicts = make([]verdict.Verdict, 0, len(p.rules[it.kind.ID]))
+	in := p.world.input(it)
+	for _, r := range p.rules[it.kind.ID] {
+		v := r.Judge(in, params, at, p.holds(it, at, nil))
+		it.verdicts = append(it.verdicts, v)
+		it.until = earlier(it.until, v.NextChange)
+	}
+	for _, v := range params {
+		it.until = earlier(it.until, v.Next)
+	}
+}
+
+// earlier is the earlier of two instants, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// holds answers whether a compensating control is met: of the subject when the
+// control is about its kind, else of the subject's system and of everything in
+// it that the control is about. A control that asks for itself is unknown.
+func (p *Posture) holds(it *item, at time.Time, asking []string) func(string) verdict.Outcome {
+	return func(id string) verdict.Outcome {
+		r, ok := p.byControl[id]
+		if !ok || slices.Contains(asking, id) {
+			return verdict.Unknown
+		}
+		c, _ := p.Control(id)
+		var outcomes []verdict.Outcome
+		for _, other := range p.world.near(it) {
+			if !slices.Contains(c.Kinds, other.kind.ID) {
+				continue
+			}
+			v := r.Judge(p.world.input(other), p.world.parameters(other, at), at, p.holds(other, at, append(slices.Clone(asking), id)))
+			outcomes = append(outcomes, v.Outcome)
+		}
+		return verdict.RollUp(outcomes...)
+	}
+}
+
+// Standing is everything as it stood at one instant. It does not change.
+type Standing struct {
+	At       time.Time
+	posture  *Posture
+	until    time.Time
+	order    []*Subject
+	subjects map[fact.Ref]*Subject
+	bySystem map[string][]*Subject
+}
+
+// Subject is one subject as it stands. It does not change.
+type Subject struct {
+	Ref      fact.Ref
+	Kind     kind.Kind
+	Name     string
+	System   string
+	Unit     string
+	Facts    map[string]judge.Cell // what a rule reads as s.
+	Declared map[string]judge.Cell
+	Derived  map[string]judge.Cell
+	Decisions []Decision
+	Verdicts []verdict.Verdict
+}
+
+// Until is the next instant at which something changes by time alone; zero: none
+// is known.
+func (s *Standing) Until() time.Time { return s.until }
+
+// Subjects lists all, by kind and key.
+func (s *Standing) Subjects() []*Subject { return s.order }
+
+// Subject finds one.
+func (s *Standing) Subject(ref fact.Ref) (*Subject, bool) {
+	sub, ok := s.subjects[ref]
+	return sub, ok
+}
+
+// Systems lists the subjects of kind system.
+func (s *Standing) Systems() []*Subject {
+	return slices.DeleteFunc(slices.Clone(s.order), func(x *Subject) bool { return x.Kind.ID != "system" })
+}
+
+// Members lists what belongs to a system, itself first; of the empty system:
+// what belongs to none.
+func (s *Standing) Members(system string) []*Subject { return s.bySystem[system] }
+
+// Filter selects verdicts, as the address of a page says. Empty fields select all.
+type Filter struct {
+	Clause  clause.ID // or anything under it
+	Control string
+	System  string
+	Kind    string
+	Outcome verdict.Outcome
+	Words   string // in the subject's name or number, or the control's title
+}
+
+// Verdicts lists those f selects, worst first, then by clause and subject.
+func (s *Standing) Verdicts(f Filter) []verdict.Verdict {
+	var out []verdict.Verdict
+	for _, sub := range s.order {
+		if f.System != "" && sub.System != f.System || f.Kind != "" && sub.Kind.ID != f.Kind {
+			continue
+		}
+		for _, v := range sub.Verdicts {
+			if s.selects(f, sub, v) {
+				out = append(out, v)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b verdict.Verdict) int {
+		if a.Outcome != b.Outcome {
+			if verdict.Worse(a.Outcome, b.Outcome) == a.Outcome {
+				return -1
+			}
+			return 1
+		}
+		if c := clause.Compare(a.Clause, b.Clause); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Subject, b.Subject)
+	})
+	return out
+}
+
+func (s *Standing) selects(f Filter, sub *Subject, v verdict.Verdict) bool {
+	if f.Control != "" && v.Control != f.Control || f.Outcome != "" && v.Outcome != f.Outcome {
+		return false
+	}
+	if f.Clause != "" && !slices.ContainsFunc(clausesOf(v), func(c clause.ID) bool { return Under(c, f.Clause) }) {
+		return false
+	}
+	if f.Words == "" {
+		return true
+	}
+	c, _ := s.posture.Control(v.Control)
+	hay := store.Plain(strings.Join([]string{sub.Name, string(sub.Ref), c.Title.JA, c.Title.EN, v.Control}, " "))
+	for _, w := range strings.Fields(store.Plain(f.Words)) {
+		if !strings.Contains(hay, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func clausesOf(v verdict.Verdict) []clause.ID {
+	if len(v.Clauses) > 0 {
+		return v.Clauses
+	}
+	return []clause.ID{v.Clause}
+}
+
+// Under reports whether c is under or the same as top.
+func Under(c, top clause.ID) bool {
+	return c == top || strings.HasPrefix(string(c), string(top)+".") ||
+		!strings.Contains(string(top), ".") && strings.HasPrefix(string(c), string(top)+".")
+}
+
+// Tally counts outcomes.
+type Tally map[verdict.Outcome]int
+
+// Outcome is what the tally rolls up to.
+func (t Tally) Outcome() verdict.Outcome {
+	var os []verdict.Outcome
+	for o, n := range t {
+		if n > 0 {
+			os = append(os, o)
+		}
+	}
+	return verdict.RollUp(os...)
+}
+
+// Total is how many were counted.
+func (t Tally) Total() (n int) {
+	for _, k := range t {
+		n += k
+	}
+	return n
+}
+
+// Clause tallies one clause over one system; over all when system is "*".
+func (s *Standing) Clause(id clause.ID, system string) Tally {
+	t := Tally{}
+	for _, sub := range s.order {
+		if system != "*" && sub.System != system {
+			continue
+		}
+		for _, v := range sub.Verdicts {
+			if slices.ContainsFunc(clausesOf(v), func(c clause.ID) bool { return Under(c, id) }) {
+				t[v.Outcome]++
+			}
+		}
+	}
+	return t
+}
+
+// Matrix is clause × system, each cell a tally. The empty system is what belongs
+// to none.
+func (s *Standing) Matrix() map[clause.ID]map[string]Tally {
+	m := map[clause.ID]map[string]Tally{}
+	for _, sub := range s.order {
+		for _, v := range sub.Verdicts {
+			for _, c := range clausesOf(v) {
+				if m[c] == nil {
+					m[c] = map[string]Tally{}
+				}
+				if m[c][sub.System] == nil {
+					m[c][sub.System] = Tally{}
+				}
+				m[c][sub.System][v.Outcome]++
+			}
+		}
+	}
+	return m
+}

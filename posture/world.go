@@ -1,0 +1,365 @@
+package posture
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/govern"
+	"kakusho/judge"
+	"kakusho/kind"
+	"kakusho/store"
+	"kakusho/verdict"
+)
+
+// Decision is a decision as the rows hold it.
+type Decision = decision.Decision
+
+// world is what the rows say, read once and then only what changed. It belongs
+// to Posture's lock.
+type world struct {
+	kinds     kind.Set
+	directive *directive.Directive
+	cursor    int64 // entries read so far
+	items     map[fact.Ref]*item
+	decisions map[string]store.Decision
+	settings  map[string]store.Setting
+	approved  []directive.Setting // of settings; rebuilt when they change
+	sorted    []fact.Ref          // of items; nil when it must be sorted again
+	linked    bool                // decisions are attached to items
+}
+
+// item is one subject.
+type item struct {
+	row       store.Subject
+	kind      kind.Kind
+	observed  map[string]judge.Cell
+	declared  map[string]judge.Cell
+	derived   map[string]judge.Cell
+	facts     map[string]judge.Cell // as s. reads: observed, else declared, else derived
+	decisions []decision.Decision
+	entry     int64 // latest entry that touched it
+
+	judged   string // version judged
+	judgedAt time.Time
+	until    time.Time
+	verdicts []verdict.Verdict
+}
+
+func newWorld(kinds kind.Set, d *directive.Directive) *world {
+	return &world{
+		kinds: kinds, directive: d, items: map[fact.Ref]*item{},
+		decisions: map[string]store.Decision{}, settings: map[string]store.Setting{},
+	}
+}
+
+// refresh reads what was folded since the last time and reports whether
+// anything was.
+func (w *world) refresh(ctx context.Context, rows store.Store) (changed bool, err error) {
+	err = rows.View(ctx, func(r store.Reader) error {
+		cursor, err := r.Cursor(ctx)
+		if err != nil || cursor == w.cursor {
+			return err
+		}
+		since := store.Where{From: map[string]any{"entry": w.cursor}}
+		changed, err = w.read(ctx, r, since)
+		if err == nil {
+			w.cursor = cursor
+		}
+		return err
+	})
+	return changed, err
+}
+
+func (w *world) read(ctx context.Context, r store.Reader, since store.Where) (changed bool, err error) {
+	err = r.List(ctx, &store.Subject{}, since, func(row store.Row) error {
+		w.putSubject(*row.(*store.Subject))
+		changed = true
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	err = r.List(ctx, &store.Fact{}, since, func(row store.Row) error {
+		changed = true
+		return w.putFact(*row.(*store.Fact))
+	})
+	if err != nil {
+		return false, err
+	}
+	err = r.List(ctx, &store.Decision{}, since, func(row store.Row) error {
+		d := *row.(*store.Decision)
+		w.decisions[d.ID] = d
+		w.linked, changed = false, true
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	err = r.List(ctx, &store.Setting{}, since, func(row store.Row) error {
+		s := *row.(*store.Setting)
+		w.settings[s.ID] = s
+		w.approved, changed = nil, true
+		return nil
+	})
+	return changed, err
+}
+
+func (w *world) item(ref fact.Ref) *item {
+	it, ok := w.items[ref]
+	if !ok {
+		it = &item{kind: w.kinds[ref.Kind()], observed: map[string]judge.Cell{}, declared: map[string]judge.Cell{}}
+		w.items[ref] = it
+		w.sorted = nil
+	}
+	return it
+}
+
+func (w *world) putSubject(s store.Subject) {
+	k, ok := w.kinds[s.Kind]
+	if !ok {
+		return // a kind this installation no longer has
+	}
+	it := w.item(fact.NewRef(s.Kind, s.ID))
+	it.row, it.entry = s, max(it.entry, s.Entry)
+	old := it.declared
+	it.declared = map[string]judge.Cell{}
+	for _, f := range k.Layer(kind.Declared) {
+		raw, ok := s.Values[f.Name]
+		if !ok {
+			continue
+		}
+		cell := judge.Cell{
+			Fact: fact.Fact{Field: f.Name, Status: fact.Observed, Value: raw,
+				Source: []fact.Source{{Kind: "register", Ref: s.Kind + "/" + s.ID}}},
+			ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: s.ChangedAt,
+		}
+		v, err := f.Check(raw)
+		if err != nil {
+			cell.Fact.Status, cell.Fact.Value, cell.Fact.Reason = fact.Error, nil, "schema: "+err.Error()
+		} else {
+			cell.Fact.Value = v
+		}
+		if was, ok := old[f.Name]; ok && fact.Digest(was.Fact.Value) == fact.Digest(cell.Fact.Value) {
+			cell.Since = was.Since
+		}
+		it.declared[f.Name] = cell
+	}
+	w.linked = false
+}
+
+func (w *world) putFact(s store.Fact) error {
+	ref, err := fact.ParseRef(s.Subject)
+	if err != nil {
+		return err
+	}
+	k, ok := w.kinds[ref.Kind()]
+	if !ok {
+		return nil
+	}
+	f, ok := k.Field(s.Field)
+	if !ok || !f.In(kind.Observed) {
+		return nil // a field this installation no longer has
+	}
+	it := w.item(ref)
+	it.entry = max(it.entry, s.Entry)
+	cell := judge.Cell{
+		Fact:       fact.Fact{Field: s.Field, Status: fact.Status(s.Status), Reason: s.Reason, Source: s.Source},
+		ObservedAt: s.ObservedAt, ReceivedAt: s.ReceivedAt, Since: s.Since, Collector: s.Collector, Fresh: kind.Fresh(f.Group),
+	}
+	if s.Value != nil {
+		v, err := f.Check(s.Value)
+		if err != nil {
+			cell.Fact.Status, cell.Fact.Reason = fact.Error, "schema: "+err.Error()
+		} else {
+			cell.Fact.Value = v
+		}
+	}
+	it.observed[s.Field] = cell
+	return nil
+}
+
+// order lists the items by kind's menu order and key.
+func (w *world) order() []fact.Ref {
+	if w.sorted == nil {
+		rank := map[string]int{}
+		for i, id := range w.kinds.IDs() {
+			rank[id] = i
+		}
+		for ref := range w.items {
+			w.sorted = append(w.sorted, ref)
+		}
+		slices.SortFunc(w.sorted, func(a, b fact.Ref) int {
+			if c := rank[a.Kind()] - rank[b.Kind()]; c != 0 {
+				return c
+			}
+			return strings.Compare(a.ID(), b.ID())
+		})
+	}
+	return w.sorted
+}
+
+// derive computes the derived fields of every item and joins the layers.
+func (w *world) derive(at time.Time) {
+	w.link()
+	look := newLookup(w)
+	for _, ref := range w.order() {
+		it := w.items[ref]
+		it.derived = map[string]judge.Cell{}
+		for _, f := range it.kind.Layer(kind.Derived) {
+			it.derived[f.Name] = overridden(it, f, look.derive(it, f), at)
+		}
+		it.facts = it.join()
+	}
+}
+
+// join makes the cells that a rule reads as s.
+func (it *item) join() map[string]judge.Cell {
+	facts := make(map[string]judge.Cell, len(it.kind.Fields))
+	for _, f := range it.kind.Fields {
+		switch {
+		case f.In(kind.Observed):
+			if c, ok := it.observed[f.Name]; ok {
+				facts[f.Name] = c
+			}
+		case f.In(kind.Declared):
+			if c, ok := it.declared[f.Name]; ok {
+				facts[f.Name] = c
+			}
+		default:
+			if c, ok := it.derived[f.Name]; ok {
+				facts[f.Name] = c
+			}
+		}
+	}
+	return facts
+}
+
+// overridden lays an override in force over a derived value, with its lineage.
+func overridden(it *item, f kind.Field, cell judge.Cell, at time.Time) judge.Cell {
+	for _, d := range it.decisions {
+		if d.Type != decision.Override || d.Field != f.Name || string(d.Subject) != it.row.Kind+"/"+it.row.ID || !d.InForce(at) {
+			continue
+		}
+		v, err := f.Check(d.Value)
+		if err != nil {
+			continue
+		}
+		return judge.Cell{
+			Fact:       fact.Fact{Field: f.Name, Status: fact.Observed, Value: v, Source: []fact.Source{{Kind: "decision", Ref: d.ID}}},
+			ObservedAt: d.ApprovedAt, ReceivedAt: d.ApprovedAt, Since: d.From,
+			Lineage: append([]string{"decision/" + d.ID}, cell.Lineage...),
+		}
+	}
+	return cell
+}
+
+// link attaches each decision to its subject, and a system's to all its members.
+func (w *world) link() {
+	if w.linked {
+		return
+	}
+	byRef := map[string][]decision.Decision{}
+	ids := make([]string, 0, len(w.decisions))
+	for id := range w.decisions {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int { return int(w.decisions[a].Entry - w.decisions[b].Entry) })
+	for _, id := range ids {
+		d := w.decisions[id].Decision
+		byRef[string(d.Subject)] = append(byRef[string(d.Subject)], d)
+	}
+	for ref, it := range w.items {
+		it.decisions = slices.Clone(byRef[string(ref)])
+		if own := "system/" + it.row.System; it.row.System != "" && own != string(ref) {
+			it.decisions = append(it.decisions, byRef[own]...)
+		}
+	}
+	w.linked = true
+}
+
+// near lists an item itself and what belongs to its system.
+func (w *world) near(it *item) []*item {
+	out := []*item{it}
+	if it.row.System == "" {
+		return out
+	}
+	for _, ref := range w.order() {
+		if other := w.items[ref]; other != it && other.row.System == it.row.System && !other.row.Retired {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// input is what the judge is given. In service is the system it belongs to: 第5の1
+// speaks of systems.
+func (w *world) input(it *item) judge.Subject {
+	s := judge.Subject{
+		Ref: fact.NewRef(it.row.Kind, it.row.ID), Facts: it.facts, Declared: it.declared, Decisions: it.decisions,
+	}
+	s.InServiceOn, _ = it.declared["in_service_on"].Fact.Value.(time.Time)
+	if sys, ok := w.items[fact.NewRef("system", it.row.System)]; ok {
+		s.InServiceOn, _ = sys.declared["in_service_on"].Fact.Value.(time.Time)
+	}
+	return s
+}
+
+// parameters are the values that hold for an item.
+func (w *world) parameters(it *item, at time.Time) directive.Values {
+	if w.approved == nil {
+		rows := make([]store.Setting, 0, len(w.settings))
+		for _, s := range w.settings {
+			rows = append(rows, s)
+		}
+		slices.SortFunc(rows, func(a, b store.Setting) int { return int(a.Entry - b.Entry) })
+		w.approved = append([]directive.Setting{}, govern.Approved(rows)...)
+	}
+	return w.directive.Parameters.Resolve(w.approved, directive.Scope{Prefecture: w.prefecture(it), System: it.row.System}, at)
+}
+
+// prefecture is that of the item's unit, or of its system's unit.
+func (w *world) prefecture(it *item) string {
+	unit := it.row.Unit
+	if unit == "" && it.row.System != "" {
+		if sys, ok := w.items[fact.NewRef("system", it.row.System)]; ok {
+			unit = sys.row.Unit
+		}
+	}
+	if u, ok := w.items[fact.NewRef("unit", unit)]; ok {
+		if p, ok := u.row.Values["prefecture"].(string); ok {
+			return p
+		}
+	}
+	return ""
+}
+
+// version says what an item's verdicts rest on: what touched it, its derived
+// values, its decisions, and the parameter values it is held to.
+func (it *item) version(params directive.Values, cursor int64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d", it.entry)
+	for _, f := range it.kind.Layer(kind.Derived) {
+		c := it.derived[f.Name]
+		fmt.Fprintf(&b, " %s=%s/%s/%d", f.Name, c.Fact.Status, fact.Digest(c.Fact.Value), c.ObservedAt.UnixNano())
+	}
+	for _, d := range it.decisions {
+		fmt.Fprintf(&b, " %s/%d/%d", d.ID, d.ApprovedAt.UnixNano(), d.WithdrawnAt.UnixNano())
+		if len(d.Conditions) > 0 {
+			fmt.Fprintf(&b, "@%d", cursor) // its conditions may rest on anything in the system
+		}
+	}
+	settings := make([]string, 0, 8)
+	for key, v := range params {
+		if v.Setting != "" {
+			settings = append(settings, key+"="+v.Setting)
+		}
+	}
+	slices.Sort(settings)
+	return b.String() + " " + strings.Join(settings, " ")
+}
