@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base32"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -225,11 +226,48 @@ func duties(ctx context.Context, r store.Reader, person string, at time.Time) (a
 		return actor.Actor{}, err
 	}
 	for _, row := range rows {
-		if as, ok := assignment(row.Values, at); ok {
-			a.Assignments = append(a.Assignments, as)
+		as, ok := assignment(row.Values, at)
+		if !ok {
+			continue
+		}
+		a.Assignments = append(a.Assignments, as)
+		below, err := below(ctx, r, as.Scope)
+		if err != nil {
+			return actor.Actor{}, err
+		}
+		for _, scope := range below {
+			a.Assignments = append(a.Assignments, actor.Assignment{Post: as.Post, Duty: as.Duty, Scope: scope})
 		}
 	}
 	return a, nil
+}
+
+// below lists the units under a unit, as scopes: a duty over a unit covers them.
+func below(ctx context.Context, r store.Reader, scope string) ([]string, error) {
+	top, ok := strings.CutPrefix(scope, "unit/")
+	if !ok {
+		return nil, nil
+	}
+	units, err := store.All[store.Subject](ctx, r, store.Where{Equal: map[string]any{"kind": "unit", "retired": false}})
+	if err != nil {
+		return nil, err
+	}
+	children := map[string][]string{}
+	for _, u := range units {
+		parent, _ := u.Values["parent"].(string)
+		children[parent] = append(children[parent], u.ID)
+	}
+	var out []string
+	seen := map[string]bool{top: true} // units that name each other as parent end here
+	for queue := []string{top}; len(queue) > 0; queue = queue[1:] {
+		for _, c := range children[queue[0]] {
+			if !seen[c] {
+				seen[c] = true
+				out, queue = append(out, "unit/"+c), append(queue, c)
+			}
+		}
+	}
+	return out, nil
 }
 
 // assignment reads a register entry of kind assignment; false when it is not in
@@ -239,7 +277,7 @@ func assignment(v map[string]any, at time.Time) (actor.Assignment, bool) {
 	if from, err := time.Parse(time.RFC3339, text("from")); err == nil && at.Before(from) {
 		return actor.Assignment{}, false
 	}
-	if until, err := time.Parse(time.RFC3339, text("until")); err == nil && !at.Before(until.AddDate(0, 0, 1)) {
+	if until, err := time.Parse(time.RFC3339, text("until")); err == nil && !at.Before(until) {
 		return actor.Assignment{}, false
 	}
 	as := actor.Assignment{Post: text("post"), Duty: actor.Duty(text("duty")), Scope: text("scope")}
