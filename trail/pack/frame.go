@@ -1,0 +1,193 @@
+package pack
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// The limits of the format. A reader allocates no more than they allow, whatever
+// a header says.
+const (
+	HeaderSize = 64       // of a frame, and of a pack
+	MaxRaw     = 64 << 20 // bytes of a frame's payload, decoded
+	MaxCount   = 1 << 16  // entries in a frame, rows in a table
+)
+
+// Type says what a frame carries.
+type Type byte
+
+// The types of frame.
+const (
+	Entries Type = 'E' // entries, one a line, zstd
+	Seal    Type = 'S' // a segment record and its frame table, plain
+)
+
+// Header stands before a frame's payload.
+type Header struct {
+	Type    Type
+	Segment int64  // the segment the frame belongs to
+	First   int64  // first entry in it; of a Seal, the one after the segment
+	Count   int    // entries; of a Seal, rows of the table
+	Raw     int    // bytes of the payload, decoded
+	Stored  int    // bytes of the payload, as they follow
+	Sum     uint32 // CRC-32C of these
+	Arrived int64  // Unix nanoseconds; never less than in the frame before
+	Wall    int64  // Unix nanoseconds; what the clock said
+}
+
+// ErrFrame is returned, wrapped, for bytes that are not a whole and sound frame.
+var ErrFrame = errors.New("bad frame")
+
+var (
+	magic      = []byte("KKF1")
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+)
+
+// Append adds the 64 bytes of h to b.
+func (h Header) Append(b []byte) []byte {
+	start := len(b)
+	b = append(b, magic...)
+	b = append(b, byte(h.Type), 0, 0, 0)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.Segment))
+	b = binary.BigEndian.AppendUint64(b, uint64(h.First))
+	b = binary.BigEndian.AppendUint32(b, uint32(h.Count))
+	b = binary.BigEndian.AppendUint32(b, uint32(h.Raw))
+	b = binary.BigEndian.AppendUint32(b, uint32(h.Stored))
+	b = binary.BigEndian.AppendUint32(b, h.Sum)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.Arrived))
+	b = binary.BigEndian.AppendUint64(b, uint64(h.Wall))
+	b = append(b, 0, 0, 0, 0)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+}
+
+// ParseHeader reads the first 64 bytes of b.
+func ParseHeader(b []byte) (Header, error) {
+	if len(b) < HeaderSize {
+		return Header{}, fmt.Errorf("%w: %d bytes of header, want %d", ErrFrame, len(b), HeaderSize)
+	}
+	b = b[:HeaderSize]
+	if !bytes.Equal(b[:4], magic) {
+		return Header{}, fmt.Errorf("%w: begins %q, want %q", ErrFrame, b[:4], magic)
+	}
+	if crc32.Checksum(b[:60], castagnoli) != binary.BigEndian.Uint32(b[60:]) {
+		return Header{}, fmt.Errorf("%w: sum of the header is wrong", ErrFrame)
+	}
+	h := Header{
+		Type:    Type(b[4]),
+		Segment: int64(binary.BigEndian.Uint64(b[8:])),
+		First:   int64(binary.BigEndian.Uint64(b[16:])),
+		Count:   int(binary.BigEndian.Uint32(b[24:])),
+		Raw:     int(binary.BigEndian.Uint32(b[28:])),
+		Stored:  int(binary.BigEndian.Uint32(b[32:])),
+		Sum:     binary.BigEndian.Uint32(b[36:]),
+		Arrived: int64(binary.BigEndian.Uint64(b[40:])),
+		Wall:    int64(binary.BigEndian.Uint64(b[48:])),
+	}
+	// What Append would not have written is refused, so that one frame has one form.
+	if !bytes.Equal(h.Append(nil), b) {
+		return Header{}, fmt.Errorf("%w: reserved bytes are not zero", ErrFrame)
+	}
+	return h, h.check()
+}
+
+func (h Header) check() error {
+	switch {
+	case h.Type != Entries && h.Type != Seal:
+		return fmt.Errorf("%w: type %q", ErrFrame, byte(h.Type))
+	case h.Segment < 0 || h.First < 0:
+		return fmt.Errorf("%w: segment %d, entry %d", ErrFrame, h.Segment, h.First)
+	case h.Count > MaxCount || h.Type == Entries && h.Count < 1:
+		return fmt.Errorf("%w: %d in it", ErrFrame, h.Count)
+	case h.Raw > MaxRaw || h.Stored > MaxRaw+MaxRaw/64:
+		return fmt.Errorf("%w: %d bytes, %d stored", ErrFrame, h.Raw, h.Stored)
+	}
+	return nil
+}
+
+// Codec packs and unpacks payloads. It is safe for concurrent use.
+type Codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+// NewCodec returns a codec that uses up to n processors.
+func NewCodec(n int) (*Codec, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(n),
+		zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, fmt.Errorf("start zstd: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(n), zstd.WithDecoderMaxMemory(MaxRaw))
+	if err != nil {
+		return nil, fmt.Errorf("start zstd: %w", err)
+	}
+	return &Codec{enc: enc, dec: dec}, nil
+}
+
+// Close frees what the codec holds.
+func (c *Codec) Close() {
+	c.enc.Close()
+	c.dec.Close()
+}
+
+// Frame returns header and payload in one piece, ready to write. It fills in
+// Raw, Stored and Sum. The payload of an Entries frame ends each entry with a
+// newline.
+func (c *Codec) Frame(h Header, payload []byte) ([]byte, Header, error) {
+	h.Raw = len(payload)
+	b := make([]byte, HeaderSize, HeaderSize+len(payload)/2+64)
+	if h.Type == Entries {
+		b = c.enc.EncodeAll(payload, b)
+	} else {
+		b = append(b, payload...)
+	}
+	h.Stored = len(b) - HeaderSize
+	h.Sum = crc32.Checksum(b[HeaderSize:], castagnoli)
+	if err := h.check(); err != nil {
+		return nil, Header{}, err
+	}
+	h.Append(b[:0])
+	return b, h, nil
+}
+
+// Payload checks the stored bytes of h and decodes them.
+func (c *Codec) Payload(h Header, stored []byte) ([]byte, error) {
+	if len(stored) != h.Stored {
+		return nil, fmt.Errorf("%w: %d bytes of payload, want %d", ErrFrame, len(stored), h.Stored)
+	}
+	if crc32.Checksum(stored, castagnoli) != h.Sum {
+		return nil, fmt.Errorf("%w: sum of the payload is wrong", ErrFrame)
+	}
+	raw := stored
+	if h.Type == Entries {
+		var err error
+		if raw, err = c.dec.DecodeAll(stored, make([]byte, 0, h.Raw)); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFrame, err)
+		}
+	}
+	if len(raw) != h.Raw {
+		return nil, fmt.Errorf("%w: %d bytes decoded, want %d", ErrFrame, len(raw), h.Raw)
+	}
+	return raw, nil
+}
+
+// Lines splits the payload of an Entries frame into its entries.
+func (h Header) Lines(raw []byte) ([][]byte, error) {
+	lines := make([][]byte, 0, h.Count)
+	for len(raw) > 0 {
+		line, rest, ok := bytes.Cut(raw, []byte("\n"))
+		if !ok || len(lines) == h.Count {
+			return nil, fmt.Errorf("%w: not %d lines", ErrFrame, h.Count)
+		}
+		lines, raw = append(lines, line), rest
+	}
+	if len(lines) != h.Count {
+		return nil, fmt.Errorf("%w: %d lines, want %d", ErrFrame, len(lines), h.Count)
+	}
+	return lines, nil
+}
