@@ -23,6 +23,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"kakusho/fact"
@@ -55,12 +56,15 @@ const (
 	grace = 2 * time.Second
 )
 
+// kinds is read once: the schema that ships with the program does not change.
+var kinds = sync.OnceValue(kind.Default)
+
 // Run runs the collectors one after another and returns one batch for each, in
 // their order. Every batch passes Check for the subject's kind, whatever its
 // collector did. A collector stuck in the kernel past its time limit is left
 // behind with its goroutine; its facts are Timeout. progress may be nil.
 func Run(ctx context.Context, h Host, subject fact.Ref, cs []Collector, progress func(done, total int, group string)) []fact.Batch {
-	k := kind.Default()[subject.Kind()]
+	k := kinds()[subject.Kind()]
 	privilege := "user"
 	if os.Geteuid() == 0 {
 		privilege = "root"
