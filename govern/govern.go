@@ -171,14 +171,14 @@ func (g *Govern) checkType(d decision.Decision, subject store.Subject, faults *F
 
 func (g *Govern) checkAnswer(d decision.Decision, faults *Faults) {
 	c, ok := g.controls[d.Control]
-	if !ok || c.Record == nil || c.Record.Type != string(d.Type) {
+	if !ok || c.Record == nil || c.Record.Type != d.Type {
 		faults.add("control", "この確認項目は回答を求めていない。", "This control asks for no such answer.")
 		return
 	}
 	if !slices.Contains(c.Kinds, d.Subject.Kind()) {
 		faults.add("subject", "この確認項目の対象ではない。", "The control is not about this kind of subject.")
 	}
-	if !slices.ContainsFunc(c.Record.Answers, func(a control.Answer) bool { return a.Value == d.Answer }) {
+	if _, ok := c.Record.Answer(d.Answer); !ok {
 		faults.add("answer", "回答を選ぶこと。", "Choose an answer.")
 	}
 }

@@ -122,24 +122,17 @@ func settings(ctx context.Context, r store.Reader) ([]directive.Setting, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read parameters: %w", err)
 	}
-	return Approved(rows), nil
+	return store.Approved(rows), nil
 }
 
-// Approved keeps the values that count once their time has come: approved, and
-// until they were withdrawn.
-func Approved(rows []store.Setting) (out []directive.Setting) {
-	for _, s := range rows {
-		if s.Approver == "" {
-			continue
-		}
-		until := s.Until
-		if !s.WithdrawnAt.IsZero() && (until.IsZero() || s.WithdrawnAt.Before(until)) {
-			until = s.WithdrawnAt
-		}
-		out = append(out, directive.Setting{
-			ID: s.ID, Key: s.Key, Layer: s.Layer, Value: s.Value, Source: s.Source, By: s.By, Approver: s.Approver,
-			From: s.From, Until: until, Entry: s.Entry,
-		})
-	}
-	return out
+// Values are the parameters that hold for a scope at an instant. They are no
+// secret within the installation and need no permit: the program itself is held
+// to them.
+func (g *Govern) Values(ctx context.Context, scope directive.Scope, at time.Time) (v directive.Values, err error) {
+	err = g.rows.View(ctx, func(r store.Reader) error {
+		set, err := settings(ctx, r)
+		v = g.directive.Parameters.Resolve(set, scope, at)
+		return err
+	})
+	return v, err
 }

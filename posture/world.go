@@ -10,7 +10,6 @@ import (
 	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
-	"kakusho/govern"
 	"kakusho/judge"
 	"kakusho/kind"
 	"kakusho/store"
@@ -318,7 +317,7 @@ func (w *world) parameters(it *item, at time.Time) directive.Values {
 			rows = append(rows, s)
 		}
 		slices.SortFunc(rows, func(a, b store.Setting) int { return int(a.Entry - b.Entry) })
-		w.approved = append([]directive.Setting{}, govern.Approved(rows)...)
+		w.approved = append([]directive.Setting{}, store.Approved(rows)...)
 	}
 	return w.directive.Parameters.Resolve(w.approved, directive.Scope{Prefecture: w.prefecture(it), System: it.row.System}, at)
 }

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/collect"
+	"kakusho/collect/linux"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/register"
+	"kakusho/store"
+)
+
+// Self is this installation as a subject: the system it is, and the machine it
+// runs on. It is judged like any other.
+const (
+	SelfSystem   = "KAKUSHO"
+	SelfComputer = "KAKUSHO-1"
+)
+
+// bootstrap seals the start and, the first time, enters this installation into
+// the registers: its unit and post (renamed at the first set-up), its system and
+// its machine.
+func (s *Server) bootstrap(ctx context.Context) error {
+	at := s.cfg.Now()
+	_, err := s.Gate.Ask(ctx, gate.Request{
+		Actor: actor.Program, At: at, Action: gate.Start, Object: "system",
+		Changes: []gate.Change{{Body: map[string]string{"version": s.cfg.Version}}},
+	})
+	if err != nil || s.demo {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("read host name: %w", err)
+	}
+	entries := []struct {
+		kind   string
+		values map[string]any
+	}{
+		{"unit", map[string]any{"unit_id": "HQ", "title": "（初回設定で入力）", "level": "prefecture"}},
+		{"post", map[string]any{"post_id": "FIRST", "title": "初期管理者", "unit": "HQ", "status": "active"}},
+		{"system", map[string]any{
+			"system_id": SelfSystem, "title": "確証（本システム）", "unit": "HQ", "officer": "FIRST", "maintainer": "FIRST", "status": "in-service",
+			"purpose": "情報セキュリティ要件の適合状況の収集・判定・記録", "confidentiality": int64(2), "integrity": int64(2), "availability": int64(1),
+			"internet": "direct", "note": "初期値は最も厳しい想定で登録した。実態に合わせて修正すること。", "in_service_on": at.In(japan).Format("2006-01-02"),
+		}},
+		{"computer", map[string]any{
+			"asset_no": SelfComputer, "role": "server", "system": SelfSystem, "unit": "HQ", "hostname": host, "status": "in-service",
+			"ownership": "organisation", "in_service_on": at.In(japan).Format("2006-01-02"),
+		}},
+	}
+	for _, e := range entries {
+		if err := s.enterOnce(ctx, e.kind, e.values, at); err != nil {
+			return fmt.Errorf("enter this installation as %s: %w", e.kind, err)
+		}
+	}
+	return nil
+}
+
+// enterOnce enters what is not there; what is there belongs to its editors.
+func (s *Server) enterOnce(ctx context.Context, kindID string, values map[string]any, at time.Time) error {
+	id, _ := values[s.Kinds[kindID].Key].(string)
+	var there bool
+	err := s.rows.View(ctx, func(r store.Reader) (err error) {
+		_, there, err = store.Get(ctx, r, store.Subject{Kind: kindID, ID: id})
+		return err
+	})
+	if err != nil || there {
+		return err
+	}
+	_, err = s.Register.Put(ctx, actor.Program, kindID, values, 0, at)
+	if errors.Is(err, register.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// collectLoop collects at once and then every interval. A collection that fails
+// is logged; the facts then grow stale, which the verdicts say.
+func (s *Server) collectLoop(ctx context.Context) {
+	if s.cfg.Interval < 0 || s.demo {
+		return
+	}
+	tick := time.NewTicker(s.cfg.Interval)
+	defer tick.Stop()
+	for {
+		if err := s.Collect(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Log.Error("collect from this machine", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Collect observes this machine once and seals what it saw.
+func (s *Server) Collect(ctx context.Context) error {
+	at := s.cfg.Now()
+	ref := fact.NewRef("computer", SelfComputer)
+	dialer := &net.Dialer{Timeout: 3 * time.Second}
+	h := collect.Host{FS: collect.RootFS(s.cfg.Root), Live: s.cfg.Root == "/", Root: s.cfg.Root, Now: at}
+	if h.Live {
+		h.Dial = dialer.DialContext
+	}
+	batches := collect.Run(ctx, h, ref, linux.Collectors(), nil)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := s.Intake.Accept(ctx, actor.Program, batches, s.cfg.Now()); err != nil {
+		return err
+	}
+	s.cfg.Log.Info("collected from this machine", "batches", len(batches), "took", s.cfg.Now().Sub(at).Round(time.Millisecond))
+	return nil
+}

@@ -1,0 +1,304 @@
+// Package server joins everything into one running Kakusho: trail, rows, gate,
+// work, pages, and the collecting of this very machine.
+//
+// It is the only place, with agent and cmd, that names engines and faces and
+// that reads the clock. New prepares everything and fails early with what to do;
+// Run serves until its context ends.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/audit"
+	"kakusho/control"
+	"kakusho/directive"
+	"kakusho/gate"
+	"kakusho/govern"
+	"kakusho/identity"
+	"kakusho/intake"
+	"kakusho/kind"
+	"kakusho/posture"
+	"kakusho/register"
+	"kakusho/store"
+	"kakusho/store/sqlite"
+	"kakusho/trail"
+)
+
+// Config is everything that can be set. The zero value of a field is its default.
+type Config struct {
+	Data     string           // folder of this installation; made when missing; 0700. Default "data"
+	Listen   string           // host:port. Default 127.0.0.1:8743. Off loopback it is served over TLS
+	TLSCert  string           // PEM files; empty off loopback: a certificate is made in Data/tls
+	TLSKey   string           //
+	Interval time.Duration    // between collections of this machine. Default 1h; negative: never
+	Root     string           // where this machine's files are. Default "/"
+	Version  string           // of the program, for the pages and the trail
+	Now      func() time.Time // the clock. Default time.Now
+	Log      *slog.Logger     // Default: slog.Default()
+}
+
+func (c Config) withDefaults() Config {
+	if c.Data == "" {
+		c.Data = "data"
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8743"
+	}
+	if c.Interval == 0 {
+		c.Interval = time.Hour
+	}
+	if c.Root == "" {
+		c.Root = "/"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
+
+// Server is one installation, opened.
+type Server struct {
+	cfg   Config
+	trail *trail.Log
+	rows  store.Store
+	river *river
+
+	Directive *directive.Directive
+	Kinds     kind.Set
+	Controls  []control.Control
+	Gate      *gate.Gate
+	Register  *register.Register
+	Intake    *intake.Intake
+	Govern    *govern.Govern
+	Identity  *identity.Identity
+	Posture   *posture.Posture
+	Audit     *audit.Audit
+
+	demo bool
+	stop func() error
+}
+
+// earliest is before the directive took effect: a clock that says less is wrong,
+// and every verdict and every entry would be.
+var earliest = time.Date(2021, 10, 15, 0, 0, 0, 0, japan)
+
+var japan = time.FixedZone("JST", 9*60*60)
+
+// New opens the installation in cfg.Data, making it when it is new, and folds
+// what is not folded yet. Close it when Run is not called.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if now := cfg.Now(); now.Before(earliest) {
+		return nil, fmt.Errorf("the clock says %s, before the directive took effect (%s): set the clock and start again",
+			now.Format(time.RFC3339), earliest.Format("2006-01-02"))
+	}
+	if err := prepareFolder(cfg.Data); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, Kinds: kind.Default(), Directive: directive.Default()}
+	s.Controls = control.Default(s.Kinds, s.Directive)
+	if _, err := os.Stat(filepath.Join(cfg.Data, demoMark)); err == nil {
+		s.demo = true
+	}
+	var err error
+	if s.trail, err = trail.Open(filepath.Join(cfg.Data, "trail"), trail.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
+		return nil, fmt.Errorf("open trail: %w", err)
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context) (err error) {
+	if s.rows, err = openRows(ctx, s.cfg, s.trail.Len()); err != nil {
+		return fmt.Errorf("open rows: %w", err)
+	}
+	s.river = &river{trail: s.trail, rows: s.rows, folds: folds(s.Kinds)}
+	if err := s.river.catchUp(ctx, s.trail.Len()); err != nil {
+		return err
+	}
+	s.Gate = gate.New(s.river)
+	s.Register = register.New(s.rows, s.Gate, s.Kinds)
+	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
+	s.Govern = govern.New(s.rows, s.Gate, s.Directive, s.Controls, s.Kinds)
+	s.Audit = audit.New(s.trail, s.Gate)
+	if s.Posture, err = posture.New(s.rows, s.Directive, s.Controls, s.Kinds); err != nil {
+		return err
+	}
+	s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy)
+	return err
+}
+
+// openRows opens the folded rows. Rows that cannot be used are put aside, never
+// deleted, and folded again from the trail.
+func openRows(ctx context.Context, cfg Config, entries int64) (store.Store, error) {
+	path := filepath.Join(cfg.Data, "store.db")
+	rows, err := sqlite.Open(path)
+	if err == nil {
+		var cursor int64
+		if cursor, err = rows.Cursor(ctx); err == nil && cursor <= entries {
+			return rows, nil
+		}
+		if err == nil {
+			err = fmt.Errorf("rows were folded from %d entries and the trail has %d", cursor, entries)
+		}
+		err = errors.Join(err, rows.Close())
+	}
+	if errors.Is(err, store.ErrReadOnly) || errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrBusy) {
+		return nil, err
+	}
+	aside := fmt.Sprintf("%s.%s.aside", path, cfg.Now().UTC().Format("20060102T150405"))
+	cfg.Log.Warn("rows cannot be used and are folded again", "error", err, "kept_as", aside)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("put rows aside: %w", err)
+		}
+	}
+	return sqlite.Open(path)
+}
+
+// prepareFolder makes the data folder and shows that it can be written.
+func prepareFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w: choose another with --data or correct its owner", err)
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("data folder %s cannot be written: %w: choose another with --data or correct its owner and mode", dir, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// Close seals what is open and closes everything. It may be called twice.
+func (s *Server) Close() error {
+	var errs []error
+	if s.Identity != nil {
+		errs = append(errs, s.Identity.Close())
+		s.Identity = nil
+	}
+	if s.rows != nil {
+		errs = append(errs, s.rows.Close())
+		s.rows = nil
+	}
+	if s.trail != nil {
+		errs = append(errs, s.trail.Close())
+		s.trail = nil
+	}
+	return errors.Join(errs...)
+}
+
+// policy reads what the parameters say about logging in.
+func (s *Server) policy(ctx context.Context, at time.Time) (identity.Policy, error) {
+	v, err := s.Govern.Values(ctx, directive.Scope{}, at)
+	if err != nil {
+		return identity.Policy{}, err
+	}
+	number := func(key string) int { n, _ := v[key].Value.(int64); return int(n) }
+	span := func(key string, otherwise time.Duration) time.Duration {
+		if d, ok := v[key].Value.(time.Duration); ok {
+			return d
+		}
+		return otherwise
+	}
+	return identity.Policy{
+		MinLength: number("auth.pw.min_length"), Classes: number("auth.pw.classes"),
+		Threshold: number("auth.lockout.threshold"),
+		Window:    span("auth.lockout.window", 15*time.Minute), Duration: span("auth.lockout.duration", 10*time.Minute),
+		Idle: 3 * span("auth.session.lock_min.admin", 5*time.Minute), Session: 12 * time.Hour,
+	}, nil
+}
+
+// Run listens and serves until ctx ends. ready is called once with the address
+// and, on a first run, the one-time path at which the first administrator is
+// made; the token stands after "#" nowhere and in no log.
+func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error {
+	defer s.Close()
+	handler, err := s.pages()
+	if err != nil {
+		return err
+	}
+	ln, scheme, err := s.listen()
+	if err != nil {
+		return err
+	}
+	if err := s.bootstrap(ctx); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	token, err := s.Identity.FirstRun(ctx)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	srv := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second,
+		WriteTimeout: 120 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	collected := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { defer close(collected); s.collectLoop(ctx) }()
+	if ready != nil {
+		setup := ""
+		if token != "" {
+			setup = "/setup?token=" + token
+		}
+		ready(scheme+"://"+ln.Addr().String(), setup)
+	}
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		grace, end := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		err = srv.Shutdown(grace)
+		end()
+	}
+	cancel()
+	<-collected
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	_, stopErr := s.Gate.Ask(context.WithoutCancel(ctx), gate.Request{Actor: actor.Program, At: s.cfg.Now(), Action: gate.Stop, Object: "system"})
+	return errors.Join(err, stopErr)
+}
+
+// listen opens the port: plain on loopback, TLS elsewhere or when a certificate
+// is given.
+func (s *Server) listen() (net.Listener, string, error) {
+	host, _, err := net.SplitHostPort(s.cfg.Listen)
+	if err != nil {
+		return nil, "", fmt.Errorf("listen address %q: %w: want host:port, as in 127.0.0.1:8743", s.cfg.Listen, err)
+	}
+	ln, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return nil, "", fmt.Errorf("listen on %s: %w: choose another address with --listen", s.cfg.Listen, err)
+	}
+	if s.plain(host) {
+		return ln, "http", nil
+	}
+	cert, err := s.certificate(host)
+	if err != nil {
+		return nil, "", errors.Join(err, ln.Close())
+	}
+	return tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}), "https", nil
+}
+
+// plain reports whether this host may be served without TLS.
+func (s *Server) plain(host string) bool {
+	ip := net.ParseIP(host)
+	return s.cfg.TLSCert == "" && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
