@@ -162,17 +162,13 @@ type Where struct {
 }
 
 // Get reads the row that has the key of key. When there is none, the row
-// returned is zero.
+// returned is key as it was given, ready to be filled and put.
 func Get[T any, P interface {
 	*T
 	Row
 }](ctx context.Context, r Reader, key T) (T, bool, error) {
 	ok, err := r.Get(ctx, P(&key))
-	if !ok || err != nil {
-		var zero T
-		return zero, false, err
-	}
-	return key, true, nil
+	return key, ok, err
 }
 
 // All lists the rows w selects: All[Subject](ctx, r, w). Mind the limit.

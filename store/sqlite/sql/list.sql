@@ -1,0 +1,1 @@
+select {columns} from "{table}" where {where} order by {order} limit ? offset ?

@@ -1,0 +1,2 @@
+insert into "{table}" ({columns}) values ({marks})
+on conflict ({keys}) do update set {updates}

@@ -1,0 +1,135 @@
+-- The rows of a store. One row is one row struct of package store, column for
+-- column, and words is store.Words of it.
+--
+-- The version a file carries is a digest of this text. When what the columns
+-- hold changes its meaning, raise the number on the next line; a file of another
+-- version is dropped and folded again, never migrated.
+--   rows: 1
+--
+-- text      UTF-8
+-- *_at, from, until, at, since   "2026-11-01T12:00:00.000000000Z", null: not set
+-- json      canonical JSON; null: no value
+-- retired   0 or 1
+
+create table cursor (
+    one  integer primary key check (one = 1),
+    next integer not null                      -- entries folded = Seq of the next
+) strict;
+
+insert into cursor (one, next) values (1, 0);
+
+create table subject (
+    "kind"       text not null,
+    "id"         text not null,
+    "name"       text not null,
+    "unit"       text not null,
+    "system"     text not null,
+    "retired"    integer not null,
+    "values"     text not null,                -- json, an object by field
+    "rev"        integer not null,
+    "changed_at" text,
+    "changed_by" text not null,
+    "entry"      integer not null,
+    "words"      text not null,
+    primary key ("kind", "id")
+) strict;
+
+create index subject_name   on subject ("kind", "name", "id");
+create index subject_system on subject ("system", "kind", "id");
+
+create table fact (
+    "subject"     text not null,               -- kind/id
+    "field"       text not null,
+    "status"      text not null,
+    "reason"      text not null,
+    "value"       text,                        -- json
+    "source"      text not null,               -- json, a list
+    "collector"   text not null,
+    "version"     text not null,
+    "method"      text not null,
+    "privilege"   text not null,
+    "observed_at" text,
+    "received_at" text,
+    "since"       text,
+    "entry"       integer not null,
+    primary key ("subject", "field")
+) strict;
+
+create table decision (
+    "id"           text not null primary key,
+    "type"         text not null,
+    "subject"      text not null,              -- kind/id
+    "control"      text not null,
+    "clause"       text not null,
+    "field"        text not null,
+    "value"        text,                       -- json
+    "answer"       text not null,
+    "reason"       text not null,
+    "measures"     text not null,
+    "conditions"   text not null,              -- json, a list
+    "consulted"    text not null,
+    "by"           text not null,
+    "post"         text not null,
+    "approved_by"  text not null,
+    "at"           text,
+    "from"         text,
+    "until"        text,
+    "withdrawn_at" text,
+    "approved_at"  text,
+    "entry"        integer not null,
+    "words"        text not null
+) strict;
+
+create index decision_subject on decision ("subject", "control");
+
+create table setting (
+    "id"           text not null primary key,
+    "key"          text not null,
+    "layer"        text not null,
+    "value"        text,                       -- json
+    "source"       text not null,
+    "by"           text not null,
+    "approver"     text not null,
+    "from"         text,
+    "until"        text,
+    "at"           text,
+    "withdrawn_at" text,
+    "entry"        integer not null,
+    "words"        text not null
+) strict;
+
+create index setting_key on setting ("key", "layer");
+
+create table credential (
+    "person"     text not null primary key,
+    "digest"     text not null,
+    "changed_at" text,
+    "entry"      integer not null
+) strict;
+
+create table session (
+    "digest"    text not null primary key,
+    "person"    text not null,
+    "addr"      text not null,
+    "opened_at" text,
+    "until"     text,
+    "closed_at" text,
+    "entry"     integer not null
+) strict;
+
+create index session_person on session ("person", "opened_at");
+
+create table failure (
+    "entry"  integer primary key,
+    "person" text not null,
+    "addr"   text not null,
+    "at"     text
+) strict;
+
+create index failure_person on failure ("person", "at");
+create index failure_addr   on failure ("addr", "at");
+
+create table batch (
+    "id"    text not null primary key,
+    "entry" integer not null
+) strict;
