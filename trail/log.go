@@ -30,6 +30,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kakusho/trail/pack"
+	"kakusho/trail/seal"
 )
 
 // What Open, Append and the readers return, wrapped with the cause.
@@ -163,7 +164,7 @@ func (l *Log) start() error {
 		return err
 	}
 	l.public = k.public
-	if l.verifier, err = verifier(k.public); err != nil {
+	if l.verifier, err = seal.Verifier(k.public); err != nil {
 		return err
 	}
 	if l.codec, err = pack.NewCodec(runtime.GOMAXPROCS(0)); err != nil {

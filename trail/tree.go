@@ -21,6 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"kakusho/trail/pack"
+	"kakusho/trail/seal"
 )
 
 // tree is the log of segment records: a Tessera log in POSIX files, one leaf a
@@ -129,17 +130,17 @@ func (t *tree) record(ctx context.Context, segment, size int64) ([]byte, error) 
 }
 
 // checkpoint is the published one, checked.
-func (t *tree) checkpoint() ([]byte, Checkpoint, error) {
+func (t *tree) checkpoint() ([]byte, seal.Checkpoint, error) {
 	text, err := os.ReadFile(filepath.Join(t.dir, layout.CheckpointPath))
 	if err != nil {
-		return nil, Checkpoint{}, fmt.Errorf("read checkpoint: %w", err)
+		return nil, seal.Checkpoint{}, fmt.Errorf("read checkpoint: %w", err)
 	}
-	c, err := parseCheckpoint(text, t.verifier)
+	c, err := seal.ParseCheckpoint(text, t.verifier)
 	return text, c, err
 }
 
 // wait returns the first checkpoint it sees that covers size segments.
-func (t *tree) wait(ctx context.Context, size int64) ([]byte, Checkpoint, error) {
+func (t *tree) wait(ctx context.Context, size int64) ([]byte, seal.Checkpoint, error) {
 	for {
 		text, c, err := t.checkpoint()
 		if err != nil || c.Size >= size {
@@ -154,7 +155,7 @@ func (t *tree) wait(ctx context.Context, size int64) ([]byte, Checkpoint, error)
 }
 
 // inclusion proves a segment's record under the root of a checkpoint.
-func (t *tree) inclusion(ctx context.Context, segment int64, c Checkpoint) ([]pack.Hash, error) {
+func (t *tree) inclusion(ctx context.Context, segment int64, c seal.Checkpoint) ([]seal.Hash, error) {
 	builder, err := client.NewProofBuilder(ctx, uint64(c.Size), t.reader.ReadTile)
 	if err != nil {
 		return nil, fmt.Errorf("prove segment %d: %w", segment, err)
@@ -163,9 +164,9 @@ func (t *tree) inclusion(ctx context.Context, segment int64, c Checkpoint) ([]pa
 	if err != nil {
 		return nil, fmt.Errorf("prove segment %d: %w", segment, err)
 	}
-	path := make([]pack.Hash, len(nodes))
+	path := make([]seal.Hash, len(nodes))
 	for i, n := range nodes {
-		path[i] = pack.Hash(n)
+		path[i] = seal.Hash(n)
 	}
 	return path, nil
 }

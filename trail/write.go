@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"kakusho/trail/pack"
+	"kakusho/trail/seal"
 )
 
 // call is one Append on its way to the disk.
 type call struct {
 	payload []byte      // the entries, each with a newline
-	leaves  []pack.Hash // their hashes
+	leaves  []seal.Hash // their hashes
 	first   int64
 	done    chan error
 }
@@ -21,13 +22,13 @@ func newCall(entries []Entry) (*call, error) {
 	if n := len(entries); n == 0 || n > MaxBatch {
 		return nil, fmt.Errorf("%w: %d at once, want 1 to %d", ErrEntry, n, MaxBatch)
 	}
-	c := &call{leaves: make([]pack.Hash, 0, len(entries)), done: make(chan error, 1)}
+	c := &call{leaves: make([]seal.Hash, 0, len(entries)), done: make(chan error, 1)}
 	for i, e := range entries {
 		line, err := e.encode()
 		if err != nil {
 			return nil, fmt.Errorf("entry %d of %d: %w", i+1, len(entries), err)
 		}
-		c.leaves = append(c.leaves, pack.Leaf(line))
+		c.leaves = append(c.leaves, seal.Leaf(line))
 		c.payload = append(append(c.payload, line...), '\n')
 		if len(c.payload) > MaxAppend {
 			return nil, fmt.Errorf("%w: more than %d bytes at once", ErrEntry, MaxAppend)
@@ -41,9 +42,9 @@ type segment struct {
 	number   int64
 	first    int64
 	from, to int64 // arrival of the first frame and the last of all
-	leaves   []pack.Hash
-	rows     []pack.Row
-	prev     pack.Hash
+	leaves   []seal.Hash
+	rows     []seal.Row
+	prev     seal.Hash
 	crowd    int // calls in the last frame
 }
 
@@ -189,7 +190,7 @@ func (l *Log) commit() {
 }
 
 // take removes from the queue what the next frame holds.
-func (l *Log) take() (calls []*call, payload []byte, leaves []pack.Hash) {
+func (l *Log) take() (calls []*call, payload []byte, leaves []seal.Hash) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
@@ -207,7 +208,7 @@ func (l *Log) take() (calls []*call, payload []byte, leaves []pack.Hash) {
 }
 
 // frameOf writes a frame of entries.
-func (l *Log) frameOf(payload []byte, leaves []pack.Hash) error {
+func (l *Log) frameOf(payload []byte, leaves []seal.Hash) error {
 	h := l.header(pack.Entries, len(leaves))
 	frame, h, err := l.codec.Frame(h, payload)
 	if err != nil {
@@ -231,13 +232,13 @@ func (l *Log) header(t pack.Type, count int) pack.Header {
 }
 
 // took notes a frame that is on disk.
-func (l *Log) took(h pack.Header, leaves []pack.Hash) {
+func (l *Log) took(h pack.Header, leaves []seal.Hash) {
 	if len(l.open.rows) == 0 {
 		l.open.from = h.Arrived
 	}
 	l.open.to = h.Arrived
 	l.open.leaves = append(l.open.leaves, leaves...)
-	l.open.rows = append(l.open.rows, pack.NewRow(h, leaves))
+	l.open.rows = append(l.open.rows, h.Row(leaves))
 }
 
 // seal ends the open segment: its record goes behind its frames, and to the
@@ -260,11 +261,13 @@ func (l *Log) sealFrame() (sealedRecord, error) {
 	if len(o.rows) == 0 {
 		o.from, o.to = h.Arrived, h.Arrived
 	}
-	table := pack.Table(o.rows)
-	text := pack.Record{
+	// The record has to bind all of its own frame: no time of its own.
+	h.Arrived, h.Wall = o.to, 0
+	table := seal.Table(o.rows)
+	text := seal.Record{
 		Origin: l.verifier.Name(), Segment: o.number, First: o.first, Count: int64(len(o.leaves)),
 		From: time.Unix(0, o.from), To: time.Unix(0, o.to),
-		Root: pack.Root(o.leaves), Frames: sha256.Sum256(table), Prev: o.prev,
+		Root: seal.Root(o.leaves), Frames: sha256.Sum256(table), Prev: o.prev,
 	}.Text()
 	frame, h, err := l.codec.Frame(h, append(text[:len(text):len(text)], table...))
 	if err != nil {
@@ -274,7 +277,7 @@ func (l *Log) sealFrame() (sealedRecord, error) {
 		return sealedRecord{}, err
 	}
 	r := sealedRecord{o.number, text}
-	l.open = segment{number: o.number + 1, first: h.First, to: h.Arrived, prev: pack.Leaf(text), crowd: o.crowd}
+	l.open = segment{number: o.number + 1, first: h.First, to: h.Arrived, prev: seal.Leaf(text), crowd: o.crowd}
 	return r, nil
 }
 
@@ -304,16 +307,16 @@ func (l *Log) late(segment int64) {
 func (l *Log) resume(t pack.Tail) error {
 	l.open = segment{number: t.Segment, first: t.First, to: t.Arrived}
 	if t.Record != nil {
-		l.open.prev = pack.Leaf(t.Record)
+		l.open.prev = seal.Leaf(t.Record)
 	}
 	for _, f := range t.Frames {
 		lines, err := f.Header.Lines(f.Raw)
 		if err != nil {
 			return fmt.Errorf("%w: entries from %d: %w", pack.ErrDamaged, f.Header.First, err)
 		}
-		leaves := make([]pack.Hash, len(lines))
+		leaves := make([]seal.Hash, len(lines))
 		for i, line := range lines {
-			leaves[i] = pack.Leaf(line)
+			leaves[i] = seal.Leaf(line)
 		}
 		l.took(f.Header, leaves)
 	}

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 
 	"github.com/klauspost/compress/zstd"
+
+	"kakusho/trail/seal"
 )
 
 // The limits of the format. A reader allocates no more than they allow, whatever
@@ -190,4 +192,18 @@ func (h Header) Lines(raw []byte) ([][]byte, error) {
 		return nil, fmt.Errorf("%w: %d lines, want %d", ErrFrame, len(lines), h.Count)
 	}
 	return lines, nil
+}
+
+// Split takes the payload of a Seal apart: the record's text and the rows.
+func (h Header) Split(raw []byte) (record []byte, rows []seal.Row, err error) {
+	n := len(raw) - h.Count*seal.RowSize
+	if h.Type != Seal || n < 0 {
+		return nil, nil, fmt.Errorf("%w: %d bytes do not hold %d rows", ErrFrame, len(raw), h.Count)
+	}
+	return raw[:n], seal.ParseTable(raw[n:]), nil
+}
+
+// Row is the row that an Entries frame has in the table of its segment.
+func (h Header) Row(leaves []seal.Hash) seal.Row {
+	return seal.Row{First: h.First, Count: h.Count, Arrived: h.Arrived, Wall: h.Wall, Leaves: seal.Digest(leaves)}
 }

@@ -176,15 +176,6 @@ func (s *Set) tail(p *file, t *Tail) error {
 	return nil
 }
 
-// Split takes the payload of a Seal apart: the record's text and the rows.
-func (h Header) Split(raw []byte) (record []byte, rows []Row, err error) {
-	n := len(raw) - h.Count*RowSize
-	if h.Type != Seal || n < 0 {
-		return nil, nil, fmt.Errorf("%w: %d bytes do not hold %d rows", ErrFrame, len(raw), h.Count)
-	}
-	return raw[:n], ParseTable(raw[n:]), nil
-}
-
 // Seals calls fn with the text of each sealed record from a segment on, in order.
 func (s *Set) Seals(from int64, fn func(segment int64, record []byte) error) error {
 	for i, p := range s.packs {

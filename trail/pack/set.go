@@ -19,6 +19,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"kakusho/trail/seal"
 )
 
 // ErrDamaged is returned, wrapped with the place, when the files are not what was
@@ -80,7 +82,7 @@ func PackHeader(origin string, segment, first int64) []byte {
 	b = append(b, packMagic...)
 	b = binary.BigEndian.AppendUint64(b, uint64(segment))
 	b = binary.BigEndian.AppendUint64(b, uint64(first))
-	id := Leaf([]byte(origin))
+	id := seal.Leaf([]byte(origin))
 	b = append(b, id[:]...)
 	b = append(b, 0, 0, 0, 0)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))

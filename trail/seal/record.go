@@ -1,4 +1,4 @@
-package pack
+package seal
 
 import (
 	"encoding/base64"
