@@ -76,10 +76,10 @@ type Field struct {
 	Group    string         `yaml:"group,omitempty"` // observed: the collector that brings it; sets its freshness
 	Derive   string         `yaml:"derive,omitempty"`
 	Unit     string         `yaml:"unit,omitempty"`
-	Choices  []Choice       `yaml:"choices,omitempty"`
-	To       string         `yaml:"to,omitempty"`  // ref: the kind it points to
-	Of       []Field        `yaml:"of,omitempty"`  // list of records; empty: list of strings
-	Max      int            `yaml:"max,omitempty"` // runes of a text (default 500; text 20,000), elements of a list (default 1,000)
+	Choices  []Choice       `yaml:"choices,omitempty"` // of a choice; of a list of strings, the values its elements may have
+	To       string         `yaml:"to,omitempty"`      // ref: the kind it points to
+	Of       []Field        `yaml:"of,omitempty"`      // list of records; empty: list of strings
+	Max      int            `yaml:"max,omitempty"`     // runes of a text (default 500; text 20,000), elements of a list (default 1,000)
 	Least    *int64         `yaml:"least,omitempty"`
 	Most     *int64         `yaml:"most,omitempty"`
 	Required bool           `yaml:"required,omitempty"`

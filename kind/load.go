@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"kakusho/actor"
+	"kakusho/clause"
 )
 
 // Set is every kind of an installation, by ID.
@@ -98,6 +99,12 @@ func read(fsys fs.FS, name string) (Kind, error) {
 
 var fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
+// reserved are the words CEL keeps for itself: s.FIELD could not be written.
+var reserved = []string{
+	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
+	"loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+}
+
 func (k Kind) check(file string, set Set) (faults []error) {
 	bad := func(format string, a ...any) {
 		faults = append(faults, fmt.Errorf("kind %s: %s", file, fmt.Sprintf(format, a...)))
@@ -114,55 +121,139 @@ func (k Kind) check(file string, set Set) (faults []error) {
 	if _, ok := k.Field(k.Name); !ok {
 		bad("name %q is no field", k.Name)
 	}
-	for _, d := range slices.Concat(k.Owner, k.See) {
-		if !d.Valid() {
-			bad("unknown duty %q", d)
-		}
-	}
+	checkDuties(slices.Concat(k.Owner, k.See), bad)
+	checkClauses(k.Clauses, bad)
 	checkFields(k.Fields, set, bad, true)
 	return faults
 }
 
 func checkFields(fields []Field, set Set, bad func(string, ...any), top bool) {
 	seen := map[string]bool{}
+	labels := map[string]string{}
 	for _, f := range fields {
-		switch {
-		case !fieldName.MatchString(f.Name):
-			bad("field %q: name wants lower-case snake_case", f.Name)
-		case seen[f.Name]:
-			bad("field %q: twice", f.Name)
-		case !slices.Contains(Types, f.Type):
-			bad("field %q: unknown type %q", f.Name, f.Type)
-		case !f.Label.Complete():
-			bad("field %q: label needs ja and en", f.Name)
-		case (f.Type == Enum) != (len(f.Choices) > 0):
-			bad("field %q: choices go with type choice", f.Name)
-		case (f.Type == Ref) != (f.To != ""):
-			bad("field %q: to goes with type ref", f.Name)
-		case f.Type == Ref && !has(set, f.To):
-			bad("field %q: refers to unknown kind %q", f.Name, f.To)
-		case len(f.Of) > 0 && (f.Type != List || !top):
-			bad("field %q: of goes with a list at the top", f.Name)
-		case top && f.In(Observed) != (f.Group != ""):
-			bad("field %q: group goes with layer observed", f.Name)
-		case top && f.In(Derived) != (f.Derive != ""):
-			bad("field %q: derive goes with layer derived", f.Name)
-		case f.Required && !f.In(Declared):
-			bad("field %q: only a declared field can be required", f.Name)
+		say := func(format string, a ...any) {
+			bad("field %q: %s", f.Name, fmt.Sprintf(format, a...))
+		}
+		if seen[f.Name] {
+			say("twice")
 		}
 		seen[f.Name] = true
-		for _, c := range f.Choices {
-			if c.Value == "" || !c.Label.Complete() {
-				bad("field %q: choice %q needs value, ja and en", f.Name, c.Value)
+		// Import finds a column by its label too, so two fields must not share one.
+		for _, l := range []string{f.Label.JA, f.Label.EN} {
+			if other, ok := labels[l]; ok && other != f.Name {
+				say("label %q is also that of field %q", l, other)
 			}
+			labels[l] = f.Name
 		}
-		for _, d := range f.See {
-			if !d.Valid() {
-				bad("field %q: unknown duty %q", f.Name, actor.Duty(d))
-			}
-		}
-		checkFields(f.Of, set, bad, false)
+		f.checkName(say)
+		f.checkType(set, say, top)
+		f.checkLimits(say)
+		checkDuties(f.See, say)
+		checkClauses(f.Clauses, say)
+		checkFields(f.Of, set, say, false)
 	}
 }
 
-func has(set Set, id string) bool { _, ok := set[id]; return ok }
+func (f Field) checkName(say func(string, ...any)) {
+	if !fieldName.MatchString(f.Name) {
+		say("name wants lower-case snake_case")
+	}
+	if slices.Contains(reserved, f.Name) {
+		say("name is a reserved word of the rule language")
+	}
+	if !f.Label.Complete() {
+		say("label needs ja and en")
+	}
+	if f.Help.JA+f.Help.EN != "" && !f.Help.Complete() {
+		say("help needs ja and en")
+	}
+}
+
+func (f Field) checkType(set Set, say func(string, ...any), top bool) {
+	if !slices.Contains(Types, f.Type) {
+		say("unknown type %q, want one of %v", f.Type, Types)
+	}
+	if (f.Type == Ref) != (f.To != "") {
+		say("to goes with type ref")
+	}
+	if _, ok := set[f.To]; f.Type == Ref && !ok {
+		say("refers to unknown kind %q", f.To)
+	}
+	if len(f.Of) > 0 && (f.Type != List || !top) {
+		say("of goes with a list at the top")
+	}
+	if f.Type == List && !top {
+		say("a record holds no list")
+	}
+	for _, l := range f.Layers {
+		if l != Declared && l != Observed && l != Derived {
+			say("unknown layer %q", l)
+		}
+	}
+	if !top {
+		return
+	}
+	if f.In(Observed) != (f.Group != "") {
+		say("group goes with layer observed")
+	}
+	if f.In(Derived) != (f.Derive != "") {
+		say("derive goes with layer derived")
+	}
+	if f.In(Derived) && len(f.Layers) > 1 {
+		say("a derived field has no other layer")
+	}
+	if f.Required && !f.In(Declared) {
+		say("only a declared field can be required")
+	}
+}
+
+func (f Field) checkLimits(say func(string, ...any)) {
+	number := f.Type == Int || f.Type == Number
+	if (f.Least != nil || f.Most != nil) && !number {
+		say("least and most go with a number")
+	}
+	if f.Least != nil && f.Most != nil && *f.Least > *f.Most {
+		say("least is above most")
+	}
+	if f.Max < 0 || f.Max > 0 && f.Type != String && f.Type != Text && f.Type != List {
+		say("max goes with a string, a text or a list")
+	}
+	listed := f.Type == List && len(f.Of) == 0
+	if f.Type == Enum && len(f.Choices) == 0 || len(f.Choices) > 0 && f.Type != Enum && !listed {
+		say("choices go with type choice, or with a list of strings")
+	}
+	values, named := map[string]bool{}, map[string]string{}
+	for _, c := range f.Choices {
+		if c.Value == "" || !c.Label.Complete() {
+			say("choice %q needs value, ja and en", c.Value)
+		}
+		// A cell may hold the value or either label; each must name one choice.
+		for _, w := range []string{c.Value, c.Label.JA, c.Label.EN} {
+			word := strings.ToLower(w)
+			if by, ok := named[word]; ok && by != c.Value {
+				say("choice %q: %q also names %q", c.Value, w, by)
+			}
+			named[word] = c.Value
+		}
+		if values[c.Value] {
+			say("choice %q: twice", c.Value)
+		}
+		values[c.Value] = true
+	}
+}
+
+func checkDuties(duties []actor.Duty, say func(string, ...any)) {
+	for _, d := range duties {
+		if !d.Valid() {
+			say("unknown duty %q", d)
+		}
+	}
+}
+
+func checkClauses(ids []clause.ID, say func(string, ...any)) {
+	for _, id := range ids {
+		if _, err := clause.Parse(string(id)); err != nil {
+			say("%v", err)
+		}
+	}
+}
