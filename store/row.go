@@ -76,6 +76,15 @@ type Session struct {
 	Entry                     int64
 }
 
+// Invite is a one-time link for setting up a login. Its key is Digest, of the
+// link's secret.
+type Invite struct {
+	Digest        string
+	Person        string
+	Until, UsedAt time.Time
+	Entry         int64
+}
+
 // Failure is one refused login. Its key is Entry.
 type Failure struct {
 	Person string
@@ -95,7 +104,7 @@ type Batch struct {
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
-		new(Credential), new(Session), new(Failure), new(Batch),
+		new(Credential), new(Session), new(Invite), new(Failure), new(Batch),
 	}
 }
 
@@ -180,6 +189,17 @@ func (s *Session) Columns() []Column {
 		text("digest", &s.Digest).key(), text("person", &s.Person), text("addr", &s.Addr),
 		instant("opened_at", &s.OpenedAt), instant("until", &s.Until), instant("closed_at", &s.ClosedAt),
 		integer("entry", &s.Entry),
+	}
+}
+
+// Table is "invite".
+func (i *Invite) Table() string { return "invite" }
+
+// Columns point into i.
+func (i *Invite) Columns() []Column {
+	return []Column{
+		text("digest", &i.Digest).key(), text("person", &i.Person), instant("until", &i.Until), instant("used_at", &i.UsedAt),
+		integer("entry", &i.Entry),
 	}
 }
 

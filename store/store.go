@@ -18,6 +18,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,7 +201,8 @@ type Difference struct {
 func (d Difference) String() string {
 	switch {
 	case d.Column != "":
-		return fmt.Sprintf("%s %s %s: want %s, got %s", d.Table, d.Key, d.Column, d.Want, d.Got)
+		return fmt.Sprintf("%s %s %s: want %s, got %s", d.Table, d.Key, d.Column,
+			cmp.Or(d.Want, "nothing"), cmp.Or(d.Got, "nothing"))
 	case d.Got == "":
 		return fmt.Sprintf("%s %s: missing", d.Table, d.Key)
 	default:

@@ -39,6 +39,7 @@ func full() []store.Row {
 		},
 		&store.Credential{Person: "person/1", Digest: "d1", ChangedAt: day(15), Entry: 45},
 		&store.Session{Digest: "d2", Person: "person/1", Addr: "192.0.2.1", OpenedAt: day(16), Until: day(17), ClosedAt: day(18), Entry: 46},
+		&store.Invite{Digest: "ee", Person: "person/2", Until: day(20), UsedAt: day(19), Entry: 46},
 		&store.Failure{Person: "person/1", Addr: "192.0.2.2", At: day(19), Entry: 47},
 		&store.Batch{ID: "b-1", Entry: 48},
 	}

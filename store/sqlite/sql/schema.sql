@@ -34,6 +34,7 @@ create table subject (
     primary key ("kind", "id")
 ) strict;
 
+create index subject_entry  on subject ("entry");
 create index subject_name   on subject ("kind", "name", "id");
 create index subject_system on subject ("system", "kind", "id");
 
@@ -54,6 +55,8 @@ create table fact (
     "entry"       integer not null,
     primary key ("subject", "field")
 ) strict;
+
+create index fact_entry on fact ("entry");
 
 create table decision (
     "id"           text not null primary key,
@@ -80,6 +83,7 @@ create table decision (
     "words"        text not null
 ) strict;
 
+create index decision_entry   on decision ("entry");
 create index decision_subject on decision ("subject", "control");
 
 create table setting (
@@ -118,6 +122,14 @@ create table session (
 ) strict;
 
 create index session_person on session ("person", "opened_at");
+
+create table invite (
+    "digest"  text not null primary key,
+    "person"  text not null,
+    "until"   text,
+    "used_at" text,
+    "entry"   integer not null
+) strict;
 
 create table failure (
     "entry"  integer primary key,
