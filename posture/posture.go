@@ -63,6 +63,9 @@ func New(rows store.Store, d *directive.Directive, controls []control.Control, k
 // Directive is the directive judged by.
 func (p *Posture) Directive() *directive.Directive { return p.directive }
 
+// Kinds are the kinds of subject judged.
+func (p *Posture) Kinds() kind.Set { return p.kinds }
+
 // Controls are the controls judged by, in order of ID.
 func (p *Posture) Controls() []control.Control { return p.controls }
 
@@ -186,16 +189,16 @@ type Standing struct {
 
 // Subject is one subject as it stands. It does not change.
 type Subject struct {
-	Ref      fact.Ref
-	Kind     kind.Kind
-	Name     string
-	System   string
-	Unit     string
-	Facts    map[string]judge.Cell // what a rule reads as s.
-	Declared map[string]judge.Cell
-	Derived  map[string]judge.Cell
+	Ref       fact.Ref
+	Kind      kind.Kind
+	Name      string
+	System    string
+	Unit      string
+	Facts     map[string]judge.Cell // what a rule reads as s.
+	Declared  map[string]judge.Cell
+	Derived   map[string]judge.Cell
 	Decisions []Decision
-	Verdicts []verdict.Verdict
+	Verdicts  []verdict.Verdict
 }
 
 // Until is the next instant at which something changes by time alone; zero: none
@@ -211,6 +214,20 @@ func (s *Standing) Subject(ref fact.Ref) (*Subject, bool) {
 	return sub, ok
 }
 
+// Named finds one by its reference as text.
+func (s *Standing) Named(ref string) (*Subject, bool) { return s.Subject(fact.Ref(ref)) }
+
+// Kinds lists the kinds of which there is a subject, in menu order.
+func (s *Standing) Kinds() []kind.Kind {
+	var out []kind.Kind
+	for _, sub := range s.order {
+		if len(out) == 0 || out[len(out)-1].ID != sub.Kind.ID {
+			out = append(out, sub.Kind)
+		}
+	}
+	return out
+}
+
 // Systems lists the subjects of kind system.
 func (s *Standing) Systems() []*Subject {
 	return slices.DeleteFunc(slices.Clone(s.order), func(x *Subject) bool { return x.Kind.ID != "system" })
@@ -222,19 +239,20 @@ func (s *Standing) Members(system string) []*Subject { return s.bySystem[system]
 
 // Filter selects verdicts, as the address of a page says. Empty fields select all.
 type Filter struct {
-	Clause  clause.ID // or anything under it
-	Control string
-	System  string
-	Kind    string
-	Outcome verdict.Outcome
-	Words   string // in the subject's name or number, or the control's title
+	Clause   clause.ID // or anything under it
+	Control  string
+	System   string
+	NoSystem bool // only what belongs to no system
+	Kind     string
+	Outcome  verdict.Outcome
+	Words    string // in the subject's name or number, or the control's title
 }
 
 // Verdicts lists those f selects, worst first, then by clause and subject.
 func (s *Standing) Verdicts(f Filter) []verdict.Verdict {
 	var out []verdict.Verdict
 	for _, sub := range s.order {
-		if f.System != "" && sub.System != f.System || f.Kind != "" && sub.Kind.ID != f.Kind {
+		if f.System != "" && sub.System != f.System || f.NoSystem && sub.System != "" || f.Kind != "" && sub.Kind.ID != f.Kind {
 			continue
 		}
 		for _, v := range sub.Verdicts {
@@ -243,7 +261,13 @@ func (s *Standing) Verdicts(f Filter) []verdict.Verdict {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b verdict.Verdict) int {
+	WorstFirst(out)
+	return out
+}
+
+// WorstFirst sorts verdicts by outcome, then clause, then subject.
+func WorstFirst(vs []verdict.Verdict) {
+	slices.SortStableFunc(vs, func(a, b verdict.Verdict) int {
 		if a.Outcome != b.Outcome {
 			if verdict.Worse(a.Outcome, b.Outcome) == a.Outcome {
 				return -1
@@ -255,7 +279,6 @@ func (s *Standing) Verdicts(f Filter) []verdict.Verdict {
 		}
 		return strings.Compare(a.Subject, b.Subject)
 	})
-	return out
 }
 
 func (s *Standing) selects(f Filter, sub *Subject, v verdict.Verdict) bool {
@@ -287,8 +310,10 @@ func clausesOf(v verdict.Verdict) []clause.ID {
 
 // Under reports whether c is under or the same as top.
 func Under(c, top clause.ID) bool {
-	return c == top || strings.HasPrefix(string(c), string(top)+".") ||
-		!strings.Contains(string(top), ".") && strings.HasPrefix(string(c), string(top)+".")
+	if !strings.Contains(string(top), "@") {
+		return c.Source() == string(top) // the whole directive
+	}
+	return c == top || strings.HasPrefix(string(c), string(top)+".")
 }
 
 // Tally counts outcomes.
@@ -303,6 +328,13 @@ func (t Tally) Outcome() verdict.Outcome {
 		}
 	}
 	return verdict.RollUp(os...)
+}
+
+// Add counts another tally in.
+func (t Tally) Add(o Tally) {
+	for k, n := range o {
+		t[k] += n
+	}
 }
 
 // Total is how many were counted.

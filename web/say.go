@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -31,7 +30,8 @@ func (s *Site) funcs(l bilingual.Lang) template.FuncMap {
 		"moment":  func(t time.Time) string { return Moment(t, l) },
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"until":   func(t, at time.Time) string { return span(t.Sub(at), l) },
-		"value":   func(v any) string { return Value(v, l) },
+		"value":   func(v any) string { return verdict.Show(v, l) },
+		"reason":  func(r verdict.Reason) string { return r.In(l) },
 		"path":    url.PathEscape,
 		"query":   url.QueryEscape,
 		"has":     func(a actor.Actor, ds ...actor.Duty) bool { return hasAny(a, ds) },
@@ -127,51 +127,4 @@ func span(d time.Duration, l bilingual.Lang) string {
 		}
 	}
 	return bilingual.Say("0秒", "0 s").In(l)
-}
-
-// Value is any fact's value as text. Long lists are cut, with their number.
-func Value(v any, l bilingual.Lang) string {
-	switch v := v.(type) {
-	case nil:
-		return "—"
-	case bool:
-		if v {
-			return bilingual.Say("はい", "yes").In(l)
-		}
-		return bilingual.Say("いいえ", "no").In(l)
-	case time.Time:
-		return Moment(v, l)
-	case time.Duration:
-		return v.String()
-	case string:
-		if v == "" {
-			return bilingual.Say("（空）", "(empty)").In(l)
-		}
-		return v
-	case []any:
-		return list(v, l)
-	case map[string]any:
-		b, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		return string(b)
-	}
-	return fmt.Sprint(v)
-}
-
-func list(v []any, l bilingual.Lang) string {
-	const most = 5
-	if len(v) == 0 {
-		return bilingual.Say("（なし）", "(none)").In(l)
-	}
-	var parts []string
-	for _, e := range v[:min(most, len(v))] {
-		parts = append(parts, Value(e, l))
-	}
-	text := strings.Join(parts, bilingual.Say("、", ", ").In(l))
-	if len(v) > most {
-		text += fmt.Sprintf(bilingual.Say(" ほか%d件", " and %d more").In(l), len(v)-most)
-	}
-	return text
 }

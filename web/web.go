@@ -145,19 +145,16 @@ type Request struct {
 
 // Read asks for a permit to read, for an answer to a POST that shows a page.
 func (r *Request) Read() (gate.Permit, error) {
-	if r.Permit != (gate.Permit{}) || r.site == nil {
-		return r.Permit, nil
-	}
 	var err error
-	r.Permit, err = r.site.cfg.Gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Read, Object: "page" + r.URL.Path, Scope: everywhere(r.Actor)})
+	r.Permit, err = r.site.cfg.Gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Read, Object: "page" + r.URL.Path, Scope: r.Everywhere()})
 	return r.Permit, err
 }
 
-// everywhere names every place an actor has a duty for, so that reading needs any
-// duty at all; what he sees is for the work packages to say.
-func everywhere(a actor.Actor) []string {
+// Everywhere names every place the actor has a duty for, so that reading needs
+// any duty at all; what he sees is for the work packages to say.
+func (r *Request) Everywhere() []string {
 	var places []string
-	for _, as := range a.Assignments {
+	for _, as := range r.Actor.Assignments {
 		places = append(places, as.Scope)
 	}
 	return places

@@ -1,0 +1,147 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kakusho/bilingual"
+)
+
+var japan = time.FixedZone("JST", 9*60*60)
+
+// codes say in words why a reason decided. A code that is not listed is shown as
+// it is.
+var codes = map[string]bilingual.Text{
+	"missing":        {JA: "収集されていない", EN: "not collected"},
+	"absent":         {JA: "存在しない", EN: "absent"},
+	"denied":         {JA: "読み取りが許されない", EN: "not allowed to look"},
+	"error":          {JA: "読み取れない", EN: "could not be read"},
+	"timeout":        {JA: "時間内に読み取れない", EN: "timed out"},
+	"truncated":      {JA: "一部しか読み取れない", EN: "seen in part only"},
+	"stale":          {JA: "古くなった", EN: "stale"},
+	"future":         {JA: "未来の日時である", EN: "dated in the future"},
+	"empty":          {JA: "対象が空で判定できない", EN: "nothing to judge"},
+	"no-record":      {JA: "記録がない", EN: "no record"},
+	"no-parameter":   {JA: "値が定められていない", EN: "the value is not determined"},
+	"void":           {JA: "条件が満たされず無効", EN: "void: a condition is not met"},
+	"unknown":        {JA: "確認できない", EN: "unknown"},
+	"not-applicable": {JA: "該当しない", EN: "does not arise here"},
+}
+
+// In puts the reason into words: what was seen, and what was wanted by which
+// value. It is for reading, never for deciding.
+func (r Reason) In(l bilingual.Lang) string {
+	var b strings.Builder
+	name := r.Label.In(l)
+	if name == "" {
+		name = r.Fact
+	}
+	if name == "" {
+		name = r.Text
+	}
+	b.WriteString(name)
+	switch text, ok := codes[r.Code]; {
+	case ok:
+		fmt.Fprintf(&b, bilingual.Say("：%s", ": %s").In(l), text.In(l))
+	case r.Fact != "" && (r.Value != nil || r.Code == "true" || r.Code == "false"):
+		b.WriteString(bilingual.Say("：", ": ").In(l) + Show(r.Value, l))
+		if n := r.Count - length(r.Value); n > 0 {
+			fmt.Fprintf(&b, bilingual.Say(" ほか%d件", " and %d more").In(l), n)
+		}
+	}
+	var notes []string
+	if r.Expected != "" {
+		notes = append(notes, bilingual.Say("基準 ", "wanted ").In(l)+r.Expected)
+	}
+	if r.Parameter != "" {
+		note := bilingual.Say("値 ", "parameter ").In(l) + r.Parameter
+		if r.Layer == "default" {
+			note += bilingual.Say("・参考値（本システム既定）", ", default of this system").In(l)
+		} else if r.Layer != "" {
+			note += bilingual.Say("・", ", ").In(l) + r.Layer
+		}
+		notes = append(notes, note)
+	}
+	if r.Detail != "" {
+		notes = append(notes, r.Detail)
+	}
+	if len(notes) > 0 {
+		b.WriteString(bilingual.Say("（", " (").In(l) + strings.Join(notes, bilingual.Say("、", "; ").In(l)) + bilingual.Say("）", ")").In(l))
+	}
+	return b.String()
+}
+
+func length(v any) int {
+	if l, ok := v.([]any); ok {
+		return len(l)
+	}
+	return 1
+}
+
+// Show is any fact's value in words: times in Japan, lists cut after five with
+// their number, records as "key=value".
+func Show(v any, l bilingual.Lang) string {
+	switch v := v.(type) {
+	case nil:
+		return "—"
+	case bool:
+		if v {
+			return bilingual.Say("はい", "yes").In(l)
+		}
+		return bilingual.Say("いいえ", "no").In(l)
+	case time.Time:
+		return v.In(japan).Format("2006-01-02 15:04:05")
+	case string:
+		if v == "" {
+			return bilingual.Say("（空）", "(empty)").In(l)
+		}
+		return v
+	case []any:
+		return list(v, l)
+	case map[string]any:
+		return record(v, l)
+	}
+	return fmt.Sprint(v)
+}
+
+func list(v []any, l bilingual.Lang) string {
+	const most = 5
+	if len(v) == 0 {
+		return bilingual.Say("（なし）", "(none)").In(l)
+	}
+	var parts []string
+	for _, e := range v[:min(most, len(v))] {
+		parts = append(parts, Show(e, l))
+	}
+	text := strings.Join(parts, bilingual.Say("、", ", ").In(l))
+	if len(v) > most {
+		text += fmt.Sprintf(bilingual.Say(" ほか%d件", " and %d more").In(l), len(v)-most)
+	}
+	return text
+}
+
+// record names the parts that tell one element from another; the rest stands in
+// the evidence.
+func record(m map[string]any, l bilingual.Lang) string {
+	for _, key := range []string{"path", "name", "device", "who", "port", "condition", "service", "user", "serial"} {
+		if v, ok := m[key]; ok {
+			text := Show(v, l)
+			if place, ok := m["place"]; ok {
+				text += " @ " + Show(place, l)
+			}
+			return text
+		}
+	}
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	parts := make([]string, 0, len(keys))
+	for _, k := range keys {
+		parts = append(parts, k+"="+Show(m[k], l))
+	}
+	return strings.Join(parts, " ")
+}
