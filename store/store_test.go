@@ -94,13 +94,13 @@ func TestStamp(t *testing.T) {
 
 func TestPlain(t *testing.T) {
 	for in, want := range map[string]string{
-		"WEB ｗｅｂ Ｗｅｂ":      "web web web",
+		"WEB ｗｅｂ Ｗｅｂ":     "web web web",
 		"（０９）～":           "(09)~",
 		"ﾊﾟｿｺﾝ ｶﾞﾋﾞｳﾞ ﾜﾝ": "パソコン ガビヴ ワン",
 		"ｱﾞ ﾞ":            "ア゛ ゛",
 		"が か゛":            "が か゛",
 		"「｣｡､･ｰ":          "「」。、・ー",
-		"\x00\n\t　\x7f":    "     ",
+		"\x00\n\t　\x7f":   "     ",
 		"É 漢字 ①":          "É 漢字 ①",
 	} {
 		if got := store.Plain(in); got != want {

@@ -12,8 +12,8 @@ import (
 	"kakusho/store"
 )
 
-// full is one row of every table with every field set.
-func full() []store.Row {
+// Full is one row of every table with every field set.
+func Full() []store.Row {
 	return []store.Row{
 		&store.Subject{
 			Kind: "computer", ID: "PC-1", Name: "捜査端末1", Unit: "unit/u", System: "sys-1", Retired: true,
@@ -59,7 +59,7 @@ func testEmpty(t *testing.T, s store.Store) {
 }
 
 func testColumns(t *testing.T, s store.Store) {
-	rows := full()
+	rows := Full()
 	if got, want := len(rows), len(store.Rows()); got != want {
 		t.Fatalf("rows tried: got %d, want one of each of %d tables", got, want)
 	}
@@ -80,7 +80,7 @@ func testColumns(t *testing.T, s store.Store) {
 }
 
 func testBare(t *testing.T, s store.Store) {
-	for _, from := range full() {
+	for _, from := range Full() {
 		want := store.New(from)
 		setKey(want, from)
 		put(t, s, want)
@@ -91,7 +91,7 @@ func testBare(t *testing.T, s store.Store) {
 			t.Errorf("get %s:\n got %s\nwant %s", want.Table(), show(got), show(want))
 		}
 	}
-	for _, r := range full() { // the same key with something in it, and bare again
+	for _, r := range Full() { // the same key with something in it, and bare again
 		bare := store.New(r)
 		setKey(bare, r)
 		put(t, s, r, bare)

@@ -163,7 +163,7 @@ func testLike(t *testing.T, s store.Store) {
 			t.Errorf("like %q: got %q, want %q", c.like, got, c.want)
 		}
 	}
-	put(t, s, full()...)
+	put(t, s, Full()...)
 	for _, c := range []struct {
 		of   store.Row
 		like string
@@ -197,7 +197,7 @@ func refused(t *testing.T, s store.Store, name string, of store.Row, w store.Whe
 
 func testWhereRefused(t *testing.T, s store.Store) {
 	put(t, s, machines()...)
-	put(t, s, full()...)
+	put(t, s, Full()...)
 	sub := &store.Subject{}
 	for name, w := range map[string]store.Where{
 		"an unknown column":               {Equal: m{"colour": 1}},
