@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -17,8 +18,11 @@ import (
 
 var jst = time.FixedZone("JST", 9*60*60)
 
+// shipped is the embedded directive, read once for all tests.
+var shipped = sync.OnceValue(directive.Default)
+
 func TestTheDirectiveHasSeventyThreeObligations(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	parts := map[string]int{}
 	types := map[clause.Type]int{}
 	for _, c := range d.Clauses {
@@ -43,7 +47,7 @@ func TestTheDirectiveHasSeventyThreeObligations(t *testing.T) {
 }
 
 func TestClausesStandInTheOrderOfPrint(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	for i := 1; i < len(d.Clauses); i++ {
 		if a, b := d.Clauses[i-1].ID, d.Clauses[i].ID; clause.Compare(a, b) >= 0 {
 			t.Errorf("%s stands before %s", a, b)
@@ -89,7 +93,7 @@ func label(id clause.ID) bilingual.Text {
 }
 
 func TestLabelsFollowFromTheIDs(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	for _, c := range d.Clauses {
 		if want := label(c.ID); c.Label != want {
 			t.Errorf("%s is labelled %v, want %v", c.ID, c.Label, want)
@@ -108,7 +112,7 @@ func japanese(s string) bool {
 }
 
 func TestEveryTextIsWrittenInBothLanguages(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	check := func(where string, x bilingual.Text) {
 		if !japanese(x.JA) {
 			t.Errorf("%s: the Japanese is %q", where, x.JA)
@@ -139,7 +143,7 @@ func TestEveryTextIsWrittenInBothLanguages(t *testing.T) {
 }
 
 func TestStatementsEndAsStatements(t *testing.T) {
-	for _, c := range directive.Default().Clauses {
+	for _, c := range shipped().Clauses {
 		if !strings.HasSuffix(c.Statement.JA, "。") || !strings.HasSuffix(c.Statement.EN, ".") {
 			t.Errorf("%s: %v", c.ID, c.Statement)
 		}
@@ -157,7 +161,7 @@ func TestNoStatementIsASentenceOfTheOfficialText(t *testing.T) {
 		t.Skip("the official text is not here")
 	}
 	official := squeeze(string(b))
-	for _, c := range directive.Default().Clauses {
+	for _, c := range shipped().Clauses {
 		for sentence := range strings.SplitSeq(c.Statement.JA, "。") {
 			if s := squeeze(sentence); len([]rune(s)) >= 12 && strings.Contains(official, s) {
 				t.Errorf("%s repeats the official text: %s", c.ID, sentence)
@@ -186,7 +190,7 @@ func TestTwentyClausesDelegate(t *testing.T) {
 		"npa-r3@2.8.3", "npa-r3@2.9", "npa-r3@2.10.1", "npa-r3@2.11", "npa-r3@2.12", "npa-r3@2.13.4", "npa-r3@2.14.3",
 		"npa-r3@2.15.5", "npa-r3@3.2.5", "npa-r3@3.3", "npa-r3@3.4.11", "npa-r3@4", "npa-r3@5.1",
 	}
-	d := directive.Default()
+	d := shipped()
 	if len(d.Groups) != len(want) {
 		t.Fatalf("%d groups, want %d", len(d.Groups), len(want))
 	}
@@ -205,7 +209,7 @@ func TestTwentyClausesDelegate(t *testing.T) {
 
 // Softening words, each with its clauses, as counted in the directive.
 func TestForceFollowsTheWording(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	want := map[clause.Force][]clause.ID{
 		clause.Principle:  {"npa-r3@2.1.3", "npa-r3@2.1.4"},
 		clause.Endeavour:  {"npa-r3@3.2.1"},
@@ -233,7 +237,7 @@ func TestForceFollowsTheWording(t *testing.T) {
 }
 
 func TestAddresseesAreTheDirectives(t *testing.T) {
-	for _, c := range directive.Default().Clauses {
+	for _, c := range shipped().Clauses {
 		want := "system-officer"
 		switch c.ID {
 		case "npa-r3@4":
@@ -248,7 +252,7 @@ func TestAddresseesAreTheDirectives(t *testing.T) {
 }
 
 func TestSubItemsStandUnderTheirObligations(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	for id, want := range map[clause.ID]int{
 		"npa-r3@2.3.1": 3, "npa-r3@3.1.5": 2, "npa-r3@3.4.2": 7, "npa-r3@3.4.3": 2, "npa-r3@3.4.6": 2, "npa-r3@3.4.10": 4, "npa-r3@2.1.1": 0,
 	} {
@@ -259,7 +263,7 @@ func TestSubItemsStandUnderTheirObligations(t *testing.T) {
 }
 
 func TestEveryObligationIsMappedToEveryRulebook(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	for _, c := range d.Clauses {
 		for _, r := range d.Rulebooks {
 			if c.Type == clause.Obligation && c.Maps[r.ID] == "" {
@@ -274,7 +278,7 @@ func TestKindsAreThoseOfThePlan(t *testing.T) {
 		"computer", "phone", "network-device", "multifunction-device", "special-device", "database", "account", "key", "zone", "medium", "line",
 		"domain", "external-service", "contract", "procurement", "development", "document", "incident", "person", "post", "unit", "system",
 	}
-	for _, c := range directive.Default().Clauses {
+	for _, c := range shipped().Clauses {
 		for i, k := range c.Kinds {
 			if !slices.Contains(known, k) || slices.Contains(c.Kinds[:i], k) {
 				t.Errorf("%s speaks of %q", c.ID, k)
@@ -284,7 +288,7 @@ func TestKindsAreThoseOfThePlan(t *testing.T) {
 }
 
 func TestTheDirectiveBindsFromItsFirstDayToTheEndOfItsLast(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	first := time.Date(2021, 10, 15, 0, 0, 0, 0, jst)
 	end := time.Date(2027, 4, 1, 0, 0, 0, 0, jst)
 	for _, c := range []struct {
@@ -316,7 +320,7 @@ func TestTheDirectiveBindsFromItsFirstDayToTheEndOfItsLast(t *testing.T) {
 }
 
 func TestEveryCollectorsFactsHaveALifetime(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	for _, group := range []string{"clock", "malware", "log", "account", "authentication", "disk", "key", "package", "anything else"} {
 		key := kind.Fresh(group)
 		p, ok := d.Parameters[key]

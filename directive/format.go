@@ -34,8 +34,8 @@ func (p Parameter) UnitLabel() bilingual.Text {
 	return units[p.Unit]
 }
 
-// Format writes a value of p for people. Check reads the Japanese neither of
-// durations nor of options back; Parse text is FormatDuration and option codes.
+// Format writes a value of p for people. A form that is to be read back by Check
+// shows FormatDuration and the codes of options instead.
 func (p Parameter) Format(v any, l bilingual.Lang) string {
 	switch v := v.(type) {
 	case nil:

@@ -16,7 +16,7 @@ import (
 )
 
 func TestEveryDefaultIsAValueOfItsParameter(t *testing.T) {
-	ps := directive.Default().Parameters
+	ps := shipped().Parameters
 	for key, p := range ps {
 		v, err := p.Check(p.Default)
 		if err != nil || !reflect.DeepEqual(v, p.Default) {
@@ -33,7 +33,7 @@ func TestEveryDefaultIsAValueOfItsParameter(t *testing.T) {
 
 // What a page shows or the trail keeps must come back as the same value.
 func TestDefaultsSurviveJSON(t *testing.T) {
-	for key, p := range directive.Default().Parameters {
+	for key, p := range shipped().Parameters {
 		b, err := json.Marshal(directive.Setting{Key: key, Value: p.Default})
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestDefaultsSurviveJSON(t *testing.T) {
 }
 
 func TestEveryParameterIsShownInBothLanguages(t *testing.T) {
-	for key, p := range directive.Default().Parameters {
+	for key, p := range shipped().Parameters {
 		for _, l := range []bilingual.Lang{bilingual.JA, bilingual.EN} {
 			empty := reflect.DeepEqual(p.Default, []any{})
 			if s := p.Format(p.Default, l); (s == "") != empty {
@@ -62,7 +62,7 @@ func TestEveryParameterIsShownInBothLanguages(t *testing.T) {
 
 func TestOnlyTheDirectivesOwnValuesGoWithoutTheMark(t *testing.T) {
 	var own []string
-	for key, p := range directive.Default().Parameters {
+	for key, p := range shipped().Parameters {
 		if p.Directive {
 			own = append(own, key)
 			if got := p.Mark().JA; got != "本要件の値" {
@@ -84,7 +84,7 @@ func TestOnlyTheDirectivesOwnValuesGoWithoutTheMark(t *testing.T) {
 
 // The values the reading of the directive proposes, where it gives one.
 func TestDefaultsAreThoseOfTheReading(t *testing.T) {
-	ps := directive.Default().Parameters
+	ps := shipped().Parameters
 	day := 24 * time.Hour
 	for key, want := range map[string]any{
 		"fresh.time": day, "fresh.malware": 3 * day, "fresh.log": day, "fresh.account": 7 * day, "fresh.crypto": 7 * day, "fresh.config": 7 * day,
@@ -119,7 +119,7 @@ func TestDefaultsAreThoseOfTheReading(t *testing.T) {
 }
 
 func TestKeysAreInOrderAndGroupsHoldEachOnce(t *testing.T) {
-	d := directive.Default()
+	d := shipped()
 	keys := d.Parameters.Keys()
 	if !slices.IsSorted(keys) || len(keys) != len(d.Parameters) {
 		t.Error("Keys are not every key in order")
@@ -256,6 +256,7 @@ func TestTightens(t *testing.T) {
 		{"bool.true", false, false, true},
 		{"bool.true", true, false, false},
 		{"bool.false", true, false, true},
+		{"bool.false", true, true, true},
 		{"bool.false", false, true, false},
 		{"bool.none", true, true, true},
 		{"bool.none", true, false, false},
@@ -287,7 +288,7 @@ func TestTightens(t *testing.T) {
 }
 
 func TestFormat(t *testing.T) {
-	ps := directive.Default().Parameters
+	ps := shipped().Parameters
 	for _, c := range []struct {
 		key    string
 		v      any

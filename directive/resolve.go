@@ -81,6 +81,9 @@ type Values map[string]Value
 // layer, and any layer where the value is the directive's own, may only tighten:
 // a looser value is ignored and named in Ignored. Where a parameter knows no
 // stricter direction only the national layer can change it.
+//
+// It costs about a tenth of a millisecond: callers with many subjects resolve
+// once per scope, and again when Next has passed or a setting was added.
 func (ps Parameters) Resolve(settings []Setting, scope Scope, at time.Time) Values {
 	layers := scope.layers()
 	inScope := map[string][]candidate{}

@@ -51,7 +51,7 @@ func TestResolveAroundEachInstant(t *testing.T) {
 		{"as the national value ends, the prefecture's goes on", end, 16, "prefecture/13", "P", open},
 		{"a second after the end", end.Add(s), 16, "prefecture/13", "P", open},
 	} {
-		v := directive.Default().Parameters.Resolve(settings, scope, c.at)[length]
+		v := shipped().Parameters.Resolve(settings, scope, c.at)[length]
 		if v.Value != c.value || v.Layer != c.layer || v.Setting != c.setting || !v.Next.Equal(c.next) || len(v.Ignored) > 0 {
 			t.Errorf("%s: %+v, want %v of %s by %q, next %v", c.name, v, c.value, c.layer, c.setting, c.next)
 		}
@@ -59,7 +59,7 @@ func TestResolveAroundEachInstant(t *testing.T) {
 }
 
 func TestResolveTellsWhenTheWinnerHolds(t *testing.T) {
-	v := directive.Default().Parameters.Resolve([]directive.Setting{set("N", length, "national", 14, noon, end)}, scope, later)[length]
+	v := shipped().Parameters.Resolve([]directive.Setting{set("N", length, "national", 14, noon, end)}, scope, later)[length]
 	if !v.From.Equal(noon) || !v.Until.Equal(end) || !v.Next.Equal(end) {
 		t.Errorf("from %v until %v next %v, want %v, %v, %v", v.From, v.Until, v.Next, noon, end, end)
 	}
@@ -92,7 +92,7 @@ func TestResolveLayers(t *testing.T) {
 		{"a superseding value that is ignored does not bring the old one back", []directive.Setting{
 			set("old", length, "prefecture/13", 16, open, open), set("new", length, "prefecture/13", 9, noon, open)}, int64(12), "default", "new"},
 	} {
-		v := directive.Default().Parameters.Resolve(c.settings, scope, later)[length]
+		v := shipped().Parameters.Resolve(c.settings, scope, later)[length]
 		if v.Value != c.value || v.Layer != c.layer || strings.Join(v.Ignored, ",") != c.ignored {
 			t.Errorf("%s: %+v, want %v of %s, ignoring %q", c.name, v, c.value, c.layer, c.ignored)
 		}
@@ -103,7 +103,7 @@ func TestTheLatestEntryWinsAmongEqualBeginnings(t *testing.T) {
 	a, b := set("a", length, "national", 20, noon, time.Time{}), set("b", length, "national", 15, noon, time.Time{})
 	a.Entry, b.Entry = 7, 8
 	for _, settings := range [][]directive.Setting{{a, b}, {b, a}} {
-		if v := directive.Default().Parameters.Resolve(settings, scope, noon)[length]; v.Setting != "b" {
+		if v := shipped().Parameters.Resolve(settings, scope, noon)[length]; v.Setting != "b" {
 			t.Errorf("%s won, want b, whatever the order", v.Setting)
 		}
 	}
@@ -115,7 +115,7 @@ func TestNoLayerLoosensTheDirectivesOwnValue(t *testing.T) {
 		set("N", byod, "national", false, time.Time{}, time.Time{}),
 		set("C", classKey, "national", 3, time.Time{}, time.Time{}),
 	}
-	vs := directive.Default().Parameters.Resolve(settings, scope, noon)
+	vs := shipped().Parameters.Resolve(settings, scope, noon)
 	if v := vs[byod]; v.Value != true || !slices.Equal(v.Ignored, []string{"N"}) {
 		t.Errorf("multi-factor authentication could be switched off: %+v", v)
 	}
@@ -127,12 +127,12 @@ func TestNoLayerLoosensTheDirectivesOwnValue(t *testing.T) {
 func TestWhereNoDirectionIsStricterOnlyTheNationalLayerDecides(t *testing.T) {
 	const key = "auth.pw.max_age_days"
 	prefecture := set("P", key, "prefecture/13", 90, time.Time{}, time.Time{})
-	vs := directive.Default().Parameters.Resolve([]directive.Setting{prefecture}, scope, noon)
+	vs := shipped().Parameters.Resolve([]directive.Setting{prefecture}, scope, noon)
 	if v := vs[key]; v.Value != int64(0) || !slices.Equal(v.Ignored, []string{"P"}) {
 		t.Errorf("a prefecture changed it: %+v", v)
 	}
 	national := set("N", key, "national", 90, time.Time{}, time.Time{})
-	if v := directive.Default().Parameters.Resolve([]directive.Setting{national}, scope, noon)[key]; v.Value != int64(90) {
+	if v := shipped().Parameters.Resolve([]directive.Setting{national}, scope, noon)[key]; v.Value != int64(90) {
 		t.Errorf("the national layer could not: %+v", v)
 	}
 }
@@ -144,7 +144,7 @@ func TestANarrowScopeSeesOnlyItsLayers(t *testing.T) {
 		set("odd", length, "city/1", 60, time.Time{}, time.Time{}),
 		set("unknown", "no.such.key", "national", 1, time.Time{}, time.Time{}),
 	}
-	ps := directive.Default().Parameters
+	ps := shipped().Parameters
 	if v := ps.Resolve(settings, directive.Scope{}, noon)[length]; v.Value != int64(12) || len(v.Ignored) > 0 {
 		t.Errorf("without a scope: %+v", v)
 	}
@@ -173,7 +173,7 @@ func TestListsAndDurationsResolveFromJSON(t *testing.T) {
 		}
 		settings = append(settings, back)
 	}
-	vs := directive.Default().Parameters.Resolve(settings, scope, noon)
+	vs := shipped().Parameters.Resolve(settings, scope, noon)
 	for key, want := range map[string]any{
 		"crypto.disk.method": []any{"luks2"}, "auth.lockout.window": 90*time.Minute + 1500*time.Millisecond,
 		"crypto.strength.change_on": time.Date(2030, 4, 1, 0, 0, 0, 0, jst),
@@ -195,7 +195,7 @@ func TestNextLeavesOutNoChange(t *testing.T) {
 		set("d", length, "system/SYS-1", 13, at(1), at(8)),
 		set("e", length, "system/SYS-1", 15, at(5), at(7)),
 	}
-	ps := directive.Parameters{length: directive.Default().Parameters[length]}
+	ps := directive.Parameters{length: shipped().Parameters[length]}
 	ask := func(t time.Time) directive.Value { return ps.Resolve(settings, scope, t)[length] }
 	now := ask(at(0))
 	changes := 0
@@ -216,7 +216,7 @@ func TestNextLeavesOutNoChange(t *testing.T) {
 }
 
 func BenchmarkResolve(b *testing.B) {
-	ps := directive.Default().Parameters
+	ps := shipped().Parameters
 	settings := []directive.Setting{set("N", length, "national", 14, noon, end), set("P", length, "prefecture/13", 16, later, end)}
 	for b.Loop() {
 		ps.Resolve(settings, scope, noon)
