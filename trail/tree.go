@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -208,13 +207,4 @@ func leftover(name, folder string) bool {
 		return err != nil
 	}
 	return interrupted.MatchString(name)
-}
-
-// bundle writes records as an entry bundle of the log.
-func bundle(records [][]byte) []byte {
-	var b bytes.Buffer
-	for _, r := range records {
-		b.Write(tessera.NewEntry(r).MarshalBundleData(0))
-	}
-	return b.Bytes()
 }

@@ -1,0 +1,214 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sys/unix"
+
+	"kakusho/trail/pack"
+	"kakusho/trail/seal"
+)
+
+// maxPack is the longest pack that is read; the writer begins a new one long before.
+const maxPack = 1 << 30
+
+// audit is one run of Verify.
+type audit struct {
+	dir      string
+	verifier note.Verifier
+	codec    *pack.Codec
+	live     bool // somebody writes meanwhile
+
+	packs  []packFile
+	packed []seal.Hash  // by segment: leaf hash of the record in the packs; zero: none that fits its frames
+	want   []seal.Hash  // by segment: leaf hash of the record that the log has, as far as can be told
+	doubt  map[int]bool // packs to be looked at again, frame by frame
+
+	mu     sync.Mutex
+	report Report
+}
+
+// packFile is a pack by its name: what it really holds is what is checked.
+type packFile struct {
+	name    string
+	segment int64
+	size    int64
+}
+
+func (p packFile) path() string { return "pack/" + p.name }
+
+// Verify checks the trail in dir against a public key. An error means that it
+// could not be checked; what was found is in the report. progress, if not nil,
+// hears how many bytes of packs are done.
+func Verify(ctx context.Context, dir, key string, progress func(done, total int64)) (Report, error) {
+	v, err := seal.Verifier(key)
+	if err != nil {
+		return Report{}, fmt.Errorf("verify trail: %w", err)
+	}
+	for _, name := range []string{"pack", "log"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return Report{}, fmt.Errorf("verify trail: %w", err)
+		}
+	}
+	codec, err := pack.NewCodec(runtime.GOMAXPROCS(0))
+	if err != nil {
+		return Report{}, fmt.Errorf("verify trail: %w", err)
+	}
+	defer codec.Close()
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	a := &audit{dir: dir, verifier: v, codec: codec, live: inUse(dir), doubt: map[int]bool{}}
+	a.report.InUse = a.live
+	if err := a.run(ctx, key, progress); err != nil {
+		return Report{}, fmt.Errorf("verify trail: %w", err)
+	}
+	slices.SortStableFunc(a.report.Problems, order)
+	return a.report, nil
+}
+
+// order puts what touches entries first, by entry.
+func order(a, b Problem) int {
+	if (a.FirstSeq < 0) != (b.FirstSeq < 0) {
+		if a.FirstSeq < 0 {
+			return 1
+		}
+		return -1
+	}
+	return int(min(max(a.FirstSeq-b.FirstSeq, -1), 1))
+}
+
+// inUse reports whether a process has the trail open.
+func inUse(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close() // lets go of the lock
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// run goes from what is signed down to the bytes, but reads the packs before the
+// log: so a log that grows meanwhile is never shorter than what was read.
+func (a *audit) run(ctx context.Context, key string, progress func(done, total int64)) error {
+	a.top(key)
+	a.checkpoint()
+	if err := a.list(); err != nil {
+		return err
+	}
+	if err := a.readPacks(ctx, progress); err != nil {
+		return err
+	}
+	if err := a.trust(ctx); err != nil {
+		return err
+	}
+	if err := a.readLog(ctx); err != nil {
+		return err
+	}
+	a.chain()
+	a.suspects()
+	for i, p := range a.packs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if lo, hi := a.span(i); a.doubt[i] {
+			a.examine(p, lo, hi, i == len(a.packs)-1)
+		}
+	}
+	if len(a.packs) == 0 && len(a.want) > 0 {
+		a.examine(packFile{name: pack.Name(0)}, 0, int64(len(a.want)), true)
+	}
+	a.behind()
+	return nil
+}
+
+// find adds to the report.
+func (a *audit) find(p Problem) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.report.Problems = append(a.report.Problems, p)
+}
+
+// file is a problem of a file that touches no entry.
+func (a *audit) file(w What, name string, off int64, detail string) {
+	a.find(Problem{What: w, Segment: -1, FirstSeq: -1, LastSeq: -1, File: name, Offset: off, Detail: detail})
+}
+
+// top checks the public key, and that there is nothing else beside it.
+func (a *audit) top(key string) {
+	text, err := os.ReadFile(filepath.Join(a.dir, "trail.pub"))
+	switch {
+	case err != nil:
+		a.file(Unreadable, "trail.pub", -1, err.Error())
+	case string(text) != key+"\n":
+		a.file(Key, "trail.pub", -1, "")
+	}
+	entries, err := os.ReadDir(a.dir)
+	if err != nil {
+		a.file(Unreadable, "", -1, err.Error())
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case "trail.pub", "pack", "log":
+		case "key":
+			a.report.Skipped = append(a.report.Skipped, "key/")
+		case "lock":
+			if st, err := e.Info(); err != nil || st.Size() != 0 || !st.Mode().IsRegular() {
+				a.file(Extra, "lock", -1, "is always empty")
+			}
+		default:
+			a.file(Extra, e.Name(), -1, "")
+		}
+	}
+}
+
+func (a *audit) checkpoint() {
+	text, err := os.ReadFile(filepath.Join(a.dir, checkpointFile))
+	if err != nil {
+		a.file(Unreadable, checkpointFile, -1, err.Error())
+		return
+	}
+	if a.report.Checkpoint, err = seal.ParseCheckpoint(text, a.verifier); err != nil {
+		a.file(Checkpoint, checkpointFile, -1, err.Error())
+	}
+	a.report.Segments = a.report.Checkpoint.Size
+}
+
+// list finds the packs.
+func (a *audit) list() error {
+	entries, err := os.ReadDir(filepath.Join(a.dir, "pack"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		n, ok := pack.ParseName(e.Name())
+		st, err := e.Info()
+		if !ok || err != nil || !st.Mode().IsRegular() {
+			a.file(Extra, "pack/"+e.Name(), -1, "is not a pack")
+			continue
+		}
+		a.packs = append(a.packs, packFile{e.Name(), n, st.Size()})
+	}
+	return nil // ReadDir sorts, and names have all digits
+}
+
+// behind names what is sealed but not under the checkpoint. While somebody writes
+// that is as it should be, for a moment.
+func (a *audit) behind() {
+	size := a.report.Checkpoint.Size
+	if a.live || int64(len(a.want)) <= size || a.report.Checkpoint.Origin == "" {
+		return
+	}
+	a.find(Problem{
+		What: Behind, Segment: size, FirstSeq: -1, LastSeq: -1, File: checkpointFile, Offset: -1,
+		Detail: fmt.Sprintf("covers %d segments, there are %d: the trail was not closed, or an old checkpoint was put back", size, len(a.want)),
+	})
+}
