@@ -172,7 +172,7 @@ func (w *world) putFact(s store.Fact) error {
 		ObservedAt: s.ObservedAt, ReceivedAt: s.ReceivedAt, Since: s.Since, Collector: s.Collector, Fresh: kind.Fresh(f.Group),
 	}
 	if s.Value != nil {
-		v, err := f.Check(s.Value)
+		v, err := f.CheckObserved(s.Value)
 		if err != nil {
 			cell.Fact.Status, cell.Fact.Reason = fact.Error, "schema: "+err.Error()
 		} else {

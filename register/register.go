@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -97,7 +98,7 @@ func (r *Register) Put(ctx context.Context, who actor.Actor, kindID string, valu
 	defer r.changing.Unlock()
 	var c change
 	err := r.rows.View(ctx, func(rd store.Reader) (err error) {
-		c, err = r.plan(ctx, rd, k, values)
+		c, err = r.plan(ctx, rd, who, k, values)
 		return err
 	})
 	switch {
@@ -120,39 +121,41 @@ type change struct {
 	faults Faults
 }
 
-// plan checks values against the kind and against the other registers.
-func (r *Register) plan(ctx context.Context, rd store.Reader, k kind.Kind, values map[string]any) (change, error) {
-	c := change{values: map[string]any{}}
-	for name := range values {
-		if f, ok := k.Field(name); !ok || !f.In(kind.Declared) {
-			c.faults = append(c.faults, kind.Fault{Field: name, Text: bilingual.Say("この項目は台帳にない。", "This register has no such field.")})
+// plan checks values against the kind and against the other registers. A field
+// that who may not see keeps the value it has.
+func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, values map[string]any) (change, error) {
+	var c change
+	if id, ok := values[k.Key].(string); ok {
+		var err error
+		if c.old, _, err = store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: id}); err != nil {
+			return c, err
 		}
 	}
+	values = maps.Clone(values)
 	for _, f := range k.Layer(kind.Declared) {
-		v, err := f.Check(values[f.Name])
-		var fault kind.Fault
-		switch {
-		case errors.As(err, &fault):
-			c.faults = append(c.faults, fault)
-		case err != nil:
-			return c, err
-		case v == nil && f.Required:
-			c.faults = append(c.faults, kind.Fault{Field: f.Name,
-				Text: bilingual.Say(f.Label.JA+"は必ず入力すること。", f.Label.EN+" is required.")})
-		case v != nil:
-			c.values[f.Name] = v
+		if mayRead(f, who) {
+			continue
+		}
+		delete(values, f.Name)
+		if v, ok := c.old.Values[f.Name]; ok {
+			values[f.Name] = v
+		}
+	}
+	c.values, c.faults = k.Check(values)
+	for _, f := range k.Layer(kind.Declared) {
+		if v, ok := c.values[f.Name]; ok {
 			if err := r.checkRef(ctx, rd, k, f, v, &c); err != nil {
 				return c, err
 			}
 		}
 	}
 	c.id, _ = c.values[k.Key].(string)
-	if c.id == "" {
-		return c, nil
+	if c.old.ID != c.id { // the key was normalised
+		var err error
+		c.old, _, err = store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: c.id})
+		return c, err
 	}
-	old, _, err := store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: c.id})
-	c.old = old
-	return c, err
+	return c, nil
 }
 
 // checkRef adds a fault when f points to an entry that is not there.

@@ -349,6 +349,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrBadRequest makes a page of status 400.
 	ErrBadRequest = errors.New("bad request")
+	// ErrState makes a page of status 409: the thing is past that step.
+	ErrState = errors.New("not in the state for this")
 )
 
 // fail turns an error into a status and a page: the one place that does.
@@ -364,6 +366,8 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		status, text = http.StatusForbidden, bilingual.Say("他のサイトからの要求は受け付けない。", "Requests from other sites are not accepted.")
 	case errors.Is(err, ErrNotFound), errors.Is(err, register.ErrNoEntry), errors.Is(err, register.ErrNoKind), errors.Is(err, fs.ErrNotExist):
 		status, text = http.StatusNotFound, bilingual.Say("このページ又は登録はない。", "There is no such page or entry.")
+	case errors.Is(err, ErrState):
+		status, text = http.StatusConflict, bilingual.Say("既に承認、取下げ又は期限切れとなっており、この操作はできない。", "It is approved, withdrawn or ended already; this cannot be done.")
 	case errors.Is(err, register.ErrConflict):
 		status, text = http.StatusConflict, bilingual.Say("他の者が先に変更した。開き直して入力すること。", "Somebody changed it meanwhile. Open it again and enter your change.")
 	case errors.As(err, &tooLarge):

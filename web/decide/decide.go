@@ -1,0 +1,350 @@
+// Package decide serves what people decide: what waits for an answer, the forms
+// to attest, judge and apply, approvals by somebody else, and the values left to
+// be determined.
+package decide
+
+import (
+	"embed"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"kakusho/bilingual"
+	"kakusho/clause"
+	"kakusho/control"
+	"kakusho/decision"
+	"kakusho/fact"
+	"kakusho/govern"
+	"kakusho/kind"
+	"kakusho/posture"
+	"kakusho/verdict"
+	"kakusho/web"
+)
+
+//go:embed *.html
+var files embed.FS
+
+type pages struct {
+	posture *posture.Posture
+	govern  *govern.Govern
+}
+
+// Mount adds the pages to the site.
+func Mount(site *web.Site, p *posture.Posture, g *govern.Govern) error {
+	tmpl, err := site.Templates(files)
+	if err != nil {
+		return err
+	}
+	s := pages{p, g}
+	site.Page(tmpl, "/decisions", s.list)
+	site.Page(tmpl, "/decide", s.form)
+	site.Act(tmpl, "/decide", s.give)
+	site.Page(tmpl, "/decision/{id}", s.one)
+	site.Act(tmpl, "/decision/{id}/approve", s.approve)
+	site.Act(tmpl, "/decision/{id}/withdraw", s.withdraw)
+	site.Page(tmpl, "/parameters", s.parameters)
+	site.Page(tmpl, "/parameter/{key}", s.parameter)
+	site.Act(tmpl, "/parameter/{key}", s.propose)
+	site.Act(tmpl, "/setting/{id}/approve", s.approveSetting)
+	site.Act(tmpl, "/setting/{id}/withdraw", s.endSetting)
+	return nil
+}
+
+// waiting is an answer that a control asks of a person and nobody has given.
+type waiting struct {
+	verdict.Verdict
+	Control control.Control
+	Name    string
+	Clause  string
+}
+
+type listData struct {
+	Waiting []waiting
+	Pager   web.Pager
+	Pending []decision.Decision
+	Ending  []decision.Decision
+	All     []decision.Decision
+	Words   string
+	Mine    bool
+}
+
+func (s pages) list(r *web.Request) (web.Answer, error) {
+	st, err := s.posture.Now(r.Context(), r.Permit, r.At)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	all, err := s.govern.Of(r.Context(), r.Permit, "")
+	if err != nil {
+		return web.Answer{}, err
+	}
+	d := listData{Words: strings.TrimSpace(r.URL.Query().Get("q")), Mine: r.URL.Query().Get("all") == ""}
+	var open []waiting
+	for _, v := range st.Verdicts(posture.Filter{Words: d.Words}) {
+		c, ok := s.posture.Control(v.Control)
+		if !ok || c.Record == nil || !wants(v) {
+			continue
+		}
+		if d.Mine && !slices.ContainsFunc(c.Record.Duty, r.Actor.Has) {
+			continue
+		}
+		w := waiting{Verdict: v, Control: c, Name: v.Subject, Clause: string(v.Clause)}
+		if sub, ok := st.Named(v.Subject); ok {
+			w.Name = sub.Name
+		}
+		if cl, ok := s.posture.Directive().Clause(v.Clause); ok {
+			w.Clause = cl.Label.In(r.Lang)
+		}
+		open = append(open, w)
+	}
+	d.Waiting, d.Pager = web.Part(r, open), r.Pager(len(open))
+	for _, x := range all {
+		switch {
+		case x.Type.NeedsApproval() && x.ApprovedAt.IsZero() && x.WithdrawnAt.IsZero() && x.Until.After(r.At):
+			d.Pending = append(d.Pending, x)
+		case x.InForce(r.At) && !x.Until.IsZero() && x.Until.Before(r.At.AddDate(0, 0, 60)):
+			d.Ending = append(d.Ending, x)
+		}
+	}
+	d.All = all[:min(100, len(all))]
+	return web.Answer{Page: "list", Title: bilingual.Say("判断・決定", "Decisions"), Data: d}, nil
+}
+
+// wants reports whether an answer is missing or too old.
+func wants(v verdict.Verdict) bool {
+	if v.Outcome == verdict.Undecided {
+		return true
+	}
+	return v.Outcome == verdict.Unknown && slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool {
+		return r.Code == "no-record" || r.Code == "stale" && strings.HasPrefix(r.Fact, "a.")
+	})
+}
+
+type formData struct {
+	Subject   *posture.Subject
+	Control   control.Control
+	HasAnswer bool
+	Type      decision.Type
+	Types     []decision.Type
+	Typed     map[string]string
+	Clauses   []clause.Clause
+	Derived   []kind.Field
+	Faults    []kind.Fault
+	Earlier   []decision.Decision
+	Default   string // end proposed
+}
+
+func (s pages) form(r *web.Request) (web.Answer, error) {
+	q := r.URL.Query()
+	return s.show(r, map[string]string{
+		"subject": q.Get("subject"), "control": q.Get("control"), "type": q.Get("type"), "clause": q.Get("clause"), "field": q.Get("field"),
+	}, nil)
+}
+
+func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault) (web.Answer, error) {
+	st, err := s.posture.Now(r.Context(), r.Permit, r.At)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	sub, ok := st.Named(typed["subject"])
+	if !ok {
+		return web.Answer{}, web.ErrNotFound
+	}
+	d := formData{Subject: sub, Typed: typed, Faults: faults, Type: decision.Type(typed["type"])}
+	if c, ok := s.posture.Control(typed["control"]); ok {
+		d.Control, d.HasAnswer = c, c.Record != nil
+		if c.Record != nil && d.Type == "" {
+			d.Type = c.Record.Type
+		}
+	} else {
+		d.Types = applicable(sub)
+	}
+	for _, x := range s.posture.Directive().Clauses {
+		if x.Type == clause.Obligation {
+			d.Clauses = append(d.Clauses, x)
+		}
+	}
+	d.Derived = sub.Kind.Layer(kind.Derived)
+	for _, x := range sub.Decisions {
+		if x.Control == typed["control"] && x.Control != "" {
+			d.Earlier = append(d.Earlier, x)
+		}
+	}
+	slices.Reverse(d.Earlier)
+	d.Default = r.At.AddDate(0, 6, 0).Format("2006-01-02")
+	a := web.Answer{Page: "form", Title: title(d), Data: d}
+	if len(faults) > 0 {
+		a.Status = http.StatusUnprocessableEntity
+	}
+	return a, nil
+}
+
+func title(d formData) bilingual.Text {
+	if d.Type.Valid() {
+		return d.Type.Label()
+	}
+	return bilingual.Say("決定の申請", "Apply for a decision")
+}
+
+// applicable are the decisions that can be applied for on a subject without a
+// control: a system's deferral and special provision, and overrides.
+func applicable(sub *posture.Subject) []decision.Type {
+	var out []decision.Type
+	if sub.Kind.ID == "system" {
+		out = append(out, decision.Deferral, decision.Special)
+	}
+	if len(sub.Kind.Layer(kind.Derived)) > 0 {
+		out = append(out, decision.Override)
+	}
+	return out
+}
+
+func (s pages) give(r *web.Request) (web.Answer, error) {
+	if err := r.ParseForm(); err != nil {
+		return web.Answer{}, err
+	}
+	typed := map[string]string{}
+	for k := range r.PostForm {
+		typed[k] = strings.TrimSpace(r.PostForm.Get(k))
+	}
+	d := decision.Decision{
+		Type: decision.Type(typed["type"]), Subject: fact.Ref(typed["subject"]), Control: typed["control"], Clause: clause.ID(typed["clause"]),
+		Field: typed["field"], Answer: typed["answer"], Reason: typed["reason"], Measures: typed["measures"], Consulted: typed["consulted"],
+		Conditions: strings.Fields(typed["conditions"]),
+	}
+	var faults []kind.Fault
+	var err error
+	if d.From, err = day(typed["from"]); err != nil {
+		faults = append(faults, asFault("from", err))
+	}
+	if d.Until, err = day(typed["until"]); err != nil {
+		faults = append(faults, asFault("until", err))
+	}
+	if d.Type == decision.Override {
+		if f, ok := s.posture.Kinds()[d.Subject.Kind()].Field(d.Field); ok {
+			if d.Value, err = f.Parse(typed["value"]); err != nil {
+				faults = append(faults, asFault("value", err))
+			}
+		}
+	}
+	var id string
+	if len(faults) == 0 {
+		id, err = s.govern.Give(r.Context(), r.Actor, d, r.At)
+		var wrong govern.Faults
+		if errors.As(err, &wrong) {
+			faults = wrong
+		} else if err != nil {
+			return web.Answer{}, err
+		}
+	}
+	if len(faults) > 0 {
+		if _, err := r.Read(); err != nil {
+			return web.Answer{}, err
+		}
+		return s.show(r, typed, faults)
+	}
+	return web.Answer{Redirect: "/decision/" + id}, nil
+}
+
+var dayField = kind.Field{Name: "day", Type: kind.Date, Label: bilingual.Say("日付", "Date")}
+
+// day reads a date as people write it; empty is the zero time.
+func day(text string) (time.Time, error) {
+	v, err := dayField.Parse(text)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, _ := v.(time.Time)
+	return t, nil
+}
+
+func asFault(field string, err error) kind.Fault {
+	f := kind.AsFault(dayField, err)
+	f.Field = field
+	return f
+}
+
+type oneData struct {
+	decision.Decision
+	Name    string
+	Answer  string
+	Control *control.Control
+	State   string // waits, in-force, ended, withdrawn, rejected, coming
+	Own     bool
+}
+
+func (s pages) one(r *web.Request) (web.Answer, error) {
+	all, err := s.govern.Of(r.Context(), r.Permit, "")
+	if err != nil {
+		return web.Answer{}, err
+	}
+	i := slices.IndexFunc(all, func(d decision.Decision) bool { return d.ID == r.PathValue("id") })
+	if i < 0 {
+		return web.Answer{}, web.ErrNotFound
+	}
+	st, err := s.posture.Now(r.Context(), r.Permit, r.At)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	d := oneData{Decision: all[i], Name: string(all[i].Subject), Answer: all[i].Answer, Own: all[i].By == r.Actor.Person, State: state(all[i], r.At)}
+	if sub, ok := st.Subject(all[i].Subject); ok {
+		d.Name = sub.Name
+	}
+	if c, ok := s.posture.Control(all[i].Control); ok {
+		d.Control = &c
+		if c.Record != nil {
+			if a, ok := c.Record.Answer(d.Answer); ok {
+				d.Answer = a.Label.In(r.Lang)
+			}
+		}
+	}
+	return web.Answer{Page: "one", Title: all[i].Type.Label(), Data: d}, nil
+}
+
+func state(d decision.Decision, at time.Time) string {
+	switch {
+	case !d.WithdrawnAt.IsZero() && d.Type.NeedsApproval() && d.ApprovedAt.IsZero():
+		return "rejected"
+	case !d.WithdrawnAt.IsZero():
+		return "withdrawn"
+	case !d.Until.IsZero() && !at.Before(d.Until):
+		return "ended"
+	case d.Type.NeedsApproval() && d.ApprovedAt.IsZero():
+		return "waits"
+	case at.Before(d.From):
+		return "coming"
+	}
+	return "in-force"
+}
+
+func (s pages) approve(r *web.Request) (web.Answer, error) {
+	id := r.PathValue("id")
+	if err := s.govern.Approve(r.Context(), r.Actor, id, r.At); err != nil {
+		return web.Answer{}, notFound(err)
+	}
+	return web.Answer{Redirect: "/decision/" + id}, nil
+}
+
+func (s pages) withdraw(r *web.Request) (web.Answer, error) {
+	id := r.PathValue("id")
+	if err := r.ParseForm(); err != nil {
+		return web.Answer{}, err
+	}
+	err := s.govern.Withdraw(r.Context(), r.Actor, id, strings.TrimSpace(r.PostForm.Get("reason")), r.At)
+	var wrong govern.Faults
+	if err != nil && !errors.As(err, &wrong) {
+		return web.Answer{}, notFound(err)
+	}
+	return web.Answer{Redirect: "/decision/" + id}, nil
+}
+
+func notFound(err error) error {
+	if errors.Is(err, govern.ErrNone) {
+		return web.ErrNotFound
+	}
+	if errors.Is(err, govern.ErrState) {
+		return web.ErrState
+	}
+	return err
+}

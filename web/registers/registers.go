@@ -1,0 +1,388 @@
+// Package registers serves the registers: their list, tables, entries and forms,
+// import with a dry run, and export.
+package registers
+
+import (
+	"embed"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kakusho/actor"
+	"kakusho/bilingual"
+	"kakusho/fact"
+	"kakusho/kind"
+	"kakusho/register"
+	"kakusho/web"
+)
+
+//go:embed *.html
+var files embed.FS
+
+type pages struct{ register *register.Register }
+
+// Mount adds the pages to the site.
+func Mount(site *web.Site, reg *register.Register) error {
+	tmpl, err := site.Templates(files)
+	if err != nil {
+		return err
+	}
+	p := pages{reg}
+	site.Page(tmpl, "/registers", p.index)
+	site.Page(tmpl, "/register/{kind}", p.list)
+	site.Page(tmpl, "/register/{kind}/new", p.fresh)
+	site.Act(tmpl, "/register/{kind}/new", p.save)
+	site.Page(tmpl, "/register/{kind}/import", p.importForm)
+	site.Act(tmpl, "/register/{kind}/import", p.importRows)
+	site.Page(tmpl, "/register/{kind}/export", p.export)
+	site.Page(tmpl, "/register/{kind}/{id...}", p.entry)
+	site.Act(tmpl, "/register/{kind}/{id...}", p.save)
+	site.Act(tmpl, "/retire/{kind}/{id...}", p.retire)
+	return nil
+}
+
+func (p pages) kind(r *web.Request) (kind.Kind, error) {
+	k, ok := p.register.Kinds()[r.PathValue("kind")]
+	if !ok {
+		return kind.Kind{}, register.ErrNoKind
+	}
+	return k, nil
+}
+
+type indexData struct{ Sections []section }
+
+type section struct {
+	Title bilingual.Text
+	Kinds []kindLine
+}
+
+type kindLine struct {
+	kind.Kind
+	Count int64
+}
+
+var sectionTitles = map[string]bilingual.Text{
+	"organisation": bilingual.Say("組織", "Organisation"), "system": bilingual.Say("システム", "Systems"), "device": bilingual.Say("機器", "Devices"),
+	"information": bilingual.Say("情報・媒体", "Information and media"), "contract": bilingual.Say("調達・委託", "Procurement and contracts"),
+	"record": bilingual.Say("記録", "Records"),
+}
+
+func (p pages) index(r *web.Request) (web.Answer, error) {
+	counts, err := p.register.Counts(r.Context(), r.Permit)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var d indexData
+	for _, s := range kind.Sections {
+		sec := section{Title: sectionTitles[s]}
+		for _, id := range p.register.Kinds().IDs() {
+			if k := p.register.Kinds()[id]; k.Section == s {
+				if n, readable := counts[id]; readable {
+					sec.Kinds = append(sec.Kinds, kindLine{k, n})
+				}
+			}
+		}
+		if len(sec.Kinds) > 0 {
+			d.Sections = append(d.Sections, sec)
+		}
+	}
+	return web.Answer{Page: "index", Title: bilingual.Say("台帳・記録簿", "Registers"), Data: d}, nil
+}
+
+type listData struct {
+	Kind    kind.Kind
+	Columns []column
+	Rows    []listRow
+	Filters []filterField
+	Words   string
+	Retired bool
+	Pager   web.Pager
+	Any     bool
+	Export  string
+	May     bool
+}
+
+type column struct {
+	kind.Field
+	Link   string // sorts by it
+	Sorted string // ascending, descending
+}
+
+type listRow struct {
+	Ref   fact.Ref
+	Cells []string
+}
+
+type filterField struct {
+	kind.Field
+	Value string
+}
+
+// mostColumns is how many fields a table shows; the entry shows all.
+const mostColumns = 7
+
+// columnsOf picks what tells entries apart: key, name, then what is required,
+// then what is chosen from a list.
+func columnsOf(k kind.Kind) []kind.Field {
+	var out []kind.Field
+	take := func(want func(kind.Field) bool) {
+		for _, f := range k.Layer(kind.Declared) {
+			taken := slices.ContainsFunc(out, func(o kind.Field) bool { return o.Name == f.Name })
+			if len(out) < mostColumns && !taken && f.Type != kind.Text && f.Type != kind.List && want(f) {
+				out = append(out, f)
+			}
+		}
+	}
+	take(func(f kind.Field) bool { return f.Name == k.Key })
+	take(func(f kind.Field) bool { return f.Name == k.Name })
+	take(func(f kind.Field) bool { return f.Required })
+	take(func(f kind.Field) bool { return f.Type == kind.Enum || f.Type == kind.Ref })
+	take(func(f kind.Field) bool { return true })
+	return out
+}
+
+func (p pages) list(r *web.Request) (web.Answer, error) {
+	k, err := p.kind(r)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	q := query(r, k)
+	page, err := p.register.List(r.Context(), r.Permit, q)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	d := listData{Kind: k, Words: q.Words, Retired: q.Retired, Pager: r.Pager(int(page.Total)), May: mayPut(k, r.Actor),
+		Any: q.Words != "" || len(q.Equal) > 0 || q.Retired, Export: "/register/" + k.ID + "/export" + r.With("from", "")}
+	for _, f := range columnsOf(k) {
+		c := column{Field: f, Link: r.With("sort", f.Name)}
+		if q.Sort == f.Name {
+			c.Sorted, c.Link = "ascending", r.With("sort", "-"+f.Name)
+		} else if q.Sort == "-"+f.Name {
+			c.Sorted, c.Link = "descending", r.With("sort", "")
+		}
+		d.Columns = append(d.Columns, c)
+		if f.Type == kind.Enum {
+			d.Filters = append(d.Filters, filterField{f, q.Equal[f.Name]})
+		}
+	}
+	for _, e := range page.Entries {
+		row := listRow{Ref: e.Ref}
+		for _, c := range d.Columns {
+			row.Cells = append(row.Cells, c.Format(e.Values[c.Name], r.Lang))
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return web.Answer{Page: "list", Title: k.Label, Data: d}, nil
+}
+
+// query reads which entries an address asks for.
+func query(r *web.Request, k kind.Kind) register.Query {
+	v := r.URL.Query()
+	q := register.Query{Kind: k.ID, Words: strings.TrimSpace(v.Get("q")), Retired: v.Get("retired") != "", Sort: v.Get("sort"),
+		Equal: map[string]string{}, Limit: web.PageSize, Offset: r.Offset()}
+	for _, f := range k.Layer(kind.Declared) {
+		if x := v.Get("f." + f.Name); x != "" {
+			q.Equal[f.Name] = x
+		}
+	}
+	return q
+}
+
+func mayPut(k kind.Kind, a actor.Actor) bool {
+	return slices.ContainsFunc(k.Owner, a.Has) || k.Section == "organisation" && a.Has(actor.Operator)
+}
+
+type formData struct {
+	Kind    kind.Kind
+	Ref     fact.Ref // empty: new
+	Rev     int64
+	Fields  []formField
+	Faults  []kind.Fault
+	Entry   register.Entry
+	May     bool
+	Choices map[string][]register.Entry
+}
+
+type formField struct {
+	kind.Field
+	Text  string // as typed or as stored
+	Fault string
+	Key   bool // the key of an entry that is there: not to be changed
+	Long  bool
+}
+
+func (p pages) fresh(r *web.Request) (web.Answer, error) {
+	k, err := p.kind(r)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	typed := url.Values{}
+	for _, f := range k.Layer(kind.Declared) {
+		typed.Set(f.Name, r.URL.Query().Get(f.Name)) // an address may fill a form in
+	}
+	return p.form(r, k, register.Entry{}, typed, nil)
+}
+
+func (p pages) entry(r *web.Request) (web.Answer, error) {
+	k, err := p.kind(r)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	e, err := p.register.Get(r.Context(), r.Permit, fact.NewRef(k.ID, r.PathValue("id")))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	typed := url.Values{}
+	for _, f := range k.Layer(kind.Declared) {
+		typed.Set(f.Name, editable(f, e.Values[f.Name], r.Lang))
+	}
+	return p.form(r, k, e, typed, nil)
+}
+
+// editable is a value as its form field takes it back.
+func editable(f kind.Field, v any, l bilingual.Lang) string {
+	switch x := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return x
+	case bool:
+		return strconv.FormatBool(x)
+	case []any:
+		var lines []string
+		for _, e := range x {
+			if s, ok := e.(string); ok {
+				lines = append(lines, s)
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	if f.Type == kind.Date {
+		return f.Format(v, bilingual.EN)
+	}
+	return f.Format(v, bilingual.EN)
+}
+
+func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Values, faults []kind.Fault) (web.Answer, error) {
+	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, May: mayPut(k, r.Actor), Choices: map[string][]register.Entry{}}
+	for _, f := range k.Layer(kind.Declared) {
+		if slices.Contains(e.Hidden, f.Name) || f.Type == kind.List && len(f.Of) > 0 {
+			continue
+		}
+		ff := formField{Field: f, Text: typed.Get(f.Name), Key: f.Name == k.Key && e.Ref != "", Long: f.Type == kind.Text || f.Type == kind.List}
+		for _, x := range faults {
+			if x.Field == f.Name {
+				ff.Fault = x.Text.In(r.Lang)
+			}
+		}
+		d.Fields = append(d.Fields, ff)
+		if f.Type == kind.Ref && d.Choices[f.To] == nil {
+			page, err := p.register.List(r.Context(), r.Permit, register.Query{Kind: f.To, Limit: 500})
+			if err == nil {
+				d.Choices[f.To] = page.Entries
+			}
+		}
+	}
+	title := bilingual.Text{JA: k.Label.JA + "の登録", EN: "Register: " + k.Label.EN}
+	if e.Ref != "" {
+		title = bilingual.Text{JA: k.Label.JA + " " + e.Name, EN: k.Label.EN + " " + e.Name}
+	}
+	a := web.Answer{Page: "form", Title: title, Data: d}
+	if len(faults) > 0 {
+		a.Status = http.StatusUnprocessableEntity
+	}
+	return a, nil
+}
+
+func (p pages) save(r *web.Request) (web.Answer, error) {
+	k, err := p.kind(r)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := r.ParseForm(); err != nil {
+		return web.Answer{}, err
+	}
+	values, faults := parse(k, r.PostForm)
+	var e register.Entry
+	if id := r.PathValue("id"); id != "" {
+		if _, err := r.Read(); err != nil {
+			return web.Answer{}, err
+		}
+		if e, err = p.register.Get(r.Context(), r.Permit, fact.NewRef(k.ID, id)); err != nil {
+			return web.Answer{}, err
+		}
+		keep(k, e, values)
+	}
+	rev, err := strconv.ParseInt(r.PostForm.Get("rev"), 10, 64)
+	if err != nil {
+		return web.Answer{}, web.ErrBadRequest
+	}
+	if len(faults) == 0 {
+		var ref fact.Ref
+		ref, err = p.register.Put(r.Context(), r.Actor, k.ID, values, rev, r.At)
+		var wrong register.Faults
+		switch {
+		case errors.As(err, &wrong):
+			faults = wrong
+		case err != nil:
+			return web.Answer{}, err
+		default:
+			return web.Answer{Redirect: "/register/" + string(ref) + "?saved"}, nil
+		}
+	}
+	if _, err := r.Read(); err != nil {
+		return web.Answer{}, err
+	}
+	e.Rev = rev
+	return p.form(r, k, e, r.PostForm, faults)
+}
+
+// keep carries over what the form did not show: fields the editor may not see,
+// and the key, which does not change.
+func keep(k kind.Kind, e register.Entry, values map[string]any) {
+	values[k.Key] = e.Ref.ID()
+	for _, f := range k.Layer(kind.Declared) {
+		if f.Type == kind.List && len(f.Of) > 0 {
+			if v, ok := e.Values[f.Name]; ok {
+				values[f.Name] = v
+			}
+		}
+	}
+}
+
+// parse reads what was typed.
+func parse(k kind.Kind, typed url.Values) (map[string]any, []kind.Fault) {
+	values := map[string]any{}
+	var faults []kind.Fault
+	for _, f := range k.Layer(kind.Declared) {
+		if _, there := typed[f.Name]; !there {
+			continue
+		}
+		v, err := f.Parse(typed.Get(f.Name))
+		if err != nil {
+			faults = append(faults, kind.AsFault(f, err))
+		} else if v != nil {
+			values[f.Name] = v
+		}
+	}
+	return values, faults
+}
+
+func (p pages) retire(r *web.Request) (web.Answer, error) {
+	ref := fact.NewRef(r.PathValue("kind"), r.PathValue("id"))
+	if err := r.ParseForm(); err != nil {
+		return web.Answer{}, err
+	}
+	err := p.register.Retire(r.Context(), r.Actor, ref, strings.TrimSpace(r.PostForm.Get("reason")), r.At)
+	var wrong register.Faults
+	if errors.As(err, &wrong) {
+		return web.Answer{Redirect: "/register/" + string(ref) + "#retire"}, nil
+	}
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Answer{Redirect: "/register/" + ref.Kind() + "?retired=1"}, nil
+}
