@@ -7,6 +7,7 @@ package etc
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"kakusho/collect"
+	"kakusho/fact"
 )
 
 // Fault is a line that could not be read. Its text is a fact's reason.
@@ -187,3 +189,11 @@ func Optional(l *collect.Look, p string) ([]byte, bool, error) {
 
 // Owner is a file's numeric owner and group, where the file system knows them.
 func Owner(fi fs.FileInfo) (uid, gid uint32, ok bool) { return owner(fi.Sys()) }
+
+// Failed is collect.Failed, with a Fault told in its own words.
+func Failed(field string, err error, src ...fact.Source) fact.Fact {
+	if _, ok := errors.AsType[Fault](err); ok {
+		return collect.Unclear(field, err.Error(), src...)
+	}
+	return collect.Failed(field, err, src...)
+}

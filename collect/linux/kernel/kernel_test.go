@@ -48,7 +48,7 @@ func TestKernel(t *testing.T) {
 		{Name: "an image that is not running", Want: []string{
 			"secure_boot: error missing", "kernel_lockdown: error missing", "tpm_present: error missing",
 			"ip_forwarding: error missing: open /proc/sys/net/ipv4/ip_forward", "core_dump_restricted: error missing", "aslr: error missing"}},
-		{Name: "no number where one belongs", Base: fixture.Debian12, Diff: "-- proc/sys/kernel/randomize_va_space --\nfull\n", Want: []string{"aslr: error error: malformed: /proc/sys/kernel/randomize_va_space:1: no number"}},
+		{Name: "no number where one belongs", Base: fixture.Debian12, Diff: "-- proc/sys/kernel/randomize_va_space --\nfull\n", Want: []string{"aslr: error malformed: /proc/sys/kernel/randomize_va_space:1: no number"}},
 	})
 }
 
