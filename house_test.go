@@ -21,7 +21,7 @@ var floors = []struct {
 	sees    []string // floors
 	mustNot []string // rooms it may not see although the floor would allow it
 }{
-	{name: "words", rooms: []string{"bilingual", "clause", "fact", "verdict", "actor", "decision"}, sees: []string{"words"}},
+	{name: "words", rooms: []string{"bilingual", "clause", "fact", "verdict", "actor", "decision", "calendar"}, sees: []string{"words"}},
 	{name: "texts", rooms: []string{"kind", "directive", "control"}, sees: []string{"words", "texts"}},
 	{name: "tools", rooms: []string{"collect", "judge", "store"}, sees: []string{"words", "texts"}},
 	{name: "trail", rooms: []string{"trail"}, sees: []string{"words"}},
