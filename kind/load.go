@@ -182,8 +182,8 @@ func (f Field) checkType(set Set, say func(string, ...any), top bool) {
 	if len(f.Of) > 0 && (f.Type != List || !top) {
 		say("of goes with a list at the top")
 	}
-	if f.Type == List && !top {
-		say("a record holds no list")
+	if (f.Type == List || f.Type == Text) && !top {
+		say("a record holds neither lists nor texts")
 	}
 	for _, l := range f.Layers {
 		if l != Declared && l != Observed && l != Derived {
