@@ -68,7 +68,7 @@ func (p pages) doLogin(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	f := loginForm{Person: strings.TrimSpace(r.PostFormValue("person")), Next: r.PostFormValue("next")}
-	token, err := p.identity.Login(r.Context(), f.Person, r.PostFormValue("password"), digits(r.PostFormValue("code")), web.Addr(r.Request.Request), r.At)
+	token, err := p.identity.Login(r.Context(), f.Person, r.PostFormValue("password"), digits(r.PostFormValue("code")), web.Addr(r.Request), r.At)
 	if errors.Is(err, identity.ErrLogin) {
 		f.Refused = true
 		return web.Answer{Page: "login", Title: loginTitle, Data: f, Status: http.StatusUnauthorized}, nil
@@ -200,7 +200,7 @@ func (p pages) doSetup(r *web.Request) (web.Answer, error) {
 	} else {
 		f.Person = invited
 	}
-	err = p.identity.Enrol(r.Context(), f.Token, f.Person, password, digits(field("code")), web.Addr(r.Request.Request), r.At)
+	err = p.identity.Enrol(r.Context(), f.Token, f.Person, password, digits(field("code")), web.Addr(r.Request), r.At)
 	if err != nil {
 		return p.withFaults(r, f, err)
 	}
@@ -226,7 +226,7 @@ func (p pages) withFaults(r *web.Request, f setupForm, err error) (web.Answer, e
 		f.Faults = append(f.Faults, one)
 	case errors.As(err, &many):
 		for _, x := range many {
-			f.Faults = append(f.Faults, identity.Fault{Field: place(x), Text: x.Text})
+			f.Faults = append(f.Faults, identity.Fault{Field: place(x), Text: x.Text()})
 		}
 	case errors.Is(err, identity.ErrInvite):
 	default:

@@ -275,7 +275,7 @@ func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 		ff := formField{Field: f, Text: typed.Get(f.Name), Key: f.Name == k.Key && e.Ref != "", Long: f.Type == kind.Text || f.Type == kind.List}
 		for _, x := range faults {
 			if x.Field == f.Name {
-				ff.Fault = x.Text.In(r.Lang)
+				ff.Fault = x.Message.In(r.Lang)
 			}
 		}
 		d.Fields = append(d.Fields, ff)

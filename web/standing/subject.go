@@ -130,8 +130,8 @@ func factLines(sub *posture.Subject, r *web.Request) []factLine {
 		case f.In(kind.Derived):
 			l.Layer = kind.Derived
 		}
-		if !ok && l.Layer != kind.Observed {
-			continue // an empty register field says nothing
+		if l.Layer == kind.Declared && (!ok || cell.Fact.Status == fact.Absent) {
+			continue // a blank register field says nothing
 		}
 		l.show(f, r.Lang)
 		out = append(out, l)
