@@ -76,7 +76,7 @@ func ecryptfs(m mount.Mount) seal {
 	s.cipher, _ = m.Option("ecryptfs_cipher")
 	if n, ok := m.Option("ecryptfs_key_bytes"); ok {
 		if bytes, err := strconv.Atoi(n); err == nil && s.cipher != "" {
-			s.cipher += " " + strconv.Itoa(8*bytes)
+			s.cipher += "-" + strconv.Itoa(8*bytes)
 		}
 	}
 	return s

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"unsafe"
 
@@ -23,14 +22,6 @@ type Header struct {
 	Version int
 	Cipher  string // "aes-xts-plain64"
 	Bits    int    // of the volume key; 0: not told
-}
-
-// String is "aes-xts-plain64 512".
-func (h Header) String() string {
-	if h.Bits == 0 {
-		return h.Cipher
-	}
-	return h.Cipher + " " + strconv.Itoa(h.Bits)
 }
 
 const (
@@ -137,7 +128,7 @@ func (b blocks) cipher(name string) string {
 	if err != nil {
 		return ""
 	}
-	return h.String()
+	return h.Cipher
 }
 
 // The UUIDs that mark a bcachefs superblock: its own and, before 2023, bcache's.
