@@ -135,7 +135,7 @@ func (f Field) parseList(s string) (any, error) {
 			}
 			list = append(list, record)
 		}
-		return f.Check(list)
+		return f.orNothing(list)
 	}
 	for i, part := range split(s, separators) {
 		part = unescape(part)
@@ -149,6 +149,14 @@ func (f Field) parseList(s string) (any, error) {
 			part, _ = v.(string)
 		}
 		list = append(list, part)
+	}
+	return f.orNothing(list)
+}
+
+// orNothing checks a list; separators alone are no value, as blanks are none.
+func (f Field) orNothing(list []any) (any, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
 	return f.Check(list)
 }

@@ -154,7 +154,7 @@ func (f Field) checkInt(v any) (any, error) {
 	default:
 		return nil, f.wrongType("整数", "a whole number")
 	}
-	return n, f.bounds(float64(n))
+	return f.read(n, f.bounds(float64(n)))
 }
 
 func (f Field) checkNumber(v any) (any, error) {
@@ -178,7 +178,7 @@ func (f Field) checkNumber(v any) (any, error) {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return nil, f.fault("有限の数値とする。", "not a finite number")
 	}
-	return n, f.bounds(n)
+	return f.read(n, f.bounds(n))
 }
 
 func (f Field) bounds(n float64) error {
@@ -210,7 +210,7 @@ func (f Field) checkTime(v any) (any, error) {
 	return nil, f.wrongType("日付", "a date or time")
 }
 
-// read passes on what package calendar read, or its fault as one of this field.
+// read passes on a value, or its fault as one of this field and no value.
 func (f Field) read(v any, err error) (any, error) {
 	if err != nil {
 		return nil, AsFault(f, err)
