@@ -43,7 +43,7 @@ type Given struct {
 // noon is when a case judges, unless it says otherwise.
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-var caseName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)+\.yaml$`)
+var caseName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*\.yaml$`)
 
 // caseFile is a case as written.
 type caseFile struct {
@@ -154,7 +154,11 @@ func (r caseReader) values(k kind.Kind, in map[string]yaml.Node) map[string]any 
 			continue
 		}
 		n := in[name]
-		v, err := check(f, plain(&n))
+		check := f.Check
+		if f.In(kind.Observed) {
+			check = f.CheckObserved
+		}
+		v, err := check(plain(&n))
 		if err != nil {
 			r.bad("%v", err)
 			continue

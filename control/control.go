@@ -105,7 +105,8 @@ type Place struct {
 	Line, Column int    // of the text's first character, from 1
 }
 
-// At says where the expression "rule", "applies" or "exceptions[0].when" stands.
+// At says where the expression "rule", "applies" or "exceptions[0].when" stands,
+// or the list "needs" or "parameters".
 func (c Control) At(part string) Place {
 	if p, ok := c.lines[part]; ok {
 		return p

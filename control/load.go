@@ -110,11 +110,11 @@ func (l *loader) decode(b []byte, c *Control) bool {
 	return true
 }
 
-// places finds where the expressions of control.yaml stand.
+// places finds where the expressions and lists of control.yaml stand.
 func places(doc *yaml.Node) map[string]Place {
 	lines := map[string]Place{}
 	put := func(part string, n *yaml.Node) {
-		if n == nil || n.Kind != yaml.ScalarNode {
+		if n == nil {
 			return
 		}
 		p := Place{File: "control.yaml", Line: n.Line, Column: n.Column}
@@ -130,7 +130,9 @@ func places(doc *yaml.Node) map[string]Place {
 	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
 		root = doc.Content[0]
 	}
-	put("applies", child(root, "applies"))
+	for _, part := range []string{"applies", "needs", "parameters"} {
+		put(part, child(root, part))
+	}
 	if list := child(root, "exceptions"); list != nil && list.Kind == yaml.SequenceNode {
 		for i, e := range list.Content {
 			put(fmt.Sprintf("exceptions[%d].when", i), child(e, "when"))

@@ -1,10 +1,10 @@
 // Package judge says whether a subject conforms to a control, and why.
 //
-// Compile turns a control into a Rule: its expressions are type-checked by
-// cel-go against the schema of kinds and split into a plan of and, or, not, ?:,
-// all, exists and counts over atoms. Judge walks the plan with three-valued
-// logic: a fact that was not collected, could not be read or is stale is
-// unknown, and never a value. cel-go is the only semantics of an atom.
+// Compile turns a control into a Rule: package rule type-checks and plans its
+// expressions. Judge settles one subject at one instant: does the control apply,
+// what does the rule say, does an exception of the clause or a decision lie over
+// a violation. Three-valued logic runs through all of it: what is not known is
+// unknown, and never a pass.
 //
 // Judge is a pure function of its arguments. It reads no clock and never panics:
 // a rule that fails says so with the outcome "error".
@@ -18,25 +18,20 @@ import (
 	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
+	"kakusho/rule"
+	"kakusho/rule/weigh"
+	"kakusho/rule/weigh/reason"
 	"kakusho/verdict"
 )
 
 // Cell is one field of a subject as last seen.
-type Cell struct {
-	Fact       fact.Fact
-	ObservedAt time.Time
-	ReceivedAt time.Time
-	Since      time.Time // from when the value has been what it is; zero: ObservedAt
-	Collector  string
-	Fresh      string   // parameter that says how long it holds; "" for ever
-	Lineage    []string // derived: what it was computed from
-}
+type Cell = weigh.Cell
 
 // Subject is what is known about one subject.
 type Subject struct {
 	Ref         fact.Ref
 	Facts       map[string]Cell     // observed and derived
-	Declared    map[string]Cell     // typed or imported into the register
+	Declared    map[string]Cell     // typed or imported into the register; a field left blank is absent
 	Decisions   []decision.Decision // touching it or its system, in any state
 	InServiceOn time.Time           // zero: not known, so nothing may be deferred
 }
@@ -44,20 +39,24 @@ type Subject struct {
 // Rule is a compiled control. It is immutable and safe for concurrent use.
 type Rule struct {
 	control       control.Control
-	schema        *schema
+	schema        *rule.Schema
 	effectiveFrom time.Time
-	applies       *node
-	check         *node
-	exceptions    []*node
-	nodes         int
+	applies       *rule.Plan
+	check         *rule.Plan
+	exceptions    []*rule.Plan
 }
 
 // Control is what the rule was compiled from.
 func (r *Rule) Control() control.Control { return r.control }
 
-// maxFuture is how far ahead of the judging instant a fact may be dated before
-// it is distrusted: clocks differ a little.
-const maxFuture = 5 * time.Minute
+// judging is one call of Judge.
+type judging struct {
+	rule    *Rule
+	subject *Subject
+	matter  *weigh.Matter
+	at      time.Time
+	holds   func(string) verdict.Outcome
+}
 
 // Judge judges s at the instant at under the parameters p. Controls that a
 // decision makes its condition are asked through holds, which may be nil when
@@ -73,17 +72,19 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 	defer func() {
 		if x := recover(); x != nil {
 			v.Outcome, v.Base, v.Decision, v.NextChange, v.ChangesTo = verdict.Error, "", "", time.Time{}, ""
-			v.Reasons = []verdict.Reason{{Code: "error", Text: "control " + r.control.ID, Detail: fmt.Sprint(x)}}
+			v.Reasons = []verdict.Reason{{Code: weigh.Failed, Text: "control " + r.control.ID, Detail: fmt.Sprint(x)}}
 		}
 	}()
-	j := &judging{rule: r, subject: &s, params: p, at: at, holds: holds, values: map[int]shared{}}
-	e := j.instant(at)
-	st := e.settle()
-	v.Outcome, v.Base, v.Decision = st.outcome, st.base, st.decision
-	v.Since = st.since
-	x := &explainer{evaluation: e}
-	x.standing(st)
-	v.Reasons, v.Evidence = x.reasons, x.evidence
+	j := &judging{rule: r, subject: &s, at: at, holds: holds, matter: &weigh.Matter{
+		Schema: r.schema, Control: r.control, Facts: s.Facts, Declared: s.Declared,
+		Decisions: s.Decisions, Params: p, At: at,
+	}}
+	w := j.matter.Scale(at)
+	st := j.settle(w)
+	v.Outcome, v.Base, v.Decision, v.Since = st.outcome, st.base, st.decision, st.since
+	b := reason.NewBook(w, s.Ref.Kind())
+	j.explain(b, w, st)
+	v.Reasons, v.Evidence = b.Reasons, b.Evidence
 	v.NextChange, v.ChangesTo = j.nextChange(st)
 	return v
 }

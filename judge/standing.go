@@ -3,10 +3,14 @@ package judge
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"kakusho/control"
 	"kakusho/decision"
+	"kakusho/fact"
+	"kakusho/rule/weigh"
+	"kakusho/rule/weigh/reason"
 	"kakusho/verdict"
 )
 
@@ -16,17 +20,16 @@ type standing struct {
 	base     verdict.Outcome // when something lies over it
 	decision string
 	since    time.Time
-	until    time.Time // the outcome cannot change before, by time alone
-	horizon  bool      // it hangs on a parameter whose value is not known by then
-	stage    stage
+	until    time.Time          // the outcome cannot change before, by time alone
+	horizon  bool               // it hangs on a parameter whose value is not known by then
+	stage    stage              // where the outcome came from
 	granted  int                // index of the exception that decided
-	over     *decision.Decision // the decision that lies over it
-	unmet    []verdict.Reason   // decisions that could not lie over it, and why
-	push     bool               // absent cells were read as a violation
-	result   result
+	over     *decision.Decision // the decision that lies over the base
+	unmet    []verdict.Reason   // decisions that do not lie over it, and why
+	pushed   bool               // absent cells were read as a violation
 }
 
-// stage says which expression the outcome came from.
+// stage is a step of settling.
 type stage byte
 
 const (
@@ -37,114 +40,121 @@ const (
 	stageDecision
 )
 
-// settle judges at e's instant: applicability, the rule, the clause's own
-// exceptions, then decisions. Only what violates can be excepted or deferred.
-func (e *evaluation) settle() standing {
-	if !slices.Contains(e.rule.control.Kinds, e.subject.Ref.Kind()) {
+// settle judges at w's instant: applicability, the rule, the clause's own
+// exceptions, then decisions. Only a violation can be excepted or deferred.
+func (j *judging) settle(w *weigh.Scale) standing {
+	if !slices.Contains(j.rule.control.Kinds, j.subject.Ref.Kind()) {
 		return standing{outcome: verdict.NotApplicable, stage: stageKind}
 	}
-	applies := e.eval(e.rule.applies, +1)
-	st := standing{stage: stageApplies, result: applies, since: applies.since, until: applies.until}
-	switch applies.truth {
-	case no:
+	st := standing{stage: stageApplies}
+	r := w.Weigh(j.rule.applies.Root, +1)
+	st.note(r)
+	switch r.Truth {
+	case weigh.No:
 		st.outcome = verdict.NotApplicable
 		return st
-	case unsure:
-		st.outcome = e.ignorance(&st)
+	case weigh.Unsure:
+		st.outcome = j.ignorance(&st, r.Cause)
 		return st
-	case failed:
+	case weigh.Broken:
 		st.outcome = verdict.Error
 		return st
 	}
-	e.check(&st)
+	j.check(w, &st)
 	if st.outcome == verdict.Violates {
-		e.lay(&st)
+		j.lay(w, &st)
 	}
 	return st
 }
 
-func (e *evaluation) check(st *standing) {
-	r := e.eval(e.rule.check, +1)
-	st.stage, st.result = stageCheck, r
-	st.since, st.until = later(st.since, r.since), earlier(st.until, r.until)
-	switch r.truth {
-	case yes:
+// note takes over since when r is so and until when.
+func (st *standing) note(r weigh.Result) {
+	if r.Since.After(st.since) {
+		st.since = r.Since
+	}
+	st.expect(r.Until)
+}
+
+// expect notes an instant at which the outcome may change.
+func (st *standing) expect(t time.Time) {
+	if !t.IsZero() && (st.until.IsZero() || t.Before(st.until)) {
+		st.until = t
+	}
+}
+
+func (j *judging) check(w *weigh.Scale, st *standing) {
+	st.stage = stageCheck
+	r := w.Weigh(j.rule.check.Root, +1)
+	st.note(r)
+	switch r.Truth {
+	case weigh.Yes:
 		st.outcome = verdict.Conforms
-	case no:
+	case weigh.No:
 		st.outcome = verdict.Violates
-	case failed:
+	case weigh.Broken:
 		st.outcome = verdict.Error
-	case unsure:
-		st.outcome = e.ignorance(st)
-		if st.outcome == verdict.Unknown && e.rule.control.Missing == control.MissingViolates && r.cause&causeAbsent != 0 {
-			e.pushed(st)
+	case weigh.Unsure:
+		st.outcome = j.ignorance(st, r.Cause)
+		if j.rule.control.Missing == control.MissingViolates && r.Cause&weigh.ByAbsent != 0 {
+			j.push(w, st)
 		}
 	}
 }
 
 // ignorance is the outcome of an expression that is unsure.
-func (e *evaluation) ignorance(st *standing) verdict.Outcome {
-	c := st.result.cause
-	rec, missing := e.rule.control.Record, e.rule.control.Missing
-	nothing := causeNotApplicable
-	if missing == control.MissingNotApplicable {
-		nothing |= causeAbsent
+func (j *judging) ignorance(st *standing, by weigh.Cause) verdict.Outcome {
+	nothing := weigh.ByNotApplicable
+	if j.rule.control.Missing == control.MissingNotApplicable {
+		nothing |= weigh.ByAbsent
 	}
+	rec := j.rule.control.Record
 	switch {
-	case c&causeHorizon != 0:
+	case by&weigh.ByHorizon != 0:
 		st.horizon = true
 		return verdict.Unknown
-	case c&causeAnswer != 0 && rec != nil && rec.Type == decision.Judgement:
+	case by&weigh.ByAnswer != 0 && rec != nil && rec.Type == decision.Judgement:
 		return verdict.Undecided
-	case c != 0 && c&^nothing == 0:
+	case by&^nothing == 0:
 		return verdict.NotApplicable
 	}
 	return verdict.Unknown
 }
 
-// pushed judges again with every absent cell read as a violation.
-func (e *evaluation) pushed(st *standing) {
-	e.setPush(true)
-	r := e.eval(e.rule.check, +1)
-	st.until = earlier(st.until, r.until)
-	if r.truth == no {
-		st.outcome, st.push, st.result = verdict.Violates, true, r
-		return
+// push weighs the rule again with every absent cell read as a violation.
+func (j *judging) push(w *weigh.Scale, st *standing) {
+	w.Push(true)
+	r := w.Weigh(j.rule.check.Root, +1)
+	st.expect(r.Until)
+	if st.pushed = r.Truth == weigh.No; st.pushed {
+		st.outcome = verdict.Violates
+		st.note(r)
 	}
-	e.setPush(false)
-}
-
-func (e *evaluation) setPush(on bool) {
-	if e.push != on {
-		e.push = on
-		clear(e.cached)
-	}
+	w.Push(false)
 }
 
 // lay puts over a violation what may lie over it: the clause's own exceptions
-// first, then decisions. It ends as violates when nothing may.
-func (e *evaluation) lay(st *standing) {
-	e.setPush(false)
-	doubt, in := -1, result{}
-	for i, x := range e.rule.exceptions {
-		r := e.eval(x, +1)
-		st.until = earlier(st.until, r.until)
-		if r.truth == yes {
+// first, then decisions. It stays a violation when nothing may.
+func (j *judging) lay(w *weigh.Scale, st *standing) {
+	doubt, in := -1, weigh.Result{}
+	for i, x := range j.rule.exceptions {
+		r := w.Weigh(x.Root, +1)
+		st.expect(r.Until)
+		if r.Truth == weigh.Yes {
+			st.note(r)
 			st.outcome, st.base, st.stage, st.granted = verdict.Excepted, verdict.Violates, stageException, i
-			st.since = later(st.since, r.since)
 			return
 		}
-		if r.truth != no && doubt < 0 {
+		if r.Truth != weigh.No && doubt < 0 {
 			doubt, in = i, r
 		}
 	}
-	if e.decide(st) || doubt < 0 {
+	if j.decide(w.Now, st) || doubt < 0 {
 		return
 	}
 	// Whether the clause's own exception applies is part of what it demands.
 	st.stage, st.granted, st.base, st.outcome = stageException, doubt, verdict.Violates, verdict.Unknown
-	st.horizon = in.cause&causeHorizon != 0
-	if in.truth == failed {
+	st.horizon = in.Cause&weigh.ByHorizon != 0
+	if in.Truth == weigh.Broken {
 		st.outcome = verdict.Error
 	}
 }
@@ -160,32 +170,30 @@ var overlays = []struct {
 	{decision.Special, verdict.Special},
 }
 
-// decide looks for a decision in force whose conditions hold. One whose
-// conditions nobody can tell makes the outcome unknown.
-func (e *evaluation) decide(st *standing) bool {
+// decide looks for a decision in force whose conditions hold, and reports
+// whether there is one. One whose conditions nobody can tell makes the outcome
+// unknown, unless another holds.
+func (j *judging) decide(now time.Time, st *standing) bool {
 	var doubt *decision.Decision
 	for _, o := range overlays {
-		for i := range e.subject.Decisions {
-			d := &e.subject.Decisions[i]
-			if d.Type != o.typ || !e.matches(*d) {
-				continue
-			}
-			for _, b := range bounds(*d) {
-				if b.After(e.now) {
-					st.until = earlier(st.until, b)
+		for _, d := range j.matching(o.typ) {
+			for _, t := range weigh.Edges(*d) {
+				if t.After(now) {
+					st.expect(t)
 				}
 			}
-			if !d.InForce(e.now) {
-				st.since = later(st.since, e.ended(*d))
+			if !d.InForce(now) {
+				st.note(weigh.Result{Since: ended(*d, now)})
 				continue
 			}
-			switch e.conditions(*d, st) {
-			case yes:
-				st.outcome, st.base, st.decision, st.over = o.outcome, verdict.Violates, d.ID, d
-				st.stage = stageDecision
-				st.since = later(st.since, later(d.From, d.ApprovedAt))
+			switch j.conditions(*d, st) {
+			case weigh.Yes:
+				st.over, st.decision, st.stage = d, d.ID, stageDecision
+				st.outcome, st.base = o.outcome, verdict.Violates
+				st.note(weigh.Result{Since: d.From})
+				st.note(weigh.Result{Since: d.ApprovedAt})
 				return true
-			case unsure:
+			case weigh.Unsure:
 				doubt = cmp.Or(doubt, d)
 			}
 		}
@@ -193,70 +201,114 @@ func (e *evaluation) decide(st *standing) bool {
 	if doubt == nil {
 		return false // still a violation
 	}
-	st.outcome, st.base, st.decision, st.over = verdict.Unknown, verdict.Violates, doubt.ID, doubt
-	st.stage = stageDecision
+	st.over, st.decision, st.stage = doubt, doubt.ID, stageDecision
+	st.outcome, st.base = verdict.Unknown, verdict.Violates
 	return true
 }
 
-// ended is when a decision that no longer counts ceased to.
-func (e *evaluation) ended(d decision.Decision) (end time.Time) {
-	if d.At.After(e.now) || d.From.After(e.now) || d.ApprovedAt.IsZero() || d.ApprovedAt.After(e.now) {
-		return end
-	}
-	for _, t := range []time.Time{d.Until, d.WithdrawnAt} {
-		if !t.IsZero() && !t.After(e.now) {
-			end = earlier(end, t)
+// matching lists the decisions of a type about this control, the newest first.
+func (j *judging) matching(t decision.Type) (found []*decision.Decision) {
+	for i := range j.subject.Decisions {
+		if d := &j.subject.Decisions[i]; d.Type == t && j.about(*d) {
+			found = append(found, d)
 		}
 	}
-	return end
+	slices.SortStableFunc(found, func(a, b *decision.Decision) int {
+		return cmp.Or(b.At.Compare(a.At), strings.Compare(b.ID, a.ID))
+	})
+	return found
 }
 
-// matches reports whether a decision is about this control: by the control, by
-// one of its clauses, or by the obligation whose sub-item one of them is.
-func (e *evaluation) matches(d decision.Decision) bool {
+// about reports whether a decision is about this control: by the control, by one
+// of its clauses, or by the obligation whose sub-item one of them is.
+func (j *judging) about(d decision.Decision) bool {
 	if d.Control != "" {
-		return d.Control == e.rule.control.ID
+		return d.Control == j.rule.control.ID
 	}
-	for _, id := range e.rule.control.Clauses {
-		if d.Clause == id {
-			return true
-		}
-		if parent, ok := id.Parent(); ok && len(id.Numbers()) == 4 && d.Clause == parent {
+	for _, id := range j.rule.control.Clauses {
+		parent, _ := id.Parent()
+		if d.Clause == id || len(id.Numbers()) == 4 && d.Clause == parent {
 			return true
 		}
 	}
 	return false
 }
 
-// conditions reports whether a decision in force may count. A deferral is only
-// for what was in service when the directive took effect.
-func (e *evaluation) conditions(d decision.Decision, st *standing) truth {
-	void := func(detail string) truth {
-		st.unmet = append(st.unmet, verdict.Reason{Code: "void", Text: string(d.Type) + " " + d.ID, Detail: detail})
-		return no
+// ended is when a decision that once counted ceased to; zero if it never did.
+func ended(d decision.Decision, now time.Time) (end time.Time) {
+	if d.From.After(now) || d.ApprovedAt.IsZero() || d.ApprovedAt.After(now) {
+		return end
 	}
-	if d.Type == decision.Deferral {
-		switch in := e.subject.InServiceOn; {
-		case in.IsZero():
-			return void("not known since when it is in service")
-		case e.rule.effectiveFrom.IsZero() || in.After(e.rule.effectiveFrom):
-			return void("in service after the directive took effect")
+	for _, t := range []time.Time{d.Until, d.WithdrawnAt} {
+		if !t.IsZero() && !t.After(now) && (end.IsZero() || t.Before(end)) {
+			end = t
 		}
 	}
-	all := yes
+	return end
+}
+
+// conditions reports whether a decision in force may count. A deferral is only
+// for what was in service when the directive took effect.
+func (j *judging) conditions(d decision.Decision, st *standing) weigh.Truth {
+	say := func(code, detail string) {
+		st.unmet = append(st.unmet, verdict.Reason{Code: code, Text: "decision/" + d.ID, Detail: detail})
+	}
+	if d.Type == decision.Deferral {
+		in, effective := j.subject.InServiceOn, j.rule.effectiveFrom
+		if in.IsZero() || effective.IsZero() || in.After(effective) {
+			say("void", "not in service when the directive took effect, as far as is known")
+			return weigh.No
+		}
+	}
+	all := weigh.Yes
 	for _, id := range d.Conditions {
 		o := verdict.Unknown
-		if e.holds != nil {
-			o = e.holds(id)
+		if j.holds != nil {
+			o = j.holds(id)
 		}
 		switch o {
 		case verdict.Conforms:
 		case verdict.Unknown, verdict.Undecided, verdict.Error:
-			all = unsure
-			st.unmet = append(st.unmet, verdict.Reason{Code: "unknown", Text: string(d.Type) + " " + d.ID, Detail: "condition " + id + ": " + string(o)})
+			all = weigh.Unsure
+			say("unknown", "condition "+id+": "+string(o))
 		default:
-			return void("condition " + id + ": " + string(o))
+			say("void", "condition "+id+": "+string(o))
+			return weigh.No
 		}
 	}
 	return all
+}
+
+// explain enters how st came about.
+func (j *judging) explain(b *reason.Book, w *weigh.Scale, st standing) {
+	check := func() {
+		w.Push(st.pushed)
+		b.Explain(j.rule.check.Root, +1)
+		w.Push(false)
+	}
+	switch st.stage {
+	case stageKind:
+		kinds := strings.Join(j.rule.control.Kinds, ", ")
+		b.Add(verdict.Reason{Code: weigh.NotApplicable, Text: "kind", Value: j.subject.Ref.Kind(), Expected: kinds})
+	case stageApplies:
+		b.Explain(j.rule.applies.Root, +1)
+	case stageCheck:
+		check()
+	case stageException:
+		b.Explain(j.rule.exceptions[st.granted].Root, +1)
+		check()
+	case stageDecision:
+		d := st.over
+		b.Add(verdict.Reason{Code: string(d.Type), Text: "decision/" + d.ID, Detail: d.Reason})
+		b.Prove(verdict.Evidence{
+			Fact: string(d.Type), Source: "decision/" + d.ID, ObservedAt: d.At, ReceivedAt: d.At,
+			Digest: fact.Digest(d.Reason), Status: string(fact.Observed), FreshUntil: d.Until,
+		})
+		check()
+	}
+	if st.outcome == verdict.Violates || st.outcome == verdict.Unknown {
+		for _, r := range st.unmet {
+			b.Add(r)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package judge
+package rule
 
 import (
 	"fmt"
@@ -10,93 +10,92 @@ import (
 	"cel.dev/cel-go/common/operators"
 )
 
-// op is what a node of a plan does.
-type op int
+// Op is what a node of a plan does.
+type Op int
 
+// The operations.
 const (
-	opAtom   op = iota // a bool expression that cel-go evaluates
-	opAnd              // kids
-	opOr               // kids
-	opNot              // kids[0]
-	opIf               // kids[0] ? kids[1] : kids[2]
-	opAll              // over.all(variable, kids[0])
-	opExists           // over.exists(variable, kids[0])
-	opCount            // over.filter(variable, kids[0]).size() cmp right
+	Atom   Op = iota // a bool expression that cel-go evaluates
+	And              // Kids
+	Or               // Kids
+	Not              // Kids[0]
+	If               // Kids[0] ? Kids[1] : Kids[2]
+	All              // Over.all(Variable, Kids[0])
+	Exists           // Over.exists(Variable, Kids[0])
+	Count            // Over.filter(Variable, Kids[0]).size() Cmp Right
 )
 
-// node is one node of a plan.
-type node struct {
-	id      int
-	op      op
-	text    string // as written, unparsed
-	kids    []*node
-	program cel.Program // atom
-	reads   []read      // atom; of a list: what over and right read
-	params  []*param
+// Node is one node of a plan: a bool expression.
+type Node struct {
+	ID      int // unique within the schema's plans
+	Op      Op
+	Text    string // as written, unparsed
+	Kids    []*Node
+	Program cel.Program // atom
+	Reads   []Read      // atom: fields it reads; of a list: what Over and Right read
+	Params  []*Param    // likewise
 
-	over     cel.Program // all, exists, count
-	list     *read       // over, when it is one field
-	variable string
+	Over     cel.Program // all, exists, count
+	List     *Read       // Over, when it is one field
+	Variable string
 
-	cmp         string      // atom: a comparison or member test; count: how the count is compared
-	left, right cel.Program // atom: its two sides; count: right only
-	leftSide    side
-	rightSide   side
-	clocked     int // slope of left minus right in now: +1, -1; 0: does not mention now
+	Cmp         string      // atom: an operator of cel-go that compares, or tests membership; count: how the count is compared
+	Left, Right cel.Program // atom: the two sides of Cmp; count: Right only
+	LeftSide    Side        // atom: also when there is no Cmp
+	RightSide   Side
+	Clocked     int // slope of left minus right in now: +1, -1; 0: now is not mentioned
 }
 
-// side describes one side of a comparison.
-type side struct {
-	text  string
-	reads []read // fields it reads
-	bare  bool   // it is one field and nothing else
-	size  bool   // it is the size of one field
-	clock bool   // it mentions now
-	sub   bool   // it mentions now as F - now
+// Side describes one side of a comparison.
+type Side struct {
+	Text  string
+	Reads []Read // fields it reads
+	Bare  bool   // it is one field and nothing else
+	Size  bool   // it is the size of one field
 }
 
-// read is one field that an expression reads.
-type read struct {
-	kind  readKind
-	field *field // of the subject, or of the list's record; nil for a string element
-	list  *field // element: the list it stands in
-	has   bool
-	name  string // answer: answer or at
+// Read is one field that an expression reads.
+type Read struct {
+	From  From
+	Field *Field // of the subject, or of the list's record; nil: the answer, or an element that is a string
+	List  *Field // element: the list it stands in
+	Has   bool   // only whether there is a value
+	Name  string // of the answer: answer or at
 }
 
-type readKind byte
+// From says which variable a field is read from.
+type From byte
 
+// The variables.
 const (
-	readSubject  readKind = 's'
-	readDeclared readKind = 'd'
-	readAnswer   readKind = 'a'
-	readElement  readKind = 'e'
+	FromSubject  From = 's'
+	FromDeclared From = 'd'
+	FromAnswer   From = 'a'
+	FromElement  From = 'e' // of all, exists or filter
 )
 
 // planner turns a checked AST into a plan.
 type planner struct {
-	env     *cel.Env
-	schema  *schema
+	schema  *Schema
 	checked *ast.AST
 	info    *ast.SourceInfo
-	next    *int
-	vars    map[string]*field // comprehension variables in scope → the list field; nil value: not a field
-	faults  []fault
+	vars    map[string]*Field // comprehension variables in scope → the list field; nil: not a field
+	faults  []planFault
 }
 
-// fault is what is wrong at one expression.
-type fault struct {
+// planFault is what is wrong at one expression.
+type planFault struct {
 	id      int64
 	message string
 }
 
 func (p *planner) bad(id int64, format string, a ...any) {
-	p.faults = append(p.faults, fault{id, fmt.Sprintf(format, a...)})
+	p.faults = append(p.faults, planFault{id, fmt.Sprintf(format, a...)})
 }
 
-func (p *planner) node(o op, e ast.Expr, kids ...*node) *node {
-	n := &node{id: *p.next, op: o, kids: kids, text: p.text(e)}
-	*p.next++
+func (p *planner) node(o Op, e ast.Expr, kids ...*Node) *Node {
+	n := &Node{ID: p.schema.nodes, Op: o, Kids: kids, Text: p.text(e)}
+	p.schema.nodes++
 	return n
 }
 
@@ -110,7 +109,7 @@ func (p *planner) text(e ast.Expr) string {
 
 func (p *planner) program(e ast.Expr) cel.Program {
 	a := ast.NewCheckedAST(ast.NewAST(e, p.info), p.checked.TypeMap(), p.checked.ReferenceMap())
-	prg, err := p.env.PlanProgram(a, cel.EvalOptions(cel.OptOptimize))
+	prg, err := p.schema.env.PlanProgram(a, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		p.bad(e.ID(), "%v", err)
 	}
@@ -118,21 +117,21 @@ func (p *planner) program(e ast.Expr) cel.Program {
 }
 
 // plan builds the plan of a bool expression.
-func (p *planner) plan(e ast.Expr) *node {
+func (p *planner) plan(e ast.Expr) *Node {
 	switch e.Kind() {
 	case ast.CallKind:
 		c := e.AsCall()
 		switch c.FunctionName() {
 		case operators.LogicalAnd, operators.LogicalOr:
-			o := opAnd
+			o := And
 			if c.FunctionName() == operators.LogicalOr {
-				o = opOr
+				o = Or
 			}
 			return p.node(o, e, p.flatten(c.FunctionName(), e)...)
 		case operators.LogicalNot:
-			return p.node(opNot, e, p.plan(c.Args()[0]))
+			return p.node(Not, e, p.plan(c.Args()[0]))
 		case operators.Conditional:
-			return p.node(opIf, e, p.plan(c.Args()[0]), p.plan(c.Args()[1]), p.plan(c.Args()[2]))
+			return p.node(If, e, p.plan(c.Args()[0]), p.plan(c.Args()[1]), p.plan(c.Args()[2]))
 		}
 		if n := p.count(e); n != nil {
 			return n
@@ -143,15 +142,15 @@ func (p *planner) plan(e ast.Expr) *node {
 	return p.atom(e)
 }
 
-func (p *planner) flatten(function string, e ast.Expr) []*node {
+func (p *planner) flatten(function string, e ast.Expr) []*Node {
 	if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == function {
-		var kids []*node
+		var kids []*Node
 		for _, a := range e.AsCall().Args() {
 			kids = append(kids, p.flatten(function, a)...)
 		}
 		return kids
 	}
-	return []*node{p.plan(e)}
+	return []*Node{p.plan(e)}
 }
 
 // macro is the name of the macro that e was written as.
@@ -166,17 +165,17 @@ func (p *planner) macro(e ast.Expr) string {
 	return call.AsCall().FunctionName()
 }
 
-func (p *planner) quantifier(e ast.Expr) *node {
+func (p *planner) quantifier(e ast.Expr) *Node {
 	c := e.AsComprehension()
-	var o op
+	var o Op
 	switch p.macro(e) {
 	case operators.All:
-		o = opAll
+		o = All
 	case operators.Exists:
-		o = opExists
+		o = Exists
 	default:
 		p.bad(e.ID(), "a list stands where true or false is wanted")
-		return p.node(opAtom, e)
+		return p.node(Atom, e)
 	}
 	// The fold's step is accu && predicate or accu || predicate.
 	n := p.node(o, e)
@@ -185,23 +184,26 @@ func (p *planner) quantifier(e ast.Expr) *node {
 }
 
 // ranged plans the list that n goes over and the predicate on its elements.
-func (p *planner) ranged(n *node, c ast.ComprehensionExpr, predicate ast.Expr) {
-	n.variable = c.IterVar()
+func (p *planner) ranged(n *Node, c ast.ComprehensionExpr, predicate ast.Expr) {
+	n.Variable = c.IterVar()
 	reads, params := p.reads(c.IterRange())
-	n.reads, n.params = append(n.reads, reads...), append(n.params, params...)
-	n.over = p.program(c.IterRange())
-	var list *field
-	if r, ok := p.bare(c.IterRange()); ok && r.kind != readAnswer {
-		n.list, list = &r, r.field
+	n.Reads, n.Params = append(n.Reads, reads...), append(n.Params, params...)
+	n.Over = p.program(c.IterRange())
+	var list *Field
+	if r, ok := p.bare(c.IterRange()); ok && r.From != FromAnswer {
+		n.List, list = &r, r.Field
+	}
+	if t := p.checked.GetType(c.IterRange().ID()); list == nil && !t.IsExactType(stringList) && len(n.Reads) > 0 {
+		p.bad(c.IterRange().ID(), "go over one field, as in s.volumes.all(v, …)")
 	}
 	outer := p.vars
-	p.vars = map[string]*field{n.variable: list}
-	n.kids = []*node{p.plan(predicate)}
+	p.vars = map[string]*Field{n.Variable: list}
+	n.Kids = []*Node{p.plan(predicate)}
 	p.vars = outer
 }
 
 // count recognises over.filter(v, predicate).size() OP right, either way round.
-func (p *planner) count(e ast.Expr) *node {
+func (p *planner) count(e ast.Expr) *Node {
 	c := e.AsCall()
 	if !comparisons[c.FunctionName()] || len(c.Args()) != 2 {
 		return nil
@@ -214,14 +216,14 @@ func (p *planner) count(e ast.Expr) *node {
 	if filter == nil || p.mentionsComprehension(right) {
 		return nil
 	}
-	n := p.node(opCount, e)
-	n.cmp = cmp
-	n.right = p.program(right)
-	n.rightSide = p.side(right)
-	n.reads, n.params = p.reads(right)
+	n := p.node(Count, e)
+	n.Cmp = cmp
+	n.Right = p.program(right)
+	n.RightSide = p.side(right)
+	n.Reads, n.Params = p.reads(right)
 	f := filter.AsComprehension()
 	p.ranged(n, f, f.LoopStep().AsCall().Args()[0])
-	if n.rightSide.clock {
+	if mentionsNow(right) {
 		p.bad(e.ID(), "%s", nowForms)
 	}
 	return n
@@ -259,16 +261,18 @@ var mirrored = map[string]string{
 	operators.Equals: operators.Equals, operators.NotEquals: operators.NotEquals,
 }
 
-func (p *planner) atom(e ast.Expr) *node {
-	n := p.node(opAtom, e)
-	n.program = p.program(e)
-	n.reads, n.params = p.reads(e)
+func (p *planner) atom(e ast.Expr) *Node {
+	n := p.node(Atom, e)
+	n.Program = p.program(e)
+	n.Reads, n.Params = p.reads(e)
 	p.noQuantifier(e)
 	if e.Kind() == ast.CallKind && (comparisons[e.AsCall().FunctionName()] || e.AsCall().FunctionName() == operators.In) {
 		c := e.AsCall()
-		n.cmp = c.FunctionName()
-		n.leftSide, n.rightSide = p.side(c.Args()[0]), p.side(c.Args()[1])
-		n.left, n.right = p.program(c.Args()[0]), p.program(c.Args()[1])
+		n.Cmp = c.FunctionName()
+		n.LeftSide, n.RightSide = p.side(c.Args()[0]), p.side(c.Args()[1])
+		n.Left, n.Right = p.program(c.Args()[0]), p.program(c.Args()[1])
+	} else {
+		n.LeftSide = p.side(e)
 	}
 	p.clock(n, e)
 	return n
@@ -305,57 +309,54 @@ func (p *planner) mentionsComprehension(e ast.Expr) bool {
 	return found
 }
 
-func (p *planner) side(e ast.Expr) side {
-	s := side{text: p.text(e), clock: mentionsNow(e)}
-	s.reads, _ = p.reads(e)
-	if _, ok := p.bare(e); ok {
-		s.bare = true
-	}
+func (p *planner) side(e ast.Expr) Side {
+	s := Side{Text: p.text(e)}
+	s.Reads, _ = p.reads(e)
+	_, s.Bare = p.bare(e)
 	if x := sizeArg(e); x != nil {
-		_, s.size = p.bare(x)
+		_, s.Size = p.bare(x)
 	}
-	s.sub = s.clock && e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.Subtract && isNow(e.AsCall().Args()[1])
 	return s
 }
 
 // bare recognises an expression that is one field.
-func (p *planner) bare(e ast.Expr) (read, bool) {
+func (p *planner) bare(e ast.Expr) (Read, bool) {
 	if e.Kind() == ast.IdentKind {
-		if list, ok := p.vars[e.AsIdent()]; ok && list != nil && list.of == nil {
-			return read{kind: readElement, list: list}, true
+		if list, ok := p.vars[e.AsIdent()]; ok && list != nil && list.Of == nil {
+			return Read{From: FromElement, List: list}, true
 		}
-		return read{}, false
+		return Read{}, false
 	}
 	if e.Kind() != ast.SelectKind || e.AsSelect().Operand().Kind() != ast.IdentKind {
-		return read{}, false
+		return Read{}, false
 	}
 	name := e.AsSelect().FieldName()
 	has := strings.HasPrefix(name, hasPrefix)
 	name = strings.TrimPrefix(name, hasPrefix)
 	v := e.AsSelect().Operand().AsIdent()
 	if list, ok := p.vars[v]; ok {
-		if list == nil || list.of == nil || list.of.fields[name] == nil {
-			return read{}, false
+		if list == nil || list.Of == nil || list.Of.Fields[name] == nil {
+			return Read{}, false
 		}
-		return read{kind: readElement, list: list, field: list.of.fields[name], has: has}, true
+		return Read{From: FromElement, List: list, Field: list.Of.Fields[name], Has: has}, true
 	}
 	switch v {
 	case "s":
-		return read{kind: readSubject, field: p.schema.byName[name], has: has}, p.schema.byName[name] != nil
+		return Read{From: FromSubject, Field: p.schema.byName[name], Has: has}, p.schema.byName[name] != nil
 	case "d":
-		return read{kind: readDeclared, field: p.schema.byName[name], has: has}, p.schema.byName[name] != nil
+		return Read{From: FromDeclared, Field: p.schema.byName[name], Has: has}, p.schema.byName[name] != nil
 	case "a":
-		return read{kind: readAnswer, name: name, has: has}, true
+		return Read{From: FromAnswer, Name: name, Has: has}, true
 	}
-	return read{}, false
+	return Read{}, false
 }
 
 // reads lists the fields and parameters that e reads, in the order of the text.
-func (p *planner) reads(e ast.Expr) (reads []read, params []*param) {
+func (p *planner) reads(e ast.Expr) (reads []Read, params []*Param) {
 	switch e.Kind() {
 	case ast.IdentKind, ast.SelectKind:
 		if r, ok := p.bare(e); ok {
-			return []read{r}, nil
+			return []Read{r}, nil
 		}
 		if e.Kind() == ast.IdentKind {
 			p.bareVariable(e)
@@ -364,7 +365,7 @@ func (p *planner) reads(e ast.Expr) (reads []read, params []*param) {
 		sel := e.AsSelect()
 		if o := sel.Operand(); o.Kind() == ast.IdentKind && o.AsIdent() == "p" {
 			if x := p.schema.byParam[sel.FieldName()]; x != nil {
-				return nil, []*param{x}
+				return nil, []*Param{x}
 			}
 			return nil, nil
 		}
@@ -373,14 +374,14 @@ func (p *planner) reads(e ast.Expr) (reads []read, params []*param) {
 		c := e.AsComprehension()
 		reads, params = p.reads(c.IterRange())
 		outer := p.vars
-		p.vars = map[string]*field{c.IterVar(): nil}
+		p.vars = map[string]*Field{c.IterVar(): nil}
 		if len(reads) == 1 {
-			p.vars[c.IterVar()] = reads[0].field
+			p.vars[c.IterVar()] = reads[0].Field
 		}
 		r, ps := p.reads(c.LoopStep().AsCall().Args()[0])
 		p.vars = outer
 		// What single elements hold is no cell of its own.
-		r = slices.DeleteFunc(r, func(r read) bool { return r.kind == readElement })
+		r = slices.DeleteFunc(r, func(r Read) bool { return r.From == FromElement })
 		return append(reads, r...), append(params, ps...)
 	}
 	for _, kid := range children(e) {
@@ -419,7 +420,7 @@ func children(e ast.Expr) []ast.Expr {
 	return nil
 }
 
-func merge(a, b []read) []read {
+func merge(a, b []Read) []Read {
 	for _, r := range b {
 		if !slices.Contains(a, r) {
 			a = append(a, r)
@@ -428,7 +429,7 @@ func merge(a, b []read) []read {
 	return a
 }
 
-func mergeParams(a, b []*param) []*param {
+func mergeParams(a, b []*Param) []*Param {
 	for _, p := range b {
 		if !slices.Contains(a, p) {
 			a = append(a, p)

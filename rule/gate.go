@@ -1,4 +1,4 @@
-package judge
+package rule
 
 import (
 	"fmt"
@@ -33,11 +33,11 @@ func mentionsNow(e ast.Expr) bool {
 
 // clock checks how an atom uses now. The allowed forms change their value once
 // at most as time goes by, so that the instant can be found.
-func (p *planner) clock(n *node, e ast.Expr) {
+func (p *planner) clock(n *Node, e ast.Expr) {
 	if !mentionsNow(e) {
 		return
 	}
-	switch n.cmp {
+	switch n.Cmp {
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 	default:
 		p.bad(e.ID(), "%s", nowForms)
@@ -49,7 +49,7 @@ func (p *planner) clock(n *node, e ast.Expr) {
 		p.bad(e.ID(), "%s", nowForms)
 		return
 	}
-	n.clocked = left - right
+	n.Clocked = left - right
 }
 
 // slope is how fast e grows with now: 0, +1 or -1.
@@ -79,7 +79,7 @@ func slope(e ast.Expr) (int, bool) {
 }
 
 // sizes estimates how large values can be, from the schema.
-type sizes struct{ *schema }
+type sizes struct{ *Schema }
 
 // EstimateCallCost implements cost.Estimator.
 func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
@@ -96,8 +96,8 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 			if len(path) > 2 {
 				most = maxLine
 			}
-			if len(path) == 4 && f.of != nil && f.of.fields[path[3]] != nil {
-				most = f.of.fields[path[3]].max
+			if len(path) == 4 && f.Of != nil && f.Of.Fields[path[3]] != nil {
+				most = f.Of.Fields[path[3]].max
 			}
 		}
 	}
@@ -105,7 +105,7 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 }
 
 func (p *planner) costs(checked *cel.Ast) {
-	est, err := p.env.EstimateCost(checked, sizes{p.schema})
+	est, err := p.schema.env.EstimateCost(checked, sizes{p.schema})
 	if err != nil {
 		p.bad(0, "estimate cost: %v", err)
 		return
@@ -115,11 +115,16 @@ func (p *planner) costs(checked *cel.Ast) {
 	}
 }
 
-// objects refuses records built by the rule.
+// objects refuses records built by the rule, and variables that hide ours.
 func (p *planner) objects(e ast.Expr) {
 	ast.PreOrderVisit(e, ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() == ast.StructKind {
+		switch x.Kind() {
+		case ast.StructKind:
 			p.bad(x.ID(), "a rule cannot build a %s", x.AsStruct().TypeName())
+		case ast.ComprehensionKind:
+			if v := x.AsComprehension().IterVar(); slices.Contains([]string{"s", "d", "p", "a", "now"}, v) {
+				p.bad(x.ID(), "%s has a meaning of its own; name the element otherwise", v)
+			}
 		}
 	}))
 }
@@ -131,7 +136,7 @@ var (
 
 // explain turns cel-go's message into ours: what is meant, and what was
 // perhaps meant.
-func (s *schema) explain(message string, parsed ast.Expr, id int64) string {
+func (s *Schema) explain(message string, parsed ast.Expr, id int64) string {
 	message = strings.ReplaceAll(message, hasPrefix, "")
 	if m := undefinedField.FindStringSubmatch(message); m != nil {
 		return s.undefined(m[1], find(parsed, id))
@@ -148,13 +153,13 @@ func (s *schema) explain(message string, parsed ast.Expr, id int64) string {
 	return message
 }
 
-func (s *schema) undefined(name string, at ast.Expr) string {
+func (s *Schema) undefined(name string, at ast.Expr) string {
 	candidates, what := s.allNames(), "field"
 	if at != nil && at.Kind() == ast.SelectKind && at.AsSelect().Operand().Kind() == ast.IdentKind {
 		switch at.AsSelect().Operand().AsIdent() {
 		case "s":
 			candidates, what = s.names(subjectType), "field"
-			if k, ok := s.partial[name]; ok {
+			if k, ok := s.lacking[name]; ok {
 				return fmt.Sprintf("kind %s has no field %q of that type; a control for several kinds reads only what all of them have", k, name)
 			}
 		case "d":
@@ -168,12 +173,10 @@ func (s *schema) undefined(name string, at ast.Expr) string {
 	return fmt.Sprintf("undefined %s %q%s", what, name, suggest(name, candidates))
 }
 
-func (s *schema) allNames() []string {
+func (s *Schema) allNames() []string {
 	var names []string
-	for _, f := range s.fields {
-		if f.of != nil {
-			names = append(names, f.of.names...)
-		}
+	for _, r := range s.records {
+		names = append(names, r.names...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -1,0 +1,115 @@
+// Package weigh lays what is known about a subject on the plan of a rule and
+// reads the scale: true, false, not known, or failed.
+//
+// A Cell that was not collected, could not be read, is stale or comes from the
+// future has no value; what depends on it is unsure, unless the rest decides
+// anyway. Every Result says since when it has been so and until when it cannot
+// change by time alone, so that the next change is found without looking at
+// every second.
+package weigh
+
+import (
+	"time"
+
+	"cel.dev/cel-go/common/types/ref"
+
+	"kakusho/control"
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/rule"
+)
+
+// Cell is one field of a subject as last seen.
+type Cell struct {
+	Fact       fact.Fact
+	ObservedAt time.Time
+	ReceivedAt time.Time
+	Since      time.Time // from when the value has been what it is; zero: ObservedAt
+	Collector  string
+	Fresh      string   // parameter that says how long it holds; "" for ever
+	Lineage    []string // derived: what it was computed from
+}
+
+// Matter is everything that is weighed, at whatever instant.
+type Matter struct {
+	Schema    *rule.Schema
+	Control   control.Control
+	Facts     map[string]Cell // observed and derived
+	Declared  map[string]Cell
+	Decisions []decision.Decision
+	Params    directive.Values
+	At        time.Time // the judging instant, for which Params were resolved
+
+	values map[slot]shared
+}
+
+// slot is where a cell stands among the fields.
+type slot struct {
+	field    int
+	declared bool
+}
+
+// shared is a conversion of a value, which holds at every instant.
+type shared struct {
+	val ref.Val
+	err string
+}
+
+// Scale is a Matter at one instant. It is not safe for concurrent use.
+type Scale struct {
+	*Matter
+	Now time.Time
+
+	clock    time.Time // what the variable now says: Now, but in the search for a crossing
+	cells    []State
+	params   []State
+	answer   State
+	push     bool
+	cache    []Result
+	cached   []bool
+	variable string // of the list being walked
+	elem     ref.Val
+	self     any
+}
+
+// Scale sets the matter up at the instant now.
+func (m *Matter) Scale(now time.Time) *Scale {
+	if m.values == nil {
+		m.values = map[slot]shared{}
+	}
+	nodes := m.Schema.Nodes()
+	s := &Scale{
+		Matter: m, Now: now, clock: now,
+		cells: make([]State, 2*len(m.Schema.Fields)), params: make([]State, len(m.Schema.Params)),
+		cache: make([]Result, nodes), cached: make([]bool, nodes),
+	}
+	s.self = source{s}
+	return s
+}
+
+// Push makes absent cells read as what the rule does not want, whichever side of
+// a negation they stand on. An unknown cell stays unknown.
+func (s *Scale) Push(on bool) {
+	if s.push != on {
+		s.push = on
+		clear(s.cached)
+	}
+}
+
+// Element is the element that Each has reached; nil outside.
+func (s *Scale) Element() ref.Val { return s.elem }
+
+// source is what s, d, p and a resolve to.
+type source struct{ *Scale }
+
+// ReadField implements rule.Source.
+func (s source) ReadField(f *rule.Field, declared, has bool) ref.Val {
+	return s.cell(f, declared).read(has)
+}
+
+// ReadParam implements rule.Source.
+func (s source) ReadParam(p *rule.Param) ref.Val { return s.Param(p).read(false) }
+
+// ReadAnswer implements rule.Source.
+func (s source) ReadAnswer(name string, has bool) ref.Val { return s.answered().readAnswer(name, has) }
