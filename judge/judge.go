@@ -31,7 +31,7 @@ type Cell = weigh.Cell
 type Subject struct {
 	Ref         fact.Ref
 	Facts       map[string]Cell     // observed and derived
-	Declared    map[string]Cell     // typed or imported into the register; a field left blank is absent
+	Declared    map[string]Cell     // typed or imported into the register; a blank field is a cell that is Absent
 	Decisions   []decision.Decision // touching it or its system, in any state
 	InServiceOn time.Time           // zero: not known, so nothing may be deferred
 }

@@ -112,10 +112,7 @@ func (s *Scale) look(f *rule.Field, declared bool) State {
 		st.Code, st.Detail = code, c.Fact.Reason
 	}
 	if st.Code == "" && st.Raw == nil {
-		st.Code = Missing
-		if declared || f.Declared && !f.Observed {
-			st.Code = Absent // the register has the entry, and the field is left blank
-		}
+		st.Code, st.Detail = Missing, "no value"
 	}
 	if st.Code == "" || st.Code == Truncated {
 		s.convert(&st, f, declared)
