@@ -233,7 +233,7 @@ func addWords(b *strings.Builder, v any) {
 	}
 }
 
-// kana are the full-width forms of U+FF61 to U+FF9F in order.
+// kana are the full-width forms of U+FF61 to U+FF9F in order, three bytes each.
 const kana = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゛゜"
 
 // Plain is text as Where.Like compares it: ASCII in small letters and half
@@ -243,7 +243,6 @@ const kana = "。「」、・ヲァィゥェォャュョッーアイウエオカ
 // It is our own table and not NFKC, so that a store does not change with the
 // version of Unicode in a library.
 func Plain(s string) string {
-	wide := []rune(kana)
 	var out []rune
 	for _, r := range s {
 		switch {
@@ -257,7 +256,7 @@ func Plain(s string) string {
 				r += 'a' - 'A'
 			}
 		case r >= 0xFF61 && r <= 0xFF9F:
-			r = wide[r-0xFF61]
+			r, _ = utf8.DecodeRuneInString(kana[3*(r-0xFF61):])
 			if n := len(out); n > 0 && voiced(out[n-1], r) != 0 {
 				out[n-1] = voiced(out[n-1], r)
 				continue

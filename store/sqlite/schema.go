@@ -95,6 +95,10 @@ func inspect(ctx context.Context, c *sql.Conn) (state, error) {
 
 // lay makes the tables. A kill in between leaves an empty file or a whole one.
 func lay(ctx context.Context, c *sql.Conn) error {
+	// Rows with all their values should fit into a page several times over.
+	if _, err := c.ExecContext(ctx, "pragma page_size(8192)"); err != nil {
+		return err
+	}
 	var mode string
 	if err := c.QueryRowContext(ctx, "pragma journal_mode(wal)").Scan(&mode); err != nil {
 		return err

@@ -102,6 +102,7 @@ func connect(path, mode string) *sql.DB {
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyWait.Milliseconds()),
 			"synchronous(normal)",
+			"cache_size(-8192)", // KiB, of each connection
 			"journal_size_limit(67108864)",
 			"temp_store(memory)", // sorted rows hold personal data: none of it in /tmp
 			"trusted_schema(off)",

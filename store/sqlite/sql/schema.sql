@@ -18,6 +18,9 @@ create table cursor (
 
 insert into cursor (one, next) values (1, 0);
 
+-- Subjects of a kind, and facts of a subject, are read together; without a rowid
+-- they also lie together.
+
 create table subject (
     "kind"       text not null,
     "id"         text not null,
@@ -32,7 +35,7 @@ create table subject (
     "entry"      integer not null,
     "words"      text not null,
     primary key ("kind", "id")
-) strict;
+) strict, without rowid;
 
 create index subject_entry  on subject ("entry");
 create index subject_name   on subject ("kind", "name", "id");
@@ -54,7 +57,7 @@ create table fact (
     "since"       text,
     "entry"       integer not null,
     primary key ("subject", "field")
-) strict;
+) strict, without rowid;
 
 create index fact_entry on fact ("entry");
 
