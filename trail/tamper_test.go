@@ -17,23 +17,35 @@ import (
 	"kakusho/trail/pack"
 )
 
-// small makes a trail with several packs, a heartbeat and obsolete tiles, and
-// says how many entries it has.
+// small makes a trail: segments 0 to 2 hold entries 0..3, 4..7 and 8..11 in frames
+// of two, segment 3 is empty, segment 4 holds entry 12. The first pack has the
+// segments 0 and 1.
 func small(t testing.TB, dir string) int64 {
 	t.Helper()
 	o := options()
-	o.PackSize = 2500
-	fill(t, dir, o, 4, 2)
-	o.Heartbeat = 30 * time.Millisecond
+	o.PackSize = 1600
+	fill(t, dir, o, 3, 2)
+	o.Heartbeat = time.Hour
+	beat(t, dir, o)
 	l := open(t, dir, o)
-	time.Sleep(50 * time.Millisecond)
-	if _, err := l.Append(t.Context(), entry(16)); err != nil {
+	if _, err := l.Append(t.Context(), entry(12)); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return 17
+	return 13
+}
+
+// beat seals one empty segment.
+func beat(t testing.TB, dir string, o trail.Options) {
+	t.Helper()
+	o.Heartbeat = 40 * time.Millisecond
+	l := open(t, dir, o)
+	time.Sleep(60 * time.Millisecond)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // files are the files of a trail, but for the private key.

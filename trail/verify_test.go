@@ -3,7 +3,10 @@ package trail_test
 import (
 	"context"
 	"os"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"kakusho/trail"
 )
@@ -58,4 +61,57 @@ func TestASoundTrailVerifies(t *testing.T) {
 	}
 	fill(t, dir, o, 2, 1)
 	checkTrail(t, dir, 52)
+}
+
+func TestATrailInUseVerifiesWhileItGrows(t *testing.T) {
+	dir := t.TempDir()
+	o := options()
+	o.SealEvery, o.PackSize = 5*time.Millisecond, 4000
+	l := open(t, dir, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			if _, err := l.Append(t.Context(), entry(i)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); {
+		before := l.Len()
+		r, err := trail.Verify(t.Context(), dir, l.PublicKey(), nil)
+		if err != nil || !r.InUse || len(r.Problems) > 0 || r.Entries+r.Unsealed < before-1000 {
+			t.Errorf("got %+v, %v, want no problems", r, err)
+			break
+		}
+	}
+	cancel()
+	wg.Wait()
+	n := l.Len()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkTrail(t, dir, n)
+	t.Logf("%d entries", n)
+}
+
+func TestVerifyNeedsAKeyAndATrail(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := trail.Verify(t.Context(), dir, "kakusho/test+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", nil); err == nil {
+		t.Error("verified an empty directory")
+	}
+	fill(t, dir, options(), 1, 1)
+	if _, err := trail.Verify(t.Context(), dir, "no key", nil); err == nil {
+		t.Error("verified with no key")
+	}
+	other := t.TempDir()
+	fill(t, other, options(), 1, 1)
+	key, err := trail.PublicKey(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := findings(t, dir, key), []string{"checkpoint", "key"}; !slices.Equal(got, want) {
+		t.Errorf("with the key of another trail of that name: got %q, want %q", got, want)
+	}
 }

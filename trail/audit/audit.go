@@ -41,6 +41,8 @@ type packFile struct {
 	name    string
 	segment int64
 	size    int64
+	headed  bool  // its head is sound
+	first   int64 // the first entry, as the head says
 }
 
 func (p packFile) path() string { return "pack/" + p.name }
@@ -195,7 +197,7 @@ func (a *audit) list() error {
 			a.file(Extra, "pack/"+e.Name(), -1, "is not a pack")
 			continue
 		}
-		a.packs = append(a.packs, packFile{e.Name(), n, st.Size()})
+		a.packs = append(a.packs, packFile{name: e.Name(), segment: n, size: st.Size()})
 	}
 	return nil // ReadDir sorts, and names have all digits
 }

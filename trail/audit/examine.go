@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"slices"
 
 	"github.com/transparency-dev/tessera/api/layout"
@@ -24,7 +23,12 @@ type examination struct {
 // suspects adds to the doubtful packs those that do not hold what the log has. A
 // segment belongs to the last pack whose name is not behind it.
 func (a *audit) suspects() {
-	for i := range a.packs {
+	for i, p := range a.packs {
+		if text, ok := a.record(p.segment); ok && p.headed {
+			if r, err := seal.ParseRecord(text); err == nil && r.First != p.first {
+				a.file(Header, p.path(), 0, "names another first entry")
+			}
+		}
 		lo, hi := a.span(i)
 		for s := lo; s < hi && !a.doubt[i]; s++ {
 			a.doubt[i] = s >= int64(len(a.packed)) || a.packed[s] != a.want[s]
@@ -83,37 +87,75 @@ func (x *examination) segment(s int64) {
 			frames = append(frames, i)
 		}
 	}
-	text, known := x.record(s, seals)
+	text, known := x.text(s, seals)
 	r, err := seal.ParseRecord(text)
 	if !known || err != nil {
 		first, last := x.between(s, frames)
 		x.say(Record, s, first, last, x.use(append(frames, seals...)), "no record of this segment can be trusted")
 		return
 	}
-	last := r.First + r.Count - 1
-	rows := x.table(r, frames, seals)
-	switch {
-	case rows != nil:
-		x.frames(s, rows, frames)
-		x.seal(s, text, seals)
-	case len(frames)+len(seals) == 0 && !x.gap():
-		x.say(Missing, s, orNone(r.First, r.Count), orNone(last, r.Count), -1, "")
-	default:
-		w, at := Altered, -1
-		if x.gap() {
-			w, at = Damaged, x.at+1
-			x.used[at] = true
-		}
-		for _, i := range frames {
-			if _, _, err := x.row(x.pieces[i]); err != nil {
-				w = Damaged
-			}
-		}
-		if i := x.use(append(frames, seals...)); at < 0 || i >= 0 && i < at {
-			at = i
-		}
-		x.say(w, s, orNone(r.First, r.Count), orNone(last, r.Count), at, "")
+	if len(frames)+len(seals) == 0 && !x.gap() {
+		x.say(Missing, s, orNone(r.First, r.Count), orNone(r.First+r.Count-1, r.Count), -1, "")
+		return
 	}
+	if rows := x.table(r, frames, seals); rows != nil {
+		x.frames(s, rows, frames)
+	} else {
+		x.loose(r, frames)
+	}
+	x.seal(s, text, seals)
+}
+
+// loose names the entries of a segment whose frame table is lost. No frame can be
+// proved alone; where all are there, some of them are not what was sealed.
+func (x *examination) loose(r seal.Record, frames []int) {
+	slices.SortFunc(frames, func(i, j int) int { return int(x.pieces[i].Header.First - x.pieces[j].Header.First) })
+	next, end, at := r.First, r.First+r.Count, x.at+1
+	var whole []int
+	for _, i := range frames {
+		h := x.pieces[i].Header
+		if h.First < next || h.First+int64(h.Count) > end {
+			continue // left for rest
+		}
+		x.hole(r.Segment, next, h.First)
+		next = h.First + int64(h.Count)
+		x.use([]int{i})
+		if _, _, err := x.row(x.pieces[i]); err != nil {
+			x.say(Damaged, r.Segment, h.First, next-1, i, err.Error())
+		} else {
+			whole = append(whole, i)
+		}
+	}
+	x.hole(r.Segment, next, end)
+	if len(whole) == len(frames) && next == end && x.covered(whole, r.Count) {
+		x.say(Altered, r.Segment, orNone(r.First, r.Count), orNone(end-1, r.Count), at, "the frame table is lost")
+		return
+	}
+	for _, i := range whole {
+		h := x.pieces[i].Header
+		x.say(Unproved, r.Segment, h.First, h.First+int64(h.Count)-1, i, "the frame table is lost, and others of the segment")
+	}
+}
+
+// covered reports whether frames hold as many entries.
+func (x *examination) covered(frames []int, count int64) bool {
+	for _, i := range frames {
+		count -= int64(x.pieces[i].Header.Count)
+	}
+	return count == 0
+}
+
+// hole names entries for which there is no frame.
+func (x *examination) hole(s, from, to int64) {
+	if from >= to {
+		return
+	}
+	if x.gap() {
+		x.used[x.at+1] = true
+		x.say(Damaged, s, from, to-1, x.at+1, x.pieces[x.at+1].Err.Error())
+		return
+	}
+	x.say(Missing, s, from, to-1, -1, "")
 }
 
 // orNone is -1 for the entries of an empty segment.
@@ -124,10 +166,21 @@ func orNone(seq, count int64) int64 {
 	return seq
 }
 
-// record is the text that the log has of a segment, from wherever it stands.
-func (x *examination) record(s int64, seals []int) ([]byte, bool) {
-	if rs := x.records(s / width); s%width < int64(len(rs)) && seal.Leaf(rs[s%width]) == x.want[s] {
+// record is the text that the log has of a segment, out of its bundle.
+func (a *audit) record(s int64) ([]byte, bool) {
+	if s < 0 || s >= int64(len(a.want)) {
+		return nil, false
+	}
+	if rs := a.records(s / width); s%width < int64(len(rs)) && seal.Leaf(rs[s%width]) == a.want[s] {
 		return rs[s%width], true
+	}
+	return nil, false
+}
+
+// text is the same, out of the bundle or one of the seals.
+func (x *examination) text(s int64, seals []int) ([]byte, bool) {
+	if text, ok := x.record(s); ok {
+		return text, true
 	}
 	for _, i := range seals {
 		raw, err := x.codec.Payload(x.pieces[i].Header, x.pieces[i].Stored)
@@ -144,18 +197,13 @@ func (x *examination) record(s int64, seals []int) ([]byte, bool) {
 // between guesses the entries of a segment without a record from its neighbours.
 func (x *examination) between(s int64, frames []int) (first, last int64) {
 	first, last = -1, -1
-	if s > 0 {
-		if text, ok := x.record(s-1, nil); ok {
-			if r, err := seal.ParseRecord(text); err == nil {
-				first = r.First + r.Count
-			}
-		}
-	}
-	if s+1 < int64(len(x.want)) {
-		if text, ok := x.record(s+1, nil); ok {
-			if r, err := seal.ParseRecord(text); err == nil {
-				last = r.First - 1
-			}
+	for _, n := range []int64{s - 1, s + 1} {
+		text, ok := x.record(n)
+		r, err := seal.ParseRecord(text)
+		if ok && err == nil && n < s {
+			first = r.First + r.Count
+		} else if ok && err == nil {
+			last = r.First - 1
 		}
 	}
 	for _, i := range frames {
@@ -220,11 +268,8 @@ func (x *examination) frames(s int64, rows []seal.Row, frames []int) {
 			}
 			x.use([]int{like})
 			x.say(w, s, first, last, like, detail)
-		case x.gap():
-			x.used[x.at+1] = true
-			x.say(Damaged, s, first, last, x.at+1, x.pieces[x.at+1].Err.Error())
 		default:
-			x.say(Missing, s, first, last, -1, "")
+			x.hole(s, first, last+1)
 		}
 	}
 }
@@ -264,30 +309,27 @@ func (x *examination) seal(s int64, text []byte, seals []int) {
 // rest names the pieces that belong to no segment. Behind the last seal of the
 // last pack there may be entries that are not sealed yet.
 func (x *examination) rest(end int64, last bool) {
-	next := int64(-1)
+	next, run := int64(-1), -1
 	for i, p := range x.pieces {
-		if x.used[i] {
-			continue
-		}
-		tail := last && i > x.at
+		tail := last && i > x.at && run < 0
 		switch {
+		case x.used[i]:
+			run = -1
 		case tail && p.Err == nil && p.Header.Type == pack.Entries && p.Header.Segment == end && (next < 0 || p.Header.First == next):
 			next = p.Header.First + int64(p.Header.Count)
 			if _, _, err := x.row(p); err != nil {
 				x.say(Damaged, -1, p.Header.First, next-1, i, err.Error())
 			}
-		case tail && p.Err != nil && i == len(x.pieces)-1 && x.live:
-			// It is being written.
 		case tail && p.Err != nil && i == len(x.pieces)-1:
-			x.say(Torn, -1, -1, -1, i, "not sealed: a write cut short, or damage to the last entries")
-		case tail && p.Err != nil && i+1 < len(x.pieces) && x.pieces[i+1].Err == nil && x.pieces[i+1].Header.First > 0:
-			first := max(next, 0)
+			if !x.live { // else it is being written
+				x.say(Torn, -1, -1, -1, i, "a write cut short, or damage to entries that are not sealed")
+			}
+		case tail && p.Err != nil && next >= 0 && x.pieces[i+1].Header.First > next:
+			x.say(Damaged, -1, next, x.pieces[i+1].Header.First-1, i, p.Err.Error())
 			next = x.pieces[i+1].Header.First
-			x.say(Damaged, -1, first, next-1, i, p.Err.Error())
-		case p.Err != nil:
-			x.say(Extra, -1, -1, -1, i, fmt.Sprintf("%d bytes that are no frame", p.Size))
-		default:
-			x.say(Extra, -1, -1, -1, i, fmt.Sprintf("frame of segment %d, entry %d", p.Header.Segment, p.Header.First))
+		case run < 0:
+			run = i
+			x.say(Extra, -1, -1, -1, i, "frames or bytes that belong to no segment from here on")
 		}
 	}
 }

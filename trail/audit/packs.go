@@ -85,13 +85,14 @@ func (r *reading) read() error {
 	}
 	ps := pack.Scan(image)
 	segment, first, err := pack.ParsePackHeader(image, r.verifier.Name())
-	if err != nil || segment != r.pack.segment || len(ps) > 0 && ps[0].Err == nil && ps[0].Header.First != first {
+	if err != nil || segment != r.pack.segment {
 		r.file(Header, r.pack.path(), 0, "not the head of this pack")
 	} else {
 		if segment < r.segment {
 			r.doubt[r.index-1] = true // the pack before goes on into this one
 		}
 		r.segment, r.first = segment, first
+		r.packs[r.index].headed, r.packs[r.index].first = true, first
 	}
 	groups, tail, doubt := r.groups(ps)
 	var g errgroup.Group

@@ -17,7 +17,7 @@ import (
 // What is what is wrong.
 type What string
 
-// The things that can be wrong. Damaged, Altered and Missing touch entries; of the
+// The things that can be wrong. Damaged, Altered, Missing and Unproved touch entries; of the
 // others no entry is touched unless the problem names some.
 const (
 	Key        What = "key"        // trail.pub is not the key we were given
@@ -26,6 +26,7 @@ const (
 	Damaged    What = "damaged"    // cannot be read
 	Altered    What = "altered"    // can be read, but is not what was sealed
 	Missing    What = "missing"    // is not there
+	Unproved   What = "unproved"   // can be read, but what would prove it is lost
 	Record     What = "record"     // a seal is not the one in the log
 	Header     What = "header"     // the head of a pack
 	Order      What = "order"      // is there, but in another place
@@ -42,6 +43,7 @@ var labels = map[What]bilingual.Text{
 	Damaged:    {JA: "記録の破損", EN: "Entries damaged"},
 	Altered:    {JA: "記録の改変", EN: "Entries altered"},
 	Missing:    {JA: "記録の欠落", EN: "Entries missing"},
+	Unproved:   {JA: "立証不能の記録", EN: "Entries that can no longer be proved"},
 	Record:     {JA: "封印の破損又は改変", EN: "Seal damaged or altered"},
 	Header:     {JA: "収納ファイルの先頭部の破損", EN: "Head of a pack damaged"},
 	Order:      {JA: "順序の入替え", EN: "Out of order"},
