@@ -54,22 +54,29 @@ func (t *Table) Processes() ([]Process, error) { return t.procs, t.err }
 func (t *Table) Source() fact.Source { return fact.Source{Kind: "proc", Ref: "/proc"} }
 
 // Running finds the first process with one of the names, in the order of the
-// names. A name longer than the kernel keeps is cut as the kernel cuts it.
+// names. A name longer than the kernel keeps is cut as the kernel cuts it, and
+// then the program's own name for itself must agree, if it can be read.
 func (t *Table) Running(names ...string) (Process, bool, error) {
 	if t.err != nil {
 		return Process{}, false, t.err
 	}
 	for _, name := range names {
-		if len(name) > 15 {
-			name = name[:15]
-		}
 		for _, p := range t.procs {
-			if p.Name == name {
+			if p.Name == name || len(name) > kept && p.Name == name[:kept] && t.agrees(p, name) {
 				return p, true, nil
 			}
 		}
 	}
 	return Process{}, false, nil
+}
+
+// kept is how much of a name the kernel keeps.
+const kept = 15
+
+func (t *Table) agrees(p Process, name string) bool {
+	b, err := fs.ReadFile(t.fsys, collect.Name(p.Place()+"/cmdline"))
+	first, _, _ := strings.Cut(string(b), "\x00")
+	return err != nil || first == "" || path.Base(first) == name
 }
 
 func processes(h collect.Host) ([]Process, error) {

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"os"
@@ -60,6 +61,16 @@ func TestRunning(t *testing.T) {
 	}
 	if _, ok, err := s.Running("ntpd"); ok || err != nil {
 		t.Errorf("what does not run: got %v %v", ok, err)
+	}
+}
+
+func TestNamesThatAreCutAlike(t *testing.T) {
+	s := service.On(fixture.Host(t, "-- proc/9/comm --\nsystemd-journal\n-- proc/9/cmdline base64 --\n"+base64.StdEncoding.EncodeToString([]byte("/lib/systemd/systemd-journald\x00"))))
+	if _, ok, err := s.Running("systemd-journal-upload"); ok || err != nil {
+		t.Errorf("journald was taken for another: %v %v", ok, err)
+	}
+	if _, ok, err := s.Running("systemd-journald"); !ok || err != nil {
+		t.Errorf("journald was not found: %v %v", ok, err)
 	}
 }
 
