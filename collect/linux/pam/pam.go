@@ -139,12 +139,16 @@ func line(w []string) (Line, error) {
 	l.Control = w[1]
 	switch {
 	case l.Control == "include" || l.Control == "substack":
-		l.Include, l.Sub = w[2], l.Control == "substack"
+		if l.Include, l.Sub = w[2], l.Control == "substack"; path.Base(l.Include) == "." || strings.HasSuffix(l.Include, "/") {
+			return Line{}, fmt.Errorf("%q is no file", w[2])
+		}
 		return l, nil
 	case l.Control[0] != '[' && !slices.Contains([]string{"required", "requisite", "sufficient", "optional", "binding"}, strings.ToLower(l.Control)):
 		return Line{}, fmt.Errorf("unknown control %q", l.Control)
 	}
-	l.Module = strings.TrimSuffix(path.Base(w[2]), ".so")
+	if l.Module = strings.TrimSuffix(path.Base(w[2]), ".so"); l.Module == "" {
+		return Line{}, fmt.Errorf("%q is no module", w[2])
+	}
 	for _, a := range w[3:] {
 		l.Args = append(l.Args, strings.TrimPrefix(a, "["))
 	}
