@@ -205,7 +205,6 @@ func id(n int) string {
 	return fmt.Sprintf("%016x%016x", lives.Add(1), n)
 }
 
-
 // crashed copies a trail with two entries that are not sealed, as a crash would
 // leave it, and returns the pack's name and where the last frame begins.
 func crashed(t *testing.T) (dir, name string, off int64) {

@@ -263,6 +263,9 @@ var forgeries = []struct {
 	{"a bundle deleted", func(f *forger) { os.Remove(f.file("log/tile/entries/000.p/5")) }, []string{"log"}},
 	{"all tiles and bundles deleted", func(f *forger) { os.RemoveAll(f.file("log/tile")) }, []string{"log"}},
 	{"the checkpoint deleted", func(f *forger) { os.Remove(f.file("log/checkpoint")) }, []string{"unreadable"}},
+	{"the whole log deleted", func(f *forger) { os.RemoveAll(f.file("log")) }, []string{"log", "unreadable"}},
+	{"the packs and their folder deleted", func(f *forger) { os.RemoveAll(f.file("pack")) },
+		[]string{"missing", "missing 0..3", "missing 12..12", "missing 4..7", "missing 8..11", "unreadable"}},
 	{"the public key deleted", func(f *forger) { os.Remove(f.file("trail.pub")) }, []string{"unreadable"}},
 	{"another public key", func(f *forger) {
 		write(f, f.file("trail.pub"), []byte("kakusho/test+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\n"))
@@ -340,7 +343,7 @@ func TestAnOldCheckpointPutBackIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "log/checkpoint"), old["log/checkpoint"])
-	if got := findings(t, dir, key); !slices.Equal(got, []string{"behind"}) {
+	if got := findings(t, dir, key); !slices.Equal(got, []string{"behind 4..5"}) {
 		t.Errorf("only the checkpoint put back: got %q, want behind", got)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "log/tile")); err != nil {
@@ -354,7 +357,7 @@ func TestAnOldCheckpointPutBackIsFound(t *testing.T) {
 			write(t, filepath.Join(dir, name), data)
 		}
 	}
-	if got := findings(t, dir, key); !slices.Equal(got, []string{"behind"}) {
+	if got := findings(t, dir, key); !slices.Equal(got, []string{"behind 4..5"}) {
 		t.Errorf("the whole log put back: got %q, want behind", got)
 	}
 }

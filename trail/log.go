@@ -247,6 +247,9 @@ func (l *Log) Append(ctx context.Context, entries ...Entry) (first int64, err er
 	if err != nil {
 		return 0, fmt.Errorf("append: %w", err)
 	}
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("append: %w", err)
+	}
 	size := int64(len(c.payload))
 	if err := l.room.Acquire(ctx, size); err != nil {
 		return 0, fmt.Errorf("append: %w", err)

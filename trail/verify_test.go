@@ -105,6 +105,20 @@ func TestVerifyNeedsAKeyAndATrail(t *testing.T) {
 	if _, err := trail.Verify(t.Context(), dir, "no key", nil); err == nil {
 		t.Error("verified with no key")
 	}
+	public := dir + "/trail.pub"
+	sound, err := os.ReadFile(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, public, []byte("kakusho/test+00000000+AAAA\n"))
+	bad, err := trail.PublicKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := findings(t, dir, bad), []string{"key"}; !slices.Equal(got, want) {
+		t.Errorf("with a damaged key taken from beside the trail: got %q, want %q", got, want)
+	}
+	write(t, public, sound)
 	other := t.TempDir()
 	fill(t, other, options(), 1, 1)
 	key, err := trail.PublicKey(other)

@@ -17,6 +17,8 @@ import (
 	"kakusho/trail/seal"
 )
 
+const publicFile = "trail.pub"
+
 // maxPack is the longest pack that is read; the writer begins a new one long before.
 const maxPack = 1 << 30
 
@@ -30,6 +32,7 @@ type audit struct {
 	packs  []packFile
 	packed []seal.Hash  // by segment: leaf hash of the record in the packs; zero: none that fits its frames
 	want   []seal.Hash  // by segment: leaf hash of the record that the log has, as far as can be told
+	end    int64        // entries in the packs that are sealed, signed for or not
 	doubt  map[int]bool // packs to be looked at again, frame by frame
 
 	mu     sync.Mutex
@@ -48,17 +51,20 @@ type packFile struct {
 func (p packFile) path() string { return "pack/" + p.name }
 
 // Verify checks the trail in dir against a public key. An error means that it
-// could not be checked; what was found is in the report. progress, if not nil,
-// hears how many bytes of packs are done.
+// could not be checked at all; what was found is in the report. progress, if not
+// nil, hears how many bytes of packs are done.
 func Verify(ctx context.Context, dir, key string, progress func(done, total int64)) (Report, error) {
+	if !anything(dir) {
+		return Report{}, fmt.Errorf("verify trail: there is none in %s", dir)
+	}
 	v, err := seal.Verifier(key)
 	if err != nil {
-		return Report{}, fmt.Errorf("verify trail: %w", err)
-	}
-	for _, name := range []string{"pack", "log"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			return Report{}, fmt.Errorf("verify trail: %w", err)
+		if text, _ := os.ReadFile(filepath.Join(dir, publicFile)); string(text) == key+"\n" {
+			// Whoever takes the key from beside the trail is told that it is damaged.
+			p := Problem{What: Key, Segment: -1, FirstSeq: -1, LastSeq: -1, File: publicFile, Offset: -1, Detail: err.Error()}
+			return Report{Problems: []Problem{p}}, nil
 		}
+		return Report{}, fmt.Errorf("verify trail: %w", err)
 	}
 	codec, err := pack.NewCodec(runtime.GOMAXPROCS(0))
 	if err != nil {
@@ -75,6 +81,16 @@ func Verify(ctx context.Context, dir, key string, progress func(done, total int6
 	}
 	slices.SortStableFunc(a.report.Problems, order)
 	return a.report, nil
+}
+
+// anything reports whether something of a trail is in dir.
+func anything(dir string) bool {
+	for _, name := range []string{publicFile, "pack", "log"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // order puts what touches entries first, by entry.
@@ -103,9 +119,7 @@ func inUse(dir string) bool {
 func (a *audit) run(ctx context.Context, key string, progress func(done, total int64)) error {
 	a.top(key)
 	a.checkpoint()
-	if err := a.list(); err != nil {
-		return err
-	}
+	a.list()
 	if err := a.readPacks(ctx, progress); err != nil {
 		return err
 	}
@@ -146,12 +160,12 @@ func (a *audit) file(w What, name string, off int64, detail string) {
 
 // top checks the public key, and that there is nothing else beside it.
 func (a *audit) top(key string) {
-	text, err := os.ReadFile(filepath.Join(a.dir, "trail.pub"))
+	text, err := os.ReadFile(filepath.Join(a.dir, publicFile))
 	switch {
 	case err != nil:
-		a.file(Unreadable, "trail.pub", -1, err.Error())
+		a.file(Unreadable, publicFile, -1, err.Error())
 	case string(text) != key+"\n":
-		a.file(Key, "trail.pub", -1, "")
+		a.file(Key, publicFile, -1, "")
 	}
 	entries, err := os.ReadDir(a.dir)
 	if err != nil {
@@ -159,7 +173,7 @@ func (a *audit) top(key string) {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case "trail.pub", "pack", "log":
+		case publicFile, "pack", "log":
 		case "key":
 			a.report.Skipped = append(a.report.Skipped, "key/")
 		case "lock":
@@ -185,10 +199,10 @@ func (a *audit) checkpoint() {
 }
 
 // list finds the packs.
-func (a *audit) list() error {
+func (a *audit) list() {
 	entries, err := os.ReadDir(filepath.Join(a.dir, "pack"))
 	if err != nil {
-		return err
+		a.file(Unreadable, "pack", -1, err.Error())
 	}
 	for _, e := range entries {
 		n, ok := pack.ParseName(e.Name())
@@ -199,7 +213,7 @@ func (a *audit) list() error {
 		}
 		a.packs = append(a.packs, packFile{name: e.Name(), segment: n, size: st.Size()})
 	}
-	return nil // ReadDir sorts, and names have all digits
+	// ReadDir sorts, and names have all digits: they are in order.
 }
 
 // behind names what is sealed but not under the checkpoint. While somebody writes
@@ -209,8 +223,12 @@ func (a *audit) behind() {
 	if a.live || int64(len(a.want)) <= size || a.report.Checkpoint.Origin == "" {
 		return
 	}
+	first, last := a.report.Entries, a.end-1
+	if first > last {
+		first, last = -1, -1
+	}
 	a.find(Problem{
-		What: Behind, Segment: size, FirstSeq: -1, LastSeq: -1, File: checkpointFile, Offset: -1,
+		What: Behind, Segment: size, FirstSeq: first, LastSeq: last, File: checkpointFile, Offset: -1,
 		Detail: fmt.Sprintf("covers %d segments, there are %d: the trail was not closed, or an old checkpoint was put back", size, len(a.want)),
 	})
 }

@@ -106,8 +106,9 @@ func (r *reading) read() error {
 			r.packed = append(r.packed, seal.Hash{})
 		}
 		r.packed[g.segment] = g.leaf
+		r.end = g.frames[len(g.frames)-1].Header.First
 		if g.segment < r.report.Checkpoint.Size {
-			r.report.Entries = g.frames[len(g.frames)-1].Header.First
+			r.report.Entries = r.end
 		}
 	}
 	return err
