@@ -203,7 +203,8 @@ func autofs(l *collect.Look, t *service.Table) (bool, error) {
 			continue // /etc/auto.master.d
 		}
 		for _, line := range strings.Split(string(b), "\n") {
-			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") && strings.Contains(line, " :/dev/") || strings.Contains(line, "\t:/dev/") {
+			line = strings.ReplaceAll(strings.TrimSpace(line), "\t", " ")
+			if !strings.HasPrefix(line, "#") && strings.Contains(line, " :/dev/") {
 				return true, nil
 			}
 		}
