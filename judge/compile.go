@@ -24,12 +24,16 @@ func EffectiveFrom(t time.Time) Option { return func(r *Rule) { r.effectiveFrom 
 func Rules(controls []control.Control, kinds kind.Set, d *directive.Directive) ([]*Rule, error) {
 	var rules []*Rule
 	var faults []error
+	schemas := map[string]*rule.Schema{} // controls for the same kinds share one
 	for _, c := range controls {
-		r, err := Compile(c, kinds, d.Parameters, EffectiveFrom(d.EffectiveFrom))
+		key := fmt.Sprint(c.Kinds, c.Record != nil)
+		share := func(r *Rule) { r.schema = schemas[key] }
+		r, err := Compile(c, kinds, d.Parameters, EffectiveFrom(d.EffectiveFrom), share)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
+		schemas[key] = r.schema
 		rules = append(rules, r)
 	}
 	if len(faults) > 0 {
@@ -42,21 +46,15 @@ func Rules(controls []control.Control, kinds kind.Set, d *directive.Directive) (
 // parameters, and compares what they read with what the control says it needs.
 // Every fault names file, line and column, and what was perhaps meant.
 func Compile(c control.Control, kinds kind.Set, params directive.Parameters, options ...Option) (*Rule, error) {
-	var ks []kind.Kind
-	for _, id := range c.Kinds {
-		k, ok := kinds[id]
-		if !ok {
-			return nil, fmt.Errorf("control %s: unknown kind %q", c.ID, id)
-		}
-		ks = append(ks, k)
-	}
-	schema, err := rule.NewSchema(ks, params, c.Record != nil)
-	if err != nil {
-		return nil, fmt.Errorf("control %s: %w", c.ID, err)
-	}
-	r := &Rule{control: c, schema: schema}
+	r := &Rule{control: c}
 	for _, o := range options {
 		o(r)
+	}
+	if r.schema == nil {
+		var err error
+		if r.schema, err = schemaOf(c, kinds, params); err != nil {
+			return nil, fmt.Errorf("control %s: %w", c.ID, err)
+		}
 	}
 	b := compiler{rule: r}
 	r.check = b.plan("rule", c.Rule)
@@ -73,6 +71,18 @@ func Compile(c control.Control, kinds kind.Set, params directive.Parameters, opt
 	return r, nil
 }
 
+func schemaOf(c control.Control, kinds kind.Set, params directive.Parameters) (*rule.Schema, error) {
+	var ks []kind.Kind
+	for _, id := range c.Kinds {
+		k, ok := kinds[id]
+		if !ok {
+			return nil, fmt.Errorf("unknown kind %q", id)
+		}
+		ks = append(ks, k)
+	}
+	return rule.NewSchema(ks, params, c.Record != nil)
+}
+
 // compiler gathers the faults of one control.
 type compiler struct {
 	rule           *Rule
@@ -86,7 +96,7 @@ func (b *compiler) bad(place control.Place, message string) {
 }
 
 func (b *compiler) plan(part, text string) *rule.Plan {
-	plan, faults := b.rule.schema.Plan(text)
+	plan, faults := b.rule.schema.Plan(text, b.rule.nodes)
 	for _, f := range faults {
 		p := b.rule.control.At(part)
 		if f.Line > 1 {
@@ -97,6 +107,7 @@ func (b *compiler) plan(part, text string) *rule.Plan {
 		b.bad(p, f.Message)
 	}
 	if plan != nil {
+		b.rule.nodes = plan.Next
 		b.fields, b.params = append(b.fields, plan.Fields...), append(b.params, plan.Params...)
 	}
 	return plan

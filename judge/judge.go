@@ -44,6 +44,7 @@ type Rule struct {
 	applies       *rule.Plan
 	check         *rule.Plan
 	exceptions    []*rule.Plan
+	nodes         int // of all plans
 }
 
 // Control is what the rule was compiled from.
@@ -77,7 +78,7 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 	}()
 	j := &judging{rule: r, subject: &s, at: at, holds: holds, matter: &weigh.Matter{
 		Schema: r.schema, Control: r.control, Facts: s.Facts, Declared: s.Declared,
-		Decisions: s.Decisions, Params: p, At: at,
+		Decisions: s.Decisions, Params: p, At: at, Nodes: r.nodes,
 	}}
 	w := j.matter.Scale(at)
 	st := j.settle(w)

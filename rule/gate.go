@@ -148,7 +148,7 @@ func (s *Schema) explain(message string, parsed ast.Expr, id int64) string {
 		case "map", "exists_one", "existsOne", "transformList", "transformMap":
 			return m[1] + "() is not allowed: write all(), exists() or filter().size()"
 		}
-		return message + suggest(strings.TrimPrefix(m[1], "."), []string{"s", "d", "p", "a", "now", "all", "exists", "filter", "size", "has", "startsWith", "endsWith", "contains", "matches", "duration", "timestamp"})
+		return fmt.Sprintf("undeclared reference to '%s'", m[1]) + suggest(strings.TrimPrefix(m[1], "."), []string{"s", "d", "p", "a", "now", "all", "exists", "filter", "size", "has", "startsWith", "endsWith", "contains", "matches", "duration", "timestamp"})
 	}
 	return message
 }

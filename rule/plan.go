@@ -27,7 +27,7 @@ const (
 
 // Node is one node of a plan: a bool expression.
 type Node struct {
-	ID      int // unique within the schema's plans
+	ID      int // unique within the plans that are weighed together
 	Op      Op
 	Text    string // as written, unparsed
 	Kids    []*Node
@@ -79,6 +79,7 @@ type planner struct {
 	schema  *Schema
 	checked *ast.AST
 	info    *ast.SourceInfo
+	next    int               // ID of the next node
 	vars    map[string]*Field // comprehension variables in scope → the list field; nil: not a field
 	faults  []planFault
 }
@@ -94,8 +95,8 @@ func (p *planner) bad(id int64, format string, a ...any) {
 }
 
 func (p *planner) node(o Op, e ast.Expr, kids ...*Node) *Node {
-	n := &Node{ID: p.schema.nodes, Op: o, Kids: kids, Text: p.text(e)}
-	p.schema.nodes++
+	n := &Node{ID: p.next, Op: o, Kids: kids, Text: p.text(e)}
+	p.next++
 	return n
 }
 

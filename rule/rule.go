@@ -23,6 +23,7 @@ import (
 // Plan is a checked and planned expression.
 type Plan struct {
 	Root   *Node
+	Next   int         // ID that is free after the plan's nodes
 	Whole  cel.Program // the expression as one program: what the plan must agree with
 	Fields []string    // fields read, through s or d, sorted
 	Params []string    // keys of parameters read, sorted
@@ -74,8 +75,8 @@ func makeHas(f cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *co
 }
 
 // Plan checks and plans a bool expression. All faults come back at once; with
-// any there is no plan. Plan is not safe for concurrent use, what it returns is.
-func (s *Schema) Plan(text string) (*Plan, []Fault) {
+// any there is no plan. Nodes are numbered from first.
+func (s *Schema) Plan(text string, first int) (*Plan, []Fault) {
 	parsed, iss := s.env.Parse(text)
 	if iss.Err() != nil {
 		return nil, s.issues(iss, nil)
@@ -88,10 +89,11 @@ func (s *Schema) Plan(text string) (*Plan, []Fault) {
 		return nil, []Fault{{1, 1, fmt.Sprintf("the expression is %s, want bool", checked.OutputType())}}
 	}
 	rep := checked.NativeRep()
-	p := &planner{schema: s, checked: rep, info: rep.SourceInfo()}
+	p := &planner{schema: s, checked: rep, info: rep.SourceInfo(), next: first}
 	p.objects(rep.Expr())
 	p.costs(checked)
 	plan := &Plan{Root: p.plan(rep.Expr()), Whole: p.program(rep.Expr())}
+	plan.Next = p.next
 	plan.Fields, plan.Params = s.named(rep)
 	var faults []Fault
 	for _, f := range p.faults {
@@ -113,7 +115,11 @@ func fault(loc common.Location, message string) Fault {
 
 func (s *Schema) issues(iss *cel.Issues, parsed ast.Expr) (faults []Fault) {
 	for _, e := range iss.Errors() {
-		faults = append(faults, fault(e.Location, s.explain(e.Message, parsed, e.ExprID)))
+		f := fault(e.Location, s.explain(e.Message, parsed, e.ExprID))
+		if undefinedField.MatchString(e.Message) {
+			f.Column++ // cel-go points at the dot
+		}
+		faults = append(faults, f)
 	}
 	return faults
 }

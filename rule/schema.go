@@ -18,7 +18,6 @@ import (
 // Field is a field that rules may read: one that every kind of the schema has
 // with the same type.
 type Field struct {
-	Index    int // within the schema; unused in a record
 	Name     string
 	Type     kind.Type
 	Declared bool    // it has that layer in one of the kinds
@@ -44,16 +43,16 @@ type Record struct {
 
 // Param is a parameter that rules may read.
 type Param struct {
-	Index int
-	Key   string    // auth.pw.min_length
-	Name  string    // auth_pw_min_length
-	Type  kind.Type // of its values
+	Key  string    // auth.pw.min_length
+	Name string    // auth_pw_min_length
+	Type kind.Type // of its values
 
 	cel *cel.Type
 }
 
 // Schema is what the expressions of a control may name. It is cel-go's type
-// provider, so a field it does not know is a compile error.
+// provider, so a field it does not know is a compile error. Once made it does
+// not change, and is safe for concurrent use.
 type Schema struct {
 	*types.Registry
 	Fields []*Field
@@ -66,7 +65,6 @@ type Schema struct {
 	byParam map[string]*Param
 	records map[string]*Record
 	env     *cel.Env
-	nodes   int // in all plans
 }
 
 // Type names of the variables. An expression cannot write the last one's prefix.
@@ -94,12 +92,9 @@ func NewSchema(kinds []kind.Kind, params directive.Parameters, answer bool) (*Sc
 		s.join(k, i == 0)
 	}
 	s.Fields = slices.DeleteFunc(s.Fields, func(f *Field) bool { return s.byName[f.Name] == nil })
-	for i, f := range s.Fields {
-		f.Index = i
-	}
 	for _, key := range slices.Sorted(maps.Keys(params)) {
 		t := valueType(params[key].Type)
-		p := &Param{Index: len(s.Params), Key: key, Name: strings.ReplaceAll(key, ".", "_"), Type: t, cel: celType(t)}
+		p := &Param{Key: key, Name: strings.ReplaceAll(key, ".", "_"), Type: t, cel: celType(t)}
 		s.Params = append(s.Params, p)
 		s.byParam[p.Name] = p
 	}
@@ -238,9 +233,6 @@ func valueType(t directive.Type) kind.Type {
 	}
 	return kind.String
 }
-
-// Nodes is how many nodes the schema's plans have together.
-func (s *Schema) Nodes() int { return s.nodes }
 
 // Field finds a field by name.
 func (s *Schema) Field(name string) (*Field, bool) { f, ok := s.byName[name]; return f, ok }

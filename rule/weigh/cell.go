@@ -52,7 +52,7 @@ type State struct {
 	Until     time.Time // zero: for ever
 	Fresh     time.Time // when it goes stale; zero: never
 
-	found  bool // computed already
+	found  bool // the answer was looked for already
 	person bool // it is the answer of a person
 	val    ref.Val
 }
@@ -85,14 +85,12 @@ func (s *State) readAnswer(name string, has bool) ref.Val {
 // cell finds a field as s. or d. reads it: the observed cell if the field is
 // observed, else the declared one, else the derived one.
 func (s *Scale) cell(f *rule.Field, declared bool) *State {
-	i := 2 * f.Index
-	if declared {
-		i++
-	}
-	st := &s.cells[i]
-	if !st.found {
-		*st = s.look(f, declared)
-		st.found = true
+	at := slot{f, declared}
+	st, ok := s.cells[at]
+	if !ok {
+		found := s.look(f, declared)
+		st = &found
+		s.cells[at] = st
 	}
 	return st
 }
@@ -144,7 +142,7 @@ func (s *Scale) find(f *rule.Field, declared bool) (Cell, bool) {
 }
 
 func (s *Scale) convert(st *State, f *rule.Field, declared bool) {
-	at := slot{f.Index, declared}
+	at := slot{f, declared}
 	sh, ok := s.values[at]
 	if !ok {
 		sh.val, sh.err = toValue(s.Schema, st.Raw, f)
@@ -211,12 +209,12 @@ func (s *Scale) ahead(t time.Time) time.Time {
 
 // Param is what reading a parameter finds.
 func (s *Scale) Param(p *rule.Param) *State {
-	st := &s.params[p.Index]
-	if st.found {
+	st, ok := s.params[p]
+	if ok {
 		return st
 	}
 	v, ok := s.Matter.Params[p.Key]
-	*st = State{found: true, Parameter: p.Key, Layer: v.Layer, Raw: v.Value, Since: v.From, Until: s.ahead(v.Next)}
+	st = &State{Parameter: p.Key, Layer: v.Layer, Raw: v.Value, Since: v.From, Until: s.ahead(v.Next)}
 	switch {
 	case !ok || v.Value == nil:
 		st.Code = NoParameter
@@ -228,6 +226,7 @@ func (s *Scale) Param(p *rule.Param) *State {
 			st.Code, st.Detail = NoParameter, fault
 		}
 	}
+	s.params[p] = st
 	return st
 }
 

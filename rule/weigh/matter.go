@@ -26,6 +26,7 @@ type Cell struct {
 	ObservedAt time.Time
 	ReceivedAt time.Time
 	Since      time.Time // from when the value has been what it is; zero: ObservedAt
+	First      time.Time // when the field was first seen; equal to Since: it never changed
 	Collector  string
 	Fresh      string   // parameter that says how long it holds; "" for ever
 	Lineage    []string // derived: what it was computed from
@@ -40,13 +41,14 @@ type Matter struct {
 	Decisions []decision.Decision
 	Params    directive.Values
 	At        time.Time // the judging instant, for which Params were resolved
+	Nodes     int       // of all plans that are weighed
 
 	values map[slot]shared
 }
 
-// slot is where a cell stands among the fields.
+// slot is a field as s or as d reads it.
 type slot struct {
-	field    int
+	field    *rule.Field
 	declared bool
 }
 
@@ -62,8 +64,8 @@ type Scale struct {
 	Now time.Time
 
 	clock    time.Time // what the variable now says: Now, but in the search for a crossing
-	cells    []State
-	params   []State
+	cells    map[slot]*State
+	params   map[*rule.Param]*State
 	answer   State
 	push     bool
 	cache    []Result
@@ -78,11 +80,10 @@ func (m *Matter) Scale(now time.Time) *Scale {
 	if m.values == nil {
 		m.values = map[slot]shared{}
 	}
-	nodes := m.Schema.Nodes()
 	s := &Scale{
 		Matter: m, Now: now, clock: now,
-		cells: make([]State, 2*len(m.Schema.Fields)), params: make([]State, len(m.Schema.Params)),
-		cache: make([]Result, nodes), cached: make([]bool, nodes),
+		cells: map[slot]*State{}, params: map[*rule.Param]*State{},
+		cache: make([]Result, m.Nodes), cached: make([]bool, m.Nodes),
 	}
 	s.self = source{s}
 	return s
