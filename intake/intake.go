@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"kakusho/actor"
@@ -115,8 +117,13 @@ func split(b fact.Batch) ([]fact.Batch, error) {
 	return append(parts, part), nil
 }
 
-// Fold puts one entry into the rows. Entries of other packages are passed over.
-func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
+// Fold returns the function that puts one entry into the rows. Entries of other
+// packages are passed over.
+func Fold(kinds kind.Set) func(context.Context, store.Tx, trail.Sealed) error {
+	return func(ctx context.Context, tx store.Tx, e trail.Sealed) error { return fold(ctx, tx, e, kinds) }
+}
+
+func fold(ctx context.Context, tx store.Tx, e trail.Sealed, kinds kind.Set) error {
 	if gate.Action(e.Kind) != gate.PutFacts {
 		return nil
 	}
@@ -132,7 +139,7 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		return err
 	}
 	for _, f := range b.Facts {
-		if err := foldFact(ctx, tx, e, b, f); err != nil {
+		if err := foldFact(ctx, tx, e, kinds[b.Subject.Kind()], b, f); err != nil {
 			return fmt.Errorf("entry %d fact %s: %w", e.Seq, f.Field, err)
 		}
 	}
@@ -141,7 +148,7 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 
 // foldFact replaces what is known of a field by what was seen later. Since moves
 // only when the value or the status does.
-func foldFact(ctx context.Context, tx store.Tx, e trail.Sealed, b fact.Batch, f fact.Fact) error {
+func foldFact(ctx context.Context, tx store.Tx, e trail.Sealed, k kind.Kind, b fact.Batch, f fact.Fact) error {
 	old, known, err := store.Get(ctx, tx, store.Fact{Subject: string(b.Subject), Field: f.Field})
 	if err != nil {
 		return err
@@ -149,13 +156,61 @@ func foldFact(ctx context.Context, tx store.Tx, e trail.Sealed, b fact.Batch, f 
 	if known && b.ObservedAt.Before(old.ObservedAt) {
 		return nil
 	}
-	since := b.ObservedAt
+	since, first := b.ObservedAt, b.ObservedAt
+	if known {
+		first = old.FirstAt
+	}
+	f.Value = firstSeen(k, f, old.Value, b.ObservedAt)
 	if known && old.Status == string(f.Status) && fact.Digest(old.Value) == fact.Digest(f.Value) {
 		since = old.Since
 	}
-	return tx.Put(ctx, &store.Fact{
-		Subject: string(b.Subject), Field: f.Field, Status: string(f.Status), Reason: f.Reason, Value: f.Value, Source: f.Source,
+	row := Observed(b, f, e.At)
+	row.Since, row.FirstAt, row.Entry = since, first, e.Seq
+	return tx.Put(ctx, &row)
+}
+
+// Observed is the row of a fact that was seen for the first time, received at the
+// given instant.
+func Observed(b fact.Batch, f fact.Fact, received time.Time) store.Fact {
+	return store.Fact{
+		Subject: string(b.Subject), Field: f.Field, Status: string(f.Status), Reason: f.Reason, Value: fact.Canonical(f.Value), Source: f.Source,
 		Collector: b.Collector, Version: b.Version, Method: b.Method, Privilege: b.Privilege,
-		ObservedAt: b.ObservedAt, ReceivedAt: e.At, Since: since, Entry: e.Seq,
-	})
+		ObservedAt: b.ObservedAt, ReceivedAt: received, Since: b.ObservedAt, FirstAt: b.ObservedAt,
+	}
+}
+
+// firstSeen fills the field "first_seen" of a list's records, which no collector
+// can know: carried over from the record before with the same first field, else
+// now. A value that is not such a list is left as it is.
+func firstSeen(k kind.Kind, f fact.Fact, old any, at time.Time) any {
+	field, ok := k.Field(f.Field)
+	list, isList := f.Value.([]any)
+	if !ok || !isList || !slices.ContainsFunc(field.Of, func(x kind.Field) bool { return x.Name == "first_seen" }) {
+		return f.Value
+	}
+	id := field.Of[0].Name
+	known := map[any]any{}
+	before, _ := old.([]any)
+	for _, e := range before {
+		if m, ok := e.(map[string]any); ok {
+			if s, ok := m[id].(string); ok {
+				known[s] = m["first_seen"]
+			}
+		}
+	}
+	out := make([]any, len(list))
+	for i, e := range list {
+		m, ok := e.(map[string]any)
+		if !ok {
+			out[i] = e
+			continue
+		}
+		m = maps.Clone(m)
+		m["first_seen"] = fact.Canonical(at)
+		if t, ok := known[m[id]]; ok && t != nil {
+			m["first_seen"] = t
+		}
+		out[i] = m
+	}
+	return out
 }

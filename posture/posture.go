@@ -47,6 +47,14 @@ func New(rows store.Store, d *directive.Directive, controls []control.Control, k
 		rows: rows, kinds: kinds, directive: d, controls: controls,
 		rules: map[string][]*judge.Rule{}, byControl: map[string]*judge.Rule{}, world: newWorld(kinds, d),
 	}
+	table := derivations()
+	for id, k := range kinds {
+		for _, f := range k.Layer(kind.Derived) {
+			if _, ok := table[f.Derive]; !ok {
+				return nil, fmt.Errorf("kind %s: field %s: no derivation is called %q", id, f.Name, f.Derive)
+			}
+		}
+	}
 	for _, c := range controls {
 		r, err := judge.Compile(c, kinds, d.Parameters)
 		if err != nil {
@@ -85,6 +93,22 @@ func (p *Posture) Now(ctx context.Context, permit gate.Permit, at time.Time) (*S
 	return p.standing(ctx, at)
 }
 
+// Of judges subjects and facts that stand in no store: a machine looked at once.
+// Posture itself stays as it is.
+func (p *Posture) Of(subjects []store.Subject, facts []store.Fact, at time.Time) (*Standing, error) {
+	q := &Posture{kinds: p.kinds, directive: p.directive, controls: p.controls, rules: p.rules, byControl: p.byControl,
+		world: newWorld(p.kinds, p.directive)}
+	for _, s := range subjects {
+		q.world.putSubject(s)
+	}
+	for _, f := range facts {
+		if err := q.world.putFact(f); err != nil {
+			return nil, err
+		}
+	}
+	return q.judgeAll(at), nil
+}
+
 func (p *Posture) standing(ctx context.Context, at time.Time) (*Standing, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,12 +126,12 @@ func (p *Posture) standing(ctx context.Context, at time.Time) (*Standing, error)
 // judgeAll judges every subject whose verdicts no longer hold.
 func (p *Posture) judgeAll(at time.Time) *Standing {
 	w := p.world
-	w.derive(at)
-	s := &Standing{At: at, posture: p, subjects: map[fact.Ref]*Subject{}, bySystem: map[string][]*Subject{}}
+	next := w.derive(at)
+	s := &Standing{At: at, until: next, posture: p, subjects: map[fact.Ref]*Subject{}, bySystem: map[string][]*Subject{}}
 	for _, ref := range w.order() {
 		it := w.items[ref]
-		if it.row.Retired {
-			continue
+		if it.row.Retired || it.row.Kind == "" {
+			continue // struck out, or facts of something no register has
 		}
 		p.judgeItem(it, at)
 		sub := &Subject{Ref: ref, Kind: it.kind, Name: it.row.Name, System: it.row.System, Unit: it.row.Unit,

@@ -22,15 +22,17 @@ type Decision = decision.Decision
 // world is what the rows say, read once and then only what changed. It belongs
 // to Posture's lock.
 type world struct {
-	kinds     kind.Set
-	directive *directive.Directive
-	cursor    int64 // entries read so far
-	items     map[fact.Ref]*item
-	decisions map[string]store.Decision
-	settings  map[string]store.Setting
-	approved  []directive.Setting // of settings; rebuilt when they change
-	sorted    []fact.Ref          // of items; nil when it must be sorted again
-	linked    bool                // decisions are attached to items
+	kinds      kind.Set
+	directive  *directive.Directive
+	cursor     int64 // entries read so far
+	items      map[fact.Ref]*item
+	decisions  map[string]store.Decision
+	settings   map[string]store.Setting
+	approved   []directive.Setting                  // of settings; rebuilt when they change
+	resolved   map[directive.Scope]directive.Values // at resolvedAt
+	resolvedAt time.Time
+	sorted     []fact.Ref // of items; nil when it must be sorted again
+	linked     bool       // decisions are attached to items
 }
 
 // item is one subject.
@@ -103,7 +105,7 @@ func (w *world) read(ctx context.Context, r store.Reader, since store.Where) (ch
 	err = r.List(ctx, &store.Setting{}, since, func(row store.Row) error {
 		s := *row.(*store.Setting)
 		w.settings[s.ID] = s
-		w.approved, changed = nil, true
+		w.approved, w.resolved, changed = nil, nil, true
 		return nil
 	})
 	return changed, err
@@ -130,7 +132,12 @@ func (w *world) putSubject(s store.Subject) {
 	it.declared = map[string]judge.Cell{}
 	for _, f := range k.Layer(kind.Declared) {
 		raw, ok := s.Values[f.Name]
-		if !ok {
+		if !ok { // left blank: looked at, and there is none
+			it.declared[f.Name] = judge.Cell{
+				Fact: fact.Fact{Field: f.Name, Status: fact.Absent, Reason: "blank: not entered",
+					Source: []fact.Source{{Kind: "register", Ref: s.Kind + "/" + s.ID}}},
+				ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: s.ChangedAt,
+			}
 			continue
 		}
 		cell := judge.Cell{
@@ -169,7 +176,7 @@ func (w *world) putFact(s store.Fact) error {
 	it.entry = max(it.entry, s.Entry)
 	cell := judge.Cell{
 		Fact:       fact.Fact{Field: s.Field, Status: fact.Status(s.Status), Reason: s.Reason, Source: s.Source},
-		ObservedAt: s.ObservedAt, ReceivedAt: s.ReceivedAt, Since: s.Since, Collector: s.Collector, Fresh: kind.Fresh(f.Group),
+		ObservedAt: s.ObservedAt, ReceivedAt: s.ReceivedAt, Since: s.Since, First: s.FirstAt, Collector: s.Collector, Fresh: kind.Fresh(f.Group),
 	}
 	if s.Value != nil {
 		v, err := f.CheckObserved(s.Value)
@@ -203,18 +210,21 @@ func (w *world) order() []fact.Ref {
 	return w.sorted
 }
 
-// derive computes the derived fields of every item and joins the layers.
-func (w *world) derive(at time.Time) {
+// derive computes the derived fields of every item and joins the layers. It
+// returns the nearest instant at which a derived value may be another by time
+// alone; zero: none.
+func (w *world) derive(at time.Time) time.Time {
 	w.link()
-	look := newLookup(w)
+	look := newLookup(w, at)
 	for _, ref := range w.order() {
 		it := w.items[ref]
 		it.derived = map[string]judge.Cell{}
 		for _, f := range it.kind.Layer(kind.Derived) {
-			it.derived[f.Name] = overridden(it, f, look.derive(it, f), at)
+			it.derived[f.Name] = look.derive(it, f)
 		}
 		it.facts = it.join()
 	}
+	return look.next
 }
 
 // join makes the cells that a rule reads as s.
@@ -311,6 +321,12 @@ func (w *world) input(it *item) judge.Subject {
 
 // parameters are the values that hold for an item.
 func (w *world) parameters(it *item, at time.Time) directive.Values {
+	return w.resolve(directive.Scope{Prefecture: w.prefecture(it), System: it.row.System}, at)
+}
+
+// resolve finds the values of a scope, once for each scope, instant and set of
+// settings.
+func (w *world) resolve(scope directive.Scope, at time.Time) directive.Values {
 	if w.approved == nil {
 		rows := make([]store.Setting, 0, len(w.settings))
 		for _, s := range w.settings {
@@ -319,7 +335,15 @@ func (w *world) parameters(it *item, at time.Time) directive.Values {
 		slices.SortFunc(rows, func(a, b store.Setting) int { return int(a.Entry - b.Entry) })
 		w.approved = append([]directive.Setting{}, store.Approved(rows)...)
 	}
-	return w.directive.Parameters.Resolve(w.approved, directive.Scope{Prefecture: w.prefecture(it), System: it.row.System}, at)
+	if !w.resolvedAt.Equal(at) || w.resolved == nil {
+		w.resolved, w.resolvedAt = map[directive.Scope]directive.Values{}, at
+	}
+	v, ok := w.resolved[scope]
+	if !ok {
+		v = w.directive.Parameters.Resolve(w.approved, scope, at)
+		w.resolved[scope] = v
+	}
+	return v
 }
 
 // prefecture is that of the item's unit, or of its system's unit.

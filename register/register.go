@@ -173,9 +173,9 @@ func (r *Register) checkRef(ctx context.Context, rd store.Reader, k kind.Kind, f
 	}
 	if !ok || s.Retired {
 		to := r.kinds[f.To].Label
-		c.faults = append(c.faults, kind.Fault{Field: f.Name, Text: bilingual.Text{
-			JA: fmt.Sprintf("%s「%s」は%s台帳に登録されていない。先に登録すること。", f.Label.JA, id, to.JA),
-			EN: fmt.Sprintf("%s %q is not in the %s register. Enter it there first.", f.Label.EN, id, to.EN)}})
+		c.faults = append(c.faults, kind.Fault{Field: f.Name, Label: f.Label, Message: bilingual.Text{
+			JA: fmt.Sprintf("「%s」は%s台帳に登録されていない。先に登録する。", id, to.JA),
+			EN: fmt.Sprintf("%q is not in the %s register; enter it there first", id, to.EN)}})
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (r *Register) Retire(ctx context.Context, who actor.Actor, ref fact.Ref, re
 		return fmt.Errorf("%w: %s", ErrNoKind, ref.Kind())
 	}
 	if reason == "" {
-		return Faults{{Field: "reason", Text: bilingual.Say("理由を入力すること。", "Give the reason.")}}
+		return Faults{{Field: "reason", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")}}
 	}
 	var old store.Subject
 	err := r.rows.View(ctx, func(rd store.Reader) (err error) {

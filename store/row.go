@@ -35,6 +35,7 @@ type Fact struct {
 	Collector, Version, Method, Privilege string
 	ObservedAt, ReceivedAt                time.Time
 	Since                                 time.Time // the value has been as it is since
+	FirstAt                               time.Time // the field was first seen
 	Entry                                 int64
 }
 
@@ -133,7 +134,7 @@ func (f *Fact) Columns() []Column {
 		jsonOf("value", &f.Value), jsonOf("source", &f.Source),
 		text("collector", &f.Collector), text("version", &f.Version),
 		text("method", &f.Method), text("privilege", &f.Privilege),
-		instant("observed_at", &f.ObservedAt), instant("received_at", &f.ReceivedAt), instant("since", &f.Since),
+		instant("observed_at", &f.ObservedAt), instant("received_at", &f.ReceivedAt), instant("since", &f.Since), instant("first_at", &f.FirstAt),
 		integer("entry", &f.Entry),
 	}
 }

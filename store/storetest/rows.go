@@ -25,7 +25,7 @@ func Full() []store.Row {
 			Value:     []any{map[string]any{"device": "/dev/dm-0", "encrypted": true, "bytes": int64(1) << 60}},
 			Source:    []fact.Source{{Kind: "file", Ref: "/proc/mounts", SHA256: "ab", ModTime: day(2)}, {Kind: "proc", Ref: "x"}},
 			Collector: "volume", Version: "1", Method: "native", Privilege: "root",
-			ObservedAt: day(3), ReceivedAt: day(4), Since: day(5), Entry: 42,
+			ObservedAt: day(3), ReceivedAt: day(4), Since: day(5), FirstAt: day(2), Entry: 42,
 		},
 		&store.Decision{Entry: 43, Decision: decision.Decision{
 			ID: "d-1", Type: decision.Override, Subject: fact.NewRef("computer", "PC-1"), Control: "crypto/disk",

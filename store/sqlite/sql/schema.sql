@@ -55,6 +55,7 @@ create table fact (
     "observed_at" text,
     "received_at" text,
     "since"       text,
+    "first_at"    text,
     "entry"       integer not null,
     primary key ("subject", "field")
 ) strict, without rowid;

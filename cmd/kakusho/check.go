@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"kakusho/bilingual"
+	"kakusho/collect"
+	"kakusho/collect/linux"
+	"kakusho/control"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/intake"
+	"kakusho/kind"
+	"kakusho/posture"
+	"kakusho/report"
+	"kakusho/store"
+)
+
+// checkFlags are the flags of check.
+type checkFlags struct {
+	root, format, role string
+	all                bool
+}
+
+func (p *program) check() *cobra.Command {
+	var f checkFlags
+	c := &cobra.Command{
+		Use:   "check",
+		Short: bilingual.Say("この機器、又は --root のフォルダの適合状況を項ごとに表示する", "Print how this machine, or the folder --root, stands, clause by clause").In(p.lang),
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.runCheck(cmd, f) },
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.root, "root", "/", bilingual.Say("調べるルート（マウントした他の機器のディスク等）", "root to look at, e.g. another machine's mounted disk").In(p.lang))
+	fs.StringVar(&f.format, "format", "table", strings.Join(report.Formats, "|"))
+	fs.StringVar(&f.role, "role", "auto", bilingual.Say("機器の区分 server|terminal|mobile。auto は筐体と画面環境から仮定する", "role: server|terminal|mobile; auto assumes it from chassis and desktop").In(p.lang))
+	fs.BoolVar(&f.all, "all", false, bilingual.Say("適合と対象外も表示する", "also list what conforms or does not apply").In(p.lang))
+	return c
+}
+
+func (p *program) runCheck(cmd *cobra.Command, f checkFlags) error {
+	if !slices.Contains(report.Formats, f.format) {
+		return usage(cmd, "--format は "+strings.Join(report.Formats, "、")+" のいずれかとすること。", "--format is one of "+strings.Join(report.Formats, ", ")+".")
+	}
+	if !slices.Contains([]string{"auto", "server", "terminal", "mobile"}, f.role) {
+		return usage(cmd, "--role は auto、server、terminal、mobile のいずれかとすること。", "--role is auto, server, terminal or mobile.")
+	}
+	if info, err := os.Stat(f.root); err != nil || !info.IsDir() {
+		return usage(cmd, fmt.Sprintf("--root %s はフォルダではない。", f.root), fmt.Sprintf("--root %s is no folder.", f.root))
+	}
+	r, err := look(cmd.Context(), f, time.Now(), p.progressOf())
+	if err != nil {
+		return err
+	}
+	if err := r.Write(p.stdout, f.format, p.lang, p.width(), f.all); err != nil {
+		return err
+	}
+	if r.Violates() {
+		return exit{status: statusViolates}
+	}
+	return nil
+}
+
+// progressOf shows which group of facts is being collected.
+func (p *program) progressOf() func(done, total int, group string) {
+	line := p.progress("収集", "collecting")
+	return func(done, total int, _ string) { line(int64(done), int64(total)) }
+}
+
+// width is the terminal's, or wide enough for a pipe.
+func (p *program) width() int {
+	if f, ok := p.stdout.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return w
+		}
+	}
+	return 160
+}
+
+// look collects from a root once and judges it. What a register would declare is
+// assumed where a rule cannot do without it, and the report says so.
+func look(ctx context.Context, f checkFlags, now time.Time, progress func(int, int, string)) (*report.Report, error) {
+	kinds, d := kind.Default(), directive.Default()
+	p, err := posture.New(nil, d, control.Default(kinds, d), kinds)
+	if err != nil {
+		return nil, err
+	}
+	h := collect.Host{FS: collect.RootFS(f.root), Live: f.root == "/", Root: f.root, Now: now}
+	if h.Live {
+		h.Dial = (&net.Dialer{Timeout: 3 * time.Second}).DialContext
+	}
+	ref := fact.NewRef("computer", "this")
+	batches := collect.Run(ctx, h, ref, linux.Collectors(), progress)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("collect: %w", err)
+	}
+	var facts []store.Fact
+	for _, b := range batches {
+		for _, x := range b.Facts {
+			facts = append(facts, intake.Observed(b, x, now))
+		}
+	}
+	role := f.role
+	if role == "auto" {
+		role = assumeRole(facts)
+	}
+	declared := map[string]any{"asset_no": "this", "role": role, "system": "this", "status": "in-service"}
+	subjects := []store.Subject{
+		{Kind: "computer", ID: "this", Name: textOf(facts, "hostname"), System: "this", Values: declared, Rev: 1, ChangedAt: now},
+		{Kind: "system", ID: "this", Name: "this", System: "this", Values: map[string]any{"system_id": "this", "status": "in-service"}, Rev: 1, ChangedAt: now},
+	}
+	st, err := p.Of(subjects, facts, now)
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	r := report.New(p, st, version)
+	r.Root, r.Host, r.Assumed = f.root, textOf(facts, "hostname"), map[string]string{"role": role, "status": "in-service"}
+	if len(batches) > 0 {
+		r.Privilege = batches[0].Privilege
+	}
+	return r, nil
+}
+
+// assumeRole is a portable chassis: mobile; a desktop: terminal; else a server,
+// which is held to the most.
+func assumeRole(facts []store.Fact) string {
+	switch textOf(facts, "chassis") {
+	case "laptop", "tablet":
+		return "mobile"
+	}
+	for _, f := range facts {
+		if f.Field == "graphical" && f.Value == true {
+			return "terminal"
+		}
+	}
+	return "server"
+}
+
+func textOf(facts []store.Fact, field string) string {
+	for _, f := range facts {
+		if f.Field == field {
+			s, _ := f.Value.(string)
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,84 @@
+package posture
+
+import (
+	"slices"
+
+	"kakusho/fact"
+)
+
+// recordDerivations turn the answers of an entry into the words of a determined
+// list, so that a rule can ask whether the whole list is done. A blank field is
+// not done.
+var recordDerivations = map[string]derivation{
+	"development-items": doneItems(map[string]func(*item) bool{
+		"separate-environments": says("environments_separated"), "no-production-data": says("production_data_in_test", "false"),
+		"version-control": says("version_control"), "change-approval": says("change_approval"), "secure-coding": says("coding_standard"),
+		"code-review": says("reviewed_on"), "static-analysis": says("static_tested_on"), "dynamic-test": says("dynamic_tested_on"),
+		"dependency-scan":    says("dependencies_scanned_on"),
+		"vulnerability-test": all(says("vulnerability_tested_on"), says("vulnerability_result", "clean", "accepted")),
+		"no-backdoor":        says("no_backdoor_on"), "input-validation": says("input_validation"), "error-handling": says("error_handling"),
+		"session-management": says("session_management"), "logging": says("logging"),
+		"source-custody":     all(says("source_custody"), says("source_access_limited")),
+		"delivery-integrity": says("delivery_integrity", "signature", "digest"), "licence": says("licences_checked_on"), "sbom": says("sbom"),
+		"acceptance-test": all(says("acceptance_tested_on"), says("acceptance_result", "passed", "conditional")),
+		"handover":        says("documents_handed_over_on"),
+	}),
+	"procurement-items": doneItems(map[string]func(*item) bool{
+		"maker-facts": all(says("maker"), says("maker_country")), "support-period": supportCoversLife,
+		"patch-commitment": says("patch_commitment"), "certification-evidence": all(says("evidence"), not(says("evidence", "none"))),
+		"equipment-list":           either(says("agreement", "does-not-apply"), says("agreement_submitted_on")),
+		"no-undisclosed-functions": says("no_hidden_function"), "hardening": says("hardened_at_delivery"), "malware-free": says("malware_free"),
+		"acceptance-sheet":      either(says("inspected_on"), says("inspection_judgement", "not-needed"), not(says("status", "delivered"))),
+		"vulnerability-contact": says("vulnerability_contact"), "disposal-conditions": all(says("disposal_terms"), not(says("disposal_terms", "none"))),
+	}),
+	"contract-items": contractItems,
+}
+
+func all(ds ...func(*item) bool) func(*item) bool {
+	return func(it *item) bool { return !slices.ContainsFunc(ds, func(d func(*item) bool) bool { return !d(it) }) }
+}
+
+func either(ds ...func(*item) bool) func(*item) bool {
+	return func(it *item) bool { return slices.ContainsFunc(ds, func(d func(*item) bool) bool { return d(it) }) }
+}
+
+func not(d func(*item) bool) func(*item) bool { return func(it *item) bool { return !d(it) } }
+
+func supportCoversLife(it *item) bool {
+	until, end := declaredTime(it, "support_until_on"), declaredTime(it, "planned_end_on")
+	return !until.IsZero() && !end.IsZero() && !until.Before(end)
+}
+
+func hasRecords(it *item, field string) bool {
+	l, _ := it.declared[field].Fact.Value.([]any)
+	return it.declared[field].Fact.Status == fact.Observed && len(l) > 0
+}
+
+func contractItems(r *reading, it *item) result {
+	ismap := func(it *item) bool {
+		id := declaredText(it, "external_service")
+		if id == "" {
+			return true
+		}
+		s, ok := r.l.of("external-service", id)
+		if !ok {
+			return false
+		}
+		r.note(s, "ismap", s.declared["ismap"])
+		n, known := s.declared["handles_confidentiality"].Fact.Value.(int64)
+		return known && n < 2 || says("ismap", "ismap", "ismap-liu")(s)
+	}
+	return doneItems(map[string]func(*item) bool{
+		"pledge": says("pledge_on"), "worker-list": says("workers_listed_on"),
+		"place-of-work":        all(says("place"), either(says("overseas", "false"), says("overseas_approved_on"))),
+		"bring-in-prohibition": says("bring_in_prohibited"), "lent-terminals": says("lent_terminals"),
+		"account-per-worker": says("individual_accounts"), "account-expiry": says("accounts_expire"),
+		"remote-maintenance": says("remote_maintenance", "none", "per-session"),
+		"incident-notice":    all(says("incident_notice"), says("incident_report")), "performance-report": says("report_interval"),
+		"on-site-check":              says("inspected_on"),
+		"return-erase-certificate":   either(says("information_returned_on"), not(says("status", "ended"))),
+		"personal-information-terms": either(says("personal_terms"), says("handles_personal", "false")),
+		"subcontract-tree":           either(says("subcontracting", "false"), func(it *item) bool { return hasRecords(it, "subcontractors") }),
+		"data-location":              says("data_location"), "ismap": ismap,
+	})(r, it)
+}
