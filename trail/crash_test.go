@@ -128,9 +128,9 @@ func killOnce(t *testing.T, dir string, acked map[string]int64) (torn int) {
 	cmd.Wait() // killed, as it should be
 	// A torn end cannot be told from outside but by its size.
 	names, _ := filepath.Glob(filepath.Join(dir, "pack", "*"))
-	before := size(t, names[len(names)-1])
+	before := sizeOf(t, names[len(names)-1])
 	l := open(t, dir, options())
-	if size(t, names[len(names)-1]) < before {
+	if sizeOf(t, names[len(names)-1]) < before {
 		torn = 1
 	}
 	if err := l.Close(); err != nil {
@@ -139,7 +139,7 @@ func killOnce(t *testing.T, dir string, acked map[string]int64) (torn int) {
 	return torn
 }
 
-func size(t *testing.T, name string) int64 {
+func sizeOf(t testing.TB, name string) int64 {
 	st, err := os.Stat(name)
 	if err != nil {
 		t.Fatal(err)

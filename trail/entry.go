@@ -93,10 +93,7 @@ func (e Entry) check() error {
 	if !utf8.Valid(e.Body) {
 		return errors.New("body is not UTF-8")
 	}
-	if len(e.Body) > 0 && !json.Valid(e.Body) {
-		return errors.New("body is not JSON")
-	}
-	return nil
+	return nil // that the body is JSON, the encoder sees
 }
 
 // decode reads what encode wrote. Unknown keys are errors: a reader that skipped

@@ -205,7 +205,9 @@ func (l *Log) openTree(signer note.Signer, tail pack.Tail) error {
 		if err != nil && !(errors.Is(err, os.ErrNotExist) && tail.Segment == 0 && len(tail.Frames) == 0) {
 			return fmt.Errorf("%w: %w", pack.ErrDamaged, err)
 		}
-		covered = c.Size
+		if err == nil {
+			covered = c.Size
+		}
 	} else if tail.Segment > 0 || len(tail.Frames) > 0 {
 		return fmt.Errorf("%w: %s is missing", pack.ErrDamaged, logName)
 	}

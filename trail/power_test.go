@@ -1,0 +1,187 @@
+package trail_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"kakusho/trail/pack"
+)
+
+// memory is a machine whose files are in the page cache until they are synced. A
+// sync that fails leaves its pages in the cache and marks them clean: the next
+// sync says nothing of them, and the power cut takes them.
+type memory struct {
+	pack.OS
+
+	mu    sync.Mutex
+	left  int // operations until the one that fails
+	dead  bool
+	stop  bool // after the failure nothing works any more, as when the power goes
+	files map[string]*page
+}
+
+// page is one file: what the disk has, and what it does not have yet.
+type page struct {
+	disk  []byte
+	dirty map[int64][]byte
+	named bool // the directory was synced since it was made
+}
+
+func (m *memory) fails() bool {
+	m.left--
+	if m.left == 0 {
+		m.dead = m.stop
+		return true
+	}
+	return m.dead
+}
+
+func (m *memory) Create(name string) (pack.File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails() {
+		return nil, syscall.EIO
+	}
+	m.files[name] = &page{dirty: map[int64][]byte{}}
+	f, err := m.OS.Create(name)
+	return &memoryFile{f, m, m.files[name]}, err
+}
+
+func (m *memory) Open(name string, write bool) (pack.File, error) {
+	f, err := m.OS.Open(name, write)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &memoryFile{f, m, m.files[name]}, err
+}
+
+func (m *memory) SyncDir(dir string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails() {
+		return syscall.EIO
+	}
+	for name, p := range m.files {
+		if filepath.Dir(name) == dir {
+			p.named = true
+		}
+	}
+	return nil
+}
+
+type memoryFile struct {
+	pack.File
+	m *memory
+	p *page
+}
+
+func (f *memoryFile) WriteAt(b []byte, off int64) (int, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if f.m.fails() {
+		return 0, syscall.EIO
+	}
+	f.p.dirty[off] = append([]byte(nil), b...)
+	return f.File.WriteAt(b, off)
+}
+
+func (f *memoryFile) Truncate(n int64) error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	f.p.disk = f.p.disk[:min(int64(len(f.p.disk)), n)]
+	return f.File.Truncate(n)
+}
+
+func (f *memoryFile) Sync() error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	failed := f.m.fails()
+	for off, b := range f.p.dirty {
+		if end := off + int64(len(b)); !failed {
+			f.p.disk = append(f.p.disk, make([]byte, max(0, end-int64(len(f.p.disk))))...)
+			copy(f.p.disk[off:], b)
+		}
+		delete(f.p.dirty, off)
+	}
+	if failed {
+		return syscall.EIO
+	}
+	return nil
+}
+
+// cut takes the power away: files are what the disk has.
+func (m *memory) cut(t *testing.T) {
+	for name, p := range m.files {
+		if filepath.Base(filepath.Dir(name)) != "pack" {
+			continue
+		}
+		if !p.named {
+			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			continue
+		}
+		write(t, name, p.disk)
+	}
+}
+
+// TestAPowerCutTakesNothingAcknowledged cuts the power at each operation; and after
+// each failed one, when the program was opened again and had gone on.
+func TestAPowerCutTakesNothingAcknowledged(t *testing.T) {
+	for _, stop := range []bool{true, false} {
+		n := 0
+		for at := 1; ; at++ {
+			dir := filepath.Join(t.TempDir(), "trail")
+			acked := map[string]int64{}
+			m := &memory{left: at, stop: stop, files: map[string]*page{}}
+			o := options()
+			o.FS, o.PackSize, o.SealEvery = m, 900, time.Hour
+			err := live(t, dir, o, acked)
+			m.dead = false
+			if !stop && err != nil {
+				if err := live(t, dir, o, acked); err != nil {
+					t.Fatalf("after operation %d failed: %v", at, err)
+				}
+			}
+			m.cut(t)
+			checkAcked(t, dir, acked)
+			if t.Failed() {
+				t.Fatalf("power cut, operation %d failed", at)
+			}
+			if err == nil {
+				break
+			}
+			n++
+		}
+		t.Logf("%d operations failed, stop: %v", n, stop)
+	}
+}
+
+// TestWhatAnInterruptedWriteOfTheLogLeavesIsSweptAway puts there what Tessera leaves
+// when it is killed between writing a file and giving it its name.
+func TestWhatAnInterruptedWriteOfTheLogLeavesIsSweptAway(t *testing.T) {
+	first := t.TempDir()
+	o := options()
+	fill(t, first, o, 2, 1)
+	before := files(t, first)
+	fill(t, first, o, 1, 1)
+	names := []string{"log/checkpoint1804289383", "log/.state/treeState846930886", "log/tile/0/0001681692777", "log/tile/0/000.p/31957747793", "log/tile/entries/000.p/3424238335"}
+	for _, name := range names {
+		write(t, filepath.Join(first, name), []byte("half"))
+	}
+	// The checkpoint was on its way.
+	write(t, filepath.Join(first, "log/checkpoint"), before["log/checkpoint"])
+	if err := open(t, first, o).Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkTrail(t, first, 6)
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(first, name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
