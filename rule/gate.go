@@ -19,6 +19,7 @@ const (
 	maxRecursion = 50
 	maxNesting   = 1          // comprehensions within one another
 	maxCost      = 10_000_000 // cel-go's estimate, with the schema's largest sizes
+	maxSetting   = 100        // elements or runes of a parameter's value, for the estimate
 )
 
 const nowForms = "now may stand only as now OP F, now - F OP D, F - now OP D, now + D OP F or F + D OP now, with OP one of < <= > >=, where F and D do not mention now"
@@ -90,6 +91,9 @@ func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *co
 func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	most := maxLine
 	path := n.Path()
+	if len(path) >= 1 && path[0] == "p" {
+		return &cost.SizeEstimate{Min: 0, Max: maxSetting}
+	}
 	if len(path) >= 2 {
 		if f, ok := s.byName[path[1]]; ok && (path[0] == "s" || path[0] == "d") {
 			most = f.max
