@@ -13,34 +13,33 @@ import (
 	"kakusho/store"
 )
 
-// A derivation computes one derived field of one subject from other cells. It
+// A Derivation computes one derived field of one subject from other cells. It
 // reads them through r, which notes where each came from, how old it is and what
-// was missing; a value that rests on something nobody saw is unknown.
-type derivation func(r *reading, it *item) result
+// was missing; a value that rests on something nobody saw is unknown. The
+// derivations themselves are in package derive.
+type Derivation func(r *Reading, it *Item) Result
 
-// derivations are all of them, by the name a kind's field gives.
-func derivations() map[string]derivation {
-	all := map[string]derivation{}
-	for _, set := range []map[string]derivation{organisationDerivations, systemDerivations, deviceDerivations, accountDerivations, recordDerivations} {
-		for name, d := range set {
-			all[name] = d
-		}
-	}
-	return all
-}
-
-// result is what a derivation found: a value, none, or why it cannot be told.
-type result struct {
+// Result is what a derivation found: a value, none, or why it cannot be told.
+type Result struct {
 	value  any
 	absent string // looked, and there is none: why
 	why    string // cannot be told: why
 }
 
-func found(v any) result         { return result{value: v} }
-func none(why string) result     { return result{absent: why} }
-func cannot(why string) result   { return result{why: why} }
-func texts(list []string) result { return found(textList(list)) }
-func textList(list []string) []any {
+// Found is a value, of the field's Go type.
+func Found(v any) Result { return Result{value: v} }
+
+// None: everything was there to look at, and there is no value.
+func None(why string) Result { return Result{absent: why} }
+
+// Cannot: something was missing, and nobody may guess.
+func Cannot(why string) Result { return Result{why: why} }
+
+// Texts is a list of distinct texts, sorted.
+func Texts(list []string) Result { return Found(TextList(list)) }
+
+// TextList is the value of Texts.
+func TextList(list []string) []any {
 	list = slices.Compact(slices.Sorted(slices.Values(list)))
 	out := make([]any, len(list))
 	for i, s := range list {
@@ -49,59 +48,61 @@ func textList(list []string) []any {
 	return out
 }
 
-// lookup is one pass of deriving over the world. Cells are computed once, when
+// Lookup is one pass of deriving over all subjects. Cells are computed once, when
 // first asked for; a circle is an error that names itself.
-type lookup struct {
+type Lookup struct {
+	At       time.Time
+	Next     time.Time // nearest instant at which a period begins or ends
+	ByKind   map[string][]*Item
+	Holders  map[string][]Assignment // by post, in force
+	Defaults directive.Values        // for no system in particular
+
 	w        *world
-	at       time.Time
-	next     time.Time // nearest instant at which a period begins or ends
-	byKind   map[string][]*item
-	bySystem map[string][]*item
-	holders  map[string][]assignment // by post, in force
-	done     map[*item]map[string]judge.Cell
-	busy     map[*item]map[string]bool
-	defaults directive.Values
-	table    map[string]derivation
+	bySystem map[string][]*Item
+	done     map[*Item]map[string]judge.Cell
+	busy     map[*Item]map[string]bool
+	table    map[string]Derivation
 }
 
-type assignment struct{ person, duty, scope string }
+// Assignment is a duty that a post carries now, and who holds it.
+type Assignment struct{ Person, Duty, Scope string }
 
-func newLookup(w *world, at time.Time) *lookup {
-	l := &lookup{
-		w: w, at: at, byKind: map[string][]*item{}, bySystem: map[string][]*item{}, holders: map[string][]assignment{},
-		done: map[*item]map[string]judge.Cell{}, busy: map[*item]map[string]bool{}, table: derivations(),
+func newLookup(w *world, at time.Time) *Lookup {
+	l := &Lookup{
+		At: at, ByKind: map[string][]*Item{}, Holders: map[string][]Assignment{}, w: w, bySystem: map[string][]*Item{},
+		done: map[*Item]map[string]judge.Cell{}, busy: map[*Item]map[string]bool{}, table: w.derivations,
 	}
 	for _, ref := range w.order() {
 		it := w.items[ref]
-		if it.row.Kind == "" || it.row.Retired {
+		if it.Row.Kind == "" || it.Row.Retired {
 			continue // struck out, or facts of something no register has
 		}
-		l.byKind[it.kind.ID] = append(l.byKind[it.kind.ID], it)
-		l.bySystem[it.row.System] = append(l.bySystem[it.row.System], it)
+		l.ByKind[it.Kind.ID] = append(l.ByKind[it.Kind.ID], it)
+		l.bySystem[it.Row.System] = append(l.bySystem[it.Row.System], it)
 	}
-	for _, it := range l.byKind["assignment"] {
-		if l.inForce(it) {
-			post := declaredText(it, "post")
-			l.holders[post] = append(l.holders[post], assignment{declaredText(it, "person"), declaredText(it, "duty"), declaredText(it, "scope")})
+	for _, it := range l.ByKind["assignment"] {
+		if l.InForce(it) {
+			post := DeclaredText(it, "post")
+			l.Holders[post] = append(l.Holders[post], Assignment{DeclaredText(it, "person"), DeclaredText(it, "duty"), DeclaredText(it, "scope")})
 		}
 	}
-	l.defaults = w.resolve(directive.Scope{}, at)
+	l.Defaults = w.resolve(directive.Scope{}, at)
 	return l
 }
 
 // derive computes one derived field, or takes it from this pass.
-func (l *lookup) derive(it *item, f kind.Field) judge.Cell {
+func (l *Lookup) derive(it *Item, f kind.Field) judge.Cell {
 	if c, ok := l.done[it][f.Name]; ok {
 		return c
 	}
-	r := &reading{l: l}
-	var res result
+	r := &Reading{L: l}
+	var res Result
 	d, known := l.table[f.Derive]
 	switch {
 	case l.busy[it][f.Name]:
 		return unknownCell(f, "circle: "+f.Name+" rests on itself", nil)
 	case !known:
-		res = cannot("no derivation " + f.Derive)
+		res = Cannot("no derivation " + f.Derive)
 	default:
 		if l.busy[it] == nil {
 			l.busy[it] = map[string]bool{}
@@ -113,66 +114,71 @@ func (l *lookup) derive(it *item, f kind.Field) judge.Cell {
 	if l.done[it] == nil {
 		l.done[it] = map[string]judge.Cell{}
 	}
-	c := overridden(it, f, r.cell(f, res), l.at)
+	c := overridden(it, f, r.cell(f, res), l.At)
 	l.done[it][f.Name] = c
 	return c
 }
 
-// cell is what a rule reads as s.: observed, else declared, else derived.
-func (l *lookup) cell(it *item, name string) (judge.Cell, bool) {
-	f, ok := it.kind.Field(name)
+// Cell is what a rule reads as s.: observed, else declared, else derived.
+func (l *Lookup) Cell(it *Item, name string) (judge.Cell, bool) {
+	f, ok := it.Kind.Field(name)
 	switch {
 	case !ok:
 		return judge.Cell{}, false
 	case f.In(kind.Observed):
-		c, ok := it.observed[name]
+		c, ok := it.Observed[name]
 		return c, ok
 	case f.In(kind.Declared):
-		c, ok := it.declared[name]
+		c, ok := it.Declared[name]
 		return c, ok
 	}
 	return l.derive(it, f), true
 }
 
-// of finds the entry of a kind with a key, struck-out ones left out.
-func (l *lookup) of(kindID, id string) (*item, bool) {
+// Of finds the entry of a kind with a key, struck-out ones left out.
+func (l *Lookup) Of(kindID, id string) (*Item, bool) {
 	it, ok := l.w.items[fact.NewRef(kindID, id)]
-	return it, ok && it.row.Kind != "" && !it.row.Retired
+	return it, ok && it.Row.Kind != "" && !it.Row.Retired
 }
 
-// inForce reports whether an entry's period holds now, and notes its edges.
-func (l *lookup) inForce(it *item) bool {
-	from, until := declaredTime(it, "from"), declaredTime(it, "until")
-	return l.within(from, until)
+// InForce reports whether an entry's period holds now, and notes its edges.
+func (l *Lookup) InForce(it *Item) bool {
+	from, until := DeclaredTime(it, "from"), DeclaredTime(it, "until")
+	return l.Within(from, until)
 }
 
-func (l *lookup) within(from, until time.Time) bool {
+// Within reports whether a period holds now, and notes its edges. A zero edge is
+// open.
+func (l *Lookup) Within(from, until time.Time) bool {
 	for _, edge := range []time.Time{from, until} {
-		if edge.After(l.at) {
-			l.next = earlier(l.next, edge)
+		if edge.After(l.At) {
+			l.Next = Earlier(l.Next, edge)
 		}
 	}
-	return !l.at.Before(from) && (until.IsZero() || l.at.Before(until))
+	return !l.At.Before(from) && (until.IsZero() || l.At.Before(until))
 }
 
-func declaredText(it *item, name string) string {
-	s, _ := it.declared[name].Fact.Value.(string)
+// DeclaredText is a declared text as it stands, without noting that it was read.
+func DeclaredText(it *Item, name string) string {
+	s, _ := it.Declared[name].Fact.Value.(string)
 	return s
 }
 
-func declaredTime(it *item, name string) time.Time {
-	t, _ := it.declared[name].Fact.Value.(time.Time)
+// DeclaredTime is likewise.
+func DeclaredTime(it *Item, name string) time.Time {
+	t, _ := it.Declared[name].Fact.Value.(time.Time)
 	return t
 }
 
-func declaredBool(it *item, name string) bool {
-	b, _ := it.declared[name].Fact.Value.(bool)
+// DeclaredBool is likewise; blank is false.
+func DeclaredBool(it *Item, name string) bool {
+	b, _ := it.Declared[name].Fact.Value.(bool)
 	return b
 }
 
-// reading notes what one derivation read.
-type reading struct {
-	l       *lookup
+// Reading notes what one derivation read.
+type Reading struct {
+	L       *Lookup
 	lineage []string
 	oldest  time.Time // of what was observed
 	latest  time.Time // of what was declared
@@ -180,9 +186,9 @@ type reading struct {
 	fresh   string
 }
 
-// note records that a cell was read.
-func (r *reading) note(it *item, name string, c judge.Cell) {
-	ref := it.row.Kind + "/" + it.row.ID + "." + name
+// Note records that a cell was read.
+func (r *Reading) Note(it *Item, name string, c judge.Cell) {
+	ref := it.Row.Kind + "/" + it.Row.ID + "." + name
 	if !slices.Contains(r.lineage, ref) && len(r.lineage) < 50 {
 		r.lineage = append(r.lineage, ref)
 	}
@@ -200,96 +206,98 @@ func (r *reading) note(it *item, name string, c judge.Cell) {
 }
 
 // stricter is the freshness parameter of the two that ends sooner.
-func (r *reading) stricter(a, b string) string {
+func (r *Reading) stricter(a, b string) string {
 	if a == "" || a == b {
 		return b
 	}
-	da, _ := r.l.defaults[a].Value.(time.Duration)
-	db, _ := r.l.defaults[b].Value.(time.Duration)
+	da, _ := r.L.Defaults[a].Value.(time.Duration)
+	db, _ := r.L.Defaults[b].Value.(time.Duration)
 	if db < da {
 		return b
 	}
 	return a
 }
 
-// value reads a cell. ok is false when nobody saw it or it is blank; why then
+// Value reads a cell. ok is false when nobody saw it or it is blank; why then
 // says so.
-func (r *reading) value(it *item, name string) (v any, ok bool, why string) {
-	c, there := r.l.cell(it, name)
+func (r *Reading) Value(it *Item, name string) (v any, ok bool, why string) {
+	c, there := r.L.Cell(it, name)
 	if !there {
-		return nil, false, fmt.Sprintf("missing: %s/%s.%s", it.row.Kind, it.row.ID, name)
+		return nil, false, fmt.Sprintf("missing: %s/%s.%s", it.Row.Kind, it.Row.ID, name)
 	}
-	r.note(it, name, c)
+	r.Note(it, name, c)
 	if c.Fact.Status != fact.Observed {
-		return nil, false, fmt.Sprintf("%s: %s/%s.%s", c.Fact.Status, it.row.Kind, it.row.ID, name)
+		return nil, false, fmt.Sprintf("%s: %s/%s.%s", c.Fact.Status, it.Row.Kind, it.Row.ID, name)
 	}
 	return c.Fact.Value, true, ""
 }
 
-func read[T any](r *reading, it *item, name string) (v T, ok bool, why string) {
-	raw, ok, why := r.value(it, name)
+func Read[T any](r *Reading, it *Item, name string) (v T, ok bool, why string) {
+	raw, ok, why := r.Value(it, name)
 	if !ok {
 		return v, false, why
 	}
 	v, ok = raw.(T)
 	if !ok {
-		return v, false, fmt.Sprintf("schema: %s/%s.%s", it.row.Kind, it.row.ID, name)
+		return v, false, fmt.Sprintf("schema: %s/%s.%s", it.Row.Kind, it.Row.ID, name)
 	}
 	return v, true, ""
 }
 
-// text reads a declared text; blank is "".
-func (r *reading) text(it *item, name string) string {
-	s, _, _ := read[string](r, it, name)
+// Text reads a declared text; blank is "".
+func (r *Reading) Text(it *Item, name string) string {
+	s, _, _ := Read[string](r, it, name)
 	return s
 }
 
-// tri is true, false, or not to be told.
-type tri int
+// Tri is true, false, or not to be told.
+type Tri int
 
 const (
-	no tri = iota
-	unsure
-	yes
+	No Tri = iota
+	Unsure
+	Yes
 )
 
-func truth(b bool) tri {
+// Truth is a bool as a Tri.
+func Truth(b bool) Tri {
 	if b {
-		return yes
+		return Yes
 	}
-	return no
+	return No
 }
 
-// is reads a bool; blank or unseen is unsure.
-func (r *reading) is(it *item, name string) tri {
-	b, ok, _ := read[bool](r, it, name)
+// Is reads a bool; blank or unseen is unsure.
+func (r *Reading) Is(it *Item, name string) Tri {
+	b, ok, _ := Read[bool](r, it, name)
 	if !ok {
-		return unsure
+		return Unsure
 	}
-	return truth(b)
+	return Truth(b)
 }
 
-// any is yes when one is, no when all are.
-func anyOf(ts ...tri) tri {
-	return slices.Max(append([]tri{no}, ts...))
+// AnyOf is yes when one is, no when all are.
+func AnyOf(ts ...Tri) Tri {
+	return slices.Max(append([]Tri{No}, ts...))
 }
 
-func (t tri) result(why string) result {
-	if t == unsure {
-		return cannot(why)
+// Result is the Tri as a bool, or that it cannot be told and why.
+func (t Tri) Result(why string) Result {
+	if t == Unsure {
+		return Cannot(why)
 	}
-	return found(t == yes)
+	return Found(t == Yes)
 }
 
 // cell makes a cell of a result, as old as its oldest observed input.
-func (r *reading) cell(f kind.Field, res result) judge.Cell {
+func (r *Reading) cell(f kind.Field, res Result) judge.Cell {
 	c := judge.Cell{Fact: fact.Fact{Field: f.Name, Status: fact.Observed, Value: res.value}, Lineage: r.lineage, Fresh: r.fresh,
 		ObservedAt: r.oldest, ReceivedAt: r.oldest, Since: r.since, Collector: "derived"}
 	if r.oldest.IsZero() {
 		c.ObservedAt, c.ReceivedAt = r.latest, r.latest
 	}
 	if c.ObservedAt.IsZero() {
-		c.ObservedAt, c.ReceivedAt = r.l.at, r.l.at // rests on nothing but there being no entry
+		c.ObservedAt, c.ReceivedAt = r.L.At, r.L.At // rests on nothing but there being no entry
 	}
 	if c.Since.IsZero() {
 		c.Since = c.ObservedAt
@@ -308,27 +316,27 @@ func unknownCell(f kind.Field, why string, lineage []string) judge.Cell {
 	return judge.Cell{Fact: fact.Fact{Field: f.Name, Status: fact.Error, Reason: why}, Lineage: lineage}
 }
 
-// most is the greatest of the ints that read finds over items; none when there
+// Most is the greatest of the ints that read finds over items; none when there
 // are no items, unknown when one of them is.
-func most(r *reading, its []*item, field string) result {
+func Most(r *Reading, its []*Item, field string) Result {
 	var best int64
 	for _, it := range its {
-		n, ok, why := read[int64](r, it, field)
+		n, ok, why := Read[int64](r, it, field)
 		if !ok {
-			return cannot(why)
+			return Cannot(why)
 		}
 		best = max(best, n)
 	}
 	if len(its) == 0 {
-		return none("no-entry: nothing to take the greatest of")
+		return None("no-entry: nothing to take the greatest of")
 	}
-	return found(best)
+	return Found(best)
 }
 
-// matching lists the entries of a kind for which want holds.
-func (l *lookup) matching(kindID string, want func(*item) bool) []*item {
-	var out []*item
-	for _, it := range l.byKind[kindID] {
+// Matching lists the entries of a kind for which want holds.
+func (l *Lookup) Matching(kindID string, want func(*Item) bool) []*Item {
+	var out []*Item
+	for _, it := range l.ByKind[kindID] {
 		if want(it) {
 			out = append(out, it)
 		}
@@ -336,33 +344,55 @@ func (l *lookup) matching(kindID string, want func(*item) bool) []*item {
 	return out
 }
 
-// inSystem lists the entries of a kind of an item's system.
-func (l *lookup) inSystem(it *item, kindID string) []*item {
-	if it.row.System == "" {
+// InSystem lists the entries of a kind of an item's system.
+func (l *Lookup) InSystem(it *Item, kindID string) []*Item {
+	if it.Row.System == "" {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(l.bySystem[it.row.System]), func(x *item) bool { return x.kind.ID != kindID })
+	return slices.DeleteFunc(slices.Clone(l.bySystem[it.Row.System]), func(x *Item) bool { return x.Kind.ID != kindID })
 }
 
-func keys(its []*item) []string {
+// Members lists a system and everything that belongs to it.
+func (l *Lookup) Members(sys *Item) []*Item { return l.bySystem[sys.Row.System] }
+
+// Noted records that a decision was read, and when its force changes.
+func (r *Reading) Noted(d Decision) {
+	if line := "decision/" + d.ID; !slices.Contains(r.lineage, line) && len(r.lineage) < 50 {
+		r.lineage = append(r.lineage, line)
+	}
+	for _, edge := range []time.Time{d.ApprovedAt, d.From, d.Until, d.WithdrawnAt} {
+		if edge.After(r.L.At) {
+			r.L.Next = Earlier(r.L.Next, edge)
+		} else if edge.After(r.since) {
+			r.since = edge
+		}
+	}
+	if d.At.After(r.latest) {
+		r.latest = d.At
+	}
+}
+
+// Keys lists the keys of entries.
+func Keys(its []*Item) []string {
 	out := make([]string, 0, len(its))
 	for _, it := range its {
-		out = append(out, it.row.ID)
+		out = append(out, it.Row.ID)
 	}
 	return out
 }
 
-func refs(its []*item) []string {
+// Refs lists the references of entries.
+func Refs(its []*Item) []string {
 	out := make([]string, 0, len(its))
 	for _, it := range its {
-		out = append(out, it.row.Kind+"/"+it.row.ID)
+		out = append(out, it.Row.Kind+"/"+it.Row.ID)
 	}
 	return out
 }
 
-// records reads a list of records.
-func (r *reading) records(it *item, name string) (out []map[string]any, ok bool, why string) {
-	list, ok, why := read[[]any](r, it, name)
+// Records reads a list of records.
+func (r *Reading) Records(it *Item, name string) (out []map[string]any, ok bool, why string) {
+	list, ok, why := Read[[]any](r, it, name)
 	for _, e := range list {
 		if m, isRecord := e.(map[string]any); isRecord {
 			out = append(out, m)
@@ -371,9 +401,9 @@ func (r *reading) records(it *item, name string) (out []map[string]any, ok bool,
 	return out, ok, why
 }
 
-// names reads a list of texts.
-func (r *reading) names(it *item, name string) (out []string, ok bool, why string) {
-	list, ok, why := read[[]any](r, it, name)
+// Names reads a list of texts.
+func (r *Reading) Names(it *Item, name string) (out []string, ok bool, why string) {
+	list, ok, why := Read[[]any](r, it, name)
 	for _, e := range list {
 		if s, isText := e.(string); isText {
 			out = append(out, s)
@@ -382,9 +412,9 @@ func (r *reading) names(it *item, name string) (out []string, ok bool, why strin
 	return out, ok, why
 }
 
-// minus is the texts of a that are not in b, compared without regard to case and
+// Minus is the texts of a that are not in b, compared without regard to case and
 // width.
-func minus(a, b []string) []string {
+func Minus(a, b []string) []string {
 	have := map[string]bool{}
 	for _, s := range b {
 		have[store.Plain(strings.TrimSpace(s))] = true

@@ -42,15 +42,17 @@ type Posture struct {
 
 // New compiles the controls. It fails when one does not compile, naming the
 // file, line and column.
-func New(rows store.Store, d *directive.Directive, controls []control.Control, kinds kind.Set) (*Posture, error) {
+//
+// derivations compute the derived fields of kinds, by the name a field gives;
+// one that is missing is an error too.
+func New(rows store.Store, d *directive.Directive, controls []control.Control, kinds kind.Set, derivations map[string]Derivation) (*Posture, error) {
 	p := &Posture{
 		rows: rows, kinds: kinds, directive: d, controls: controls,
-		rules: map[string][]*judge.Rule{}, byControl: map[string]*judge.Rule{}, world: newWorld(kinds, d),
+		rules: map[string][]*judge.Rule{}, byControl: map[string]*judge.Rule{}, world: newWorld(kinds, d, derivations),
 	}
-	table := derivations()
 	for id, k := range kinds {
 		for _, f := range k.Layer(kind.Derived) {
-			if _, ok := table[f.Derive]; !ok {
+			if _, ok := derivations[f.Derive]; !ok {
 				return nil, fmt.Errorf("kind %s: field %s: no derivation is called %q", id, f.Name, f.Derive)
 			}
 		}
@@ -97,7 +99,7 @@ func (p *Posture) Now(ctx context.Context, permit gate.Permit, at time.Time) (*S
 // Posture itself stays as it is.
 func (p *Posture) Of(subjects []store.Subject, facts []store.Fact, at time.Time) (*Standing, error) {
 	q := &Posture{kinds: p.kinds, directive: p.directive, controls: p.controls, rules: p.rules, byControl: p.byControl,
-		world: newWorld(p.kinds, p.directive)}
+		world: newWorld(p.kinds, p.directive, p.world.derivations)}
 	for _, s := range subjects {
 		q.world.putSubject(s)
 	}
@@ -130,20 +132,20 @@ func (p *Posture) judgeAll(at time.Time) *Standing {
 	s := &Standing{At: at, until: next, posture: p, subjects: map[fact.Ref]*Subject{}, bySystem: map[string][]*Subject{}}
 	for _, ref := range w.order() {
 		it := w.items[ref]
-		if it.row.Retired || it.row.Kind == "" {
+		if it.Row.Retired || it.Row.Kind == "" {
 			continue // struck out, or facts of something no register has
 		}
 		p.judgeItem(it, at)
-		sub := &Subject{Ref: ref, Kind: it.kind, Name: it.row.Name, System: it.row.System, Unit: it.row.Unit,
-			Facts: it.facts, Declared: it.declared, Derived: it.derived, Decisions: it.decisions, Verdicts: it.verdicts}
+		sub := &Subject{Ref: ref, Kind: it.Kind, Name: it.Row.Name, System: it.Row.System, Unit: it.Row.Unit,
+			Facts: it.facts, Declared: it.Declared, Derived: it.derived, Decisions: it.decisions, Verdicts: it.verdicts}
 		s.subjects[ref] = sub
 		s.order = append(s.order, sub)
-		s.bySystem[it.row.System] = append(s.bySystem[it.row.System], sub)
-		s.until = earlier(s.until, it.until)
+		s.bySystem[it.Row.System] = append(s.bySystem[it.Row.System], sub)
+		s.until = Earlier(s.until, it.until)
 		for _, d := range it.decisions {
 			for _, edge := range []time.Time{d.ApprovedAt, d.From, d.Until, d.WithdrawnAt} {
 				if edge.After(at) {
-					s.until = earlier(s.until, edge)
+					s.until = Earlier(s.until, edge)
 				}
 			}
 		}
@@ -152,27 +154,27 @@ func (p *Posture) judgeAll(at time.Time) *Standing {
 }
 
 // judgeItem asks the judge about one subject unless its verdicts still hold.
-func (p *Posture) judgeItem(it *item, at time.Time) {
+func (p *Posture) judgeItem(it *Item, at time.Time) {
 	params := p.world.parameters(it, at)
 	version := it.version(params, p.world.cursor)
 	if it.judged == version && !at.Before(it.judgedAt) && (it.until.IsZero() || at.Before(it.until)) {
 		return
 	}
 	it.judged, it.judgedAt, it.until = version, at, time.Time{}
-	it.verdicts = make([]verdict.Verdict, 0, len(p.rules[it.kind.ID]))
+	it.verdicts = make([]verdict.Verdict, 0, len(p.rules[it.Kind.ID]))
 	in := p.world.input(it)
-	for _, r := range p.rules[it.kind.ID] {
+	for _, r := range p.rules[it.Kind.ID] {
 		v := r.Judge(in, params, at, p.holds(it, at, nil))
 		it.verdicts = append(it.verdicts, v)
-		it.until = earlier(it.until, v.NextChange)
+		it.until = Earlier(it.until, v.NextChange)
 	}
 	for _, v := range params {
-		it.until = earlier(it.until, v.Next)
+		it.until = Earlier(it.until, v.Next)
 	}
 }
 
-// earlier is the earlier of two instants, of which zero means never.
-func earlier(a, b time.Time) time.Time {
+// Earlier is the earlier of two instants, of which zero means never.
+func Earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
@@ -182,7 +184,7 @@ func earlier(a, b time.Time) time.Time {
 // holds answers whether a compensating control is met: of the subject when the
 // control is about its kind, else of the subject's system and of everything in
 // it that the control is about. A control that asks for itself is unknown.
-func (p *Posture) holds(it *item, at time.Time, asking []string) func(string) verdict.Outcome {
+func (p *Posture) holds(it *Item, at time.Time, asking []string) func(string) verdict.Outcome {
 	return func(id string) verdict.Outcome {
 		r, ok := p.byControl[id]
 		if !ok || slices.Contains(asking, id) {
@@ -191,7 +193,7 @@ func (p *Posture) holds(it *item, at time.Time, asking []string) func(string) ve
 		c, _ := p.Control(id)
 		var outcomes []verdict.Outcome
 		for _, other := range p.world.near(it) {
-			if !slices.Contains(c.Kinds, other.kind.ID) {
+			if !slices.Contains(c.Kinds, other.Kind.ID) {
 				continue
 			}
 			v := r.Judge(p.world.input(other), p.world.parameters(other, at), at, p.holds(other, at, append(slices.Clone(asking), id)))

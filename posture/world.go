@@ -22,25 +22,28 @@ type Decision = decision.Decision
 // world is what the rows say, read once and then only what changed. It belongs
 // to Posture's lock.
 type world struct {
-	kinds      kind.Set
-	directive  *directive.Directive
-	cursor     int64 // entries read so far
-	items      map[fact.Ref]*item
-	decisions  map[string]store.Decision
-	settings   map[string]store.Setting
-	approved   []directive.Setting                  // of settings; rebuilt when they change
-	resolved   map[directive.Scope]directive.Values // at resolvedAt
-	resolvedAt time.Time
-	sorted     []fact.Ref // of items; nil when it must be sorted again
-	linked     bool       // decisions are attached to items
+	kinds       kind.Set
+	directive   *directive.Directive
+	derivations map[string]Derivation
+	cursor      int64 // entries read so far
+	items       map[fact.Ref]*Item
+	decisions   map[string]store.Decision
+	settings    map[string]store.Setting
+	approved    []directive.Setting                  // of settings; rebuilt when they change
+	resolved    map[directive.Scope]directive.Values // at resolvedAt
+	resolvedAt  time.Time
+	sorted      []fact.Ref // of items; nil when it must be sorted again
+	linked      bool       // decisions are attached to items
 }
 
-// item is one subject.
-type item struct {
-	row       store.Subject
-	kind      kind.Kind
-	observed  map[string]judge.Cell
-	declared  map[string]judge.Cell
+// Item is one subject with its layers, as a derivation sees it. Only Posture
+// changes it.
+type Item struct {
+	Row      store.Subject
+	Kind     kind.Kind
+	Observed map[string]judge.Cell
+	Declared map[string]judge.Cell
+
 	derived   map[string]judge.Cell
 	facts     map[string]judge.Cell // as s. reads: observed, else declared, else derived
 	decisions []decision.Decision
@@ -52,9 +55,12 @@ type item struct {
 	verdicts []verdict.Verdict
 }
 
-func newWorld(kinds kind.Set, d *directive.Directive) *world {
+// Decisions are those that touch the item or its system, in any state.
+func (it *Item) Decisions() []Decision { return it.decisions }
+
+func newWorld(kinds kind.Set, d *directive.Directive, derivations map[string]Derivation) *world {
 	return &world{
-		kinds: kinds, directive: d, items: map[fact.Ref]*item{},
+		kinds: kinds, directive: d, derivations: derivations, items: map[fact.Ref]*Item{},
 		decisions: map[string]store.Decision{}, settings: map[string]store.Setting{},
 	}
 }
@@ -111,10 +117,10 @@ func (w *world) read(ctx context.Context, r store.Reader, since store.Where) (ch
 	return changed, err
 }
 
-func (w *world) item(ref fact.Ref) *item {
+func (w *world) item(ref fact.Ref) *Item {
 	it, ok := w.items[ref]
 	if !ok {
-		it = &item{kind: w.kinds[ref.Kind()], observed: map[string]judge.Cell{}, declared: map[string]judge.Cell{}}
+		it = &Item{Kind: w.kinds[ref.Kind()], Observed: map[string]judge.Cell{}, Declared: map[string]judge.Cell{}}
 		w.items[ref] = it
 		w.sorted = nil
 	}
@@ -127,13 +133,13 @@ func (w *world) putSubject(s store.Subject) {
 		return // a kind this installation no longer has
 	}
 	it := w.item(fact.NewRef(s.Kind, s.ID))
-	it.row, it.entry = s, max(it.entry, s.Entry)
-	old := it.declared
-	it.declared = map[string]judge.Cell{}
+	it.Row, it.entry = s, max(it.entry, s.Entry)
+	old := it.Declared
+	it.Declared = map[string]judge.Cell{}
 	for _, f := range k.Layer(kind.Declared) {
 		raw, ok := s.Values[f.Name]
 		if !ok { // left blank: looked at, and there is none
-			it.declared[f.Name] = judge.Cell{
+			it.Declared[f.Name] = judge.Cell{
 				Fact: fact.Fact{Field: f.Name, Status: fact.Absent, Reason: "blank: not entered",
 					Source: []fact.Source{{Kind: "register", Ref: s.Kind + "/" + s.ID}}},
 				ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: s.ChangedAt,
@@ -154,7 +160,7 @@ func (w *world) putSubject(s store.Subject) {
 		if was, ok := old[f.Name]; ok && fact.Digest(was.Fact.Value) == fact.Digest(cell.Fact.Value) {
 			cell.Since = was.Since
 		}
-		it.declared[f.Name] = cell
+		it.Declared[f.Name] = cell
 	}
 	w.linked = false
 }
@@ -186,7 +192,7 @@ func (w *world) putFact(s store.Fact) error {
 			cell.Fact.Value = v
 		}
 	}
-	it.observed[s.Field] = cell
+	it.Observed[s.Field] = cell
 	return nil
 }
 
@@ -219,25 +225,25 @@ func (w *world) derive(at time.Time) time.Time {
 	for _, ref := range w.order() {
 		it := w.items[ref]
 		it.derived = map[string]judge.Cell{}
-		for _, f := range it.kind.Layer(kind.Derived) {
+		for _, f := range it.Kind.Layer(kind.Derived) {
 			it.derived[f.Name] = look.derive(it, f)
 		}
 		it.facts = it.join()
 	}
-	return look.next
+	return look.Next
 }
 
 // join makes the cells that a rule reads as s.
-func (it *item) join() map[string]judge.Cell {
-	facts := make(map[string]judge.Cell, len(it.kind.Fields))
-	for _, f := range it.kind.Fields {
+func (it *Item) join() map[string]judge.Cell {
+	facts := make(map[string]judge.Cell, len(it.Kind.Fields))
+	for _, f := range it.Kind.Fields {
 		switch {
 		case f.In(kind.Observed):
-			if c, ok := it.observed[f.Name]; ok {
+			if c, ok := it.Observed[f.Name]; ok {
 				facts[f.Name] = c
 			}
 		case f.In(kind.Declared):
-			if c, ok := it.declared[f.Name]; ok {
+			if c, ok := it.Declared[f.Name]; ok {
 				facts[f.Name] = c
 			}
 		default:
@@ -250,9 +256,9 @@ func (it *item) join() map[string]judge.Cell {
 }
 
 // overridden lays an override in force over a derived value, with its lineage.
-func overridden(it *item, f kind.Field, cell judge.Cell, at time.Time) judge.Cell {
+func overridden(it *Item, f kind.Field, cell judge.Cell, at time.Time) judge.Cell {
 	for _, d := range it.decisions {
-		if d.Type != decision.Override || d.Field != f.Name || string(d.Subject) != it.row.Kind+"/"+it.row.ID || !d.InForce(at) {
+		if d.Type != decision.Override || d.Field != f.Name || string(d.Subject) != it.Row.Kind+"/"+it.Row.ID || !d.InForce(at) {
 			continue
 		}
 		v, err := f.Check(d.Value)
@@ -285,7 +291,7 @@ func (w *world) link() {
 	}
 	for ref, it := range w.items {
 		it.decisions = slices.Clone(byRef[string(ref)])
-		if own := "system/" + it.row.System; it.row.System != "" && own != string(ref) {
+		if own := "system/" + it.Row.System; it.Row.System != "" && own != string(ref) {
 			it.decisions = append(it.decisions, byRef[own]...)
 		}
 	}
@@ -293,13 +299,13 @@ func (w *world) link() {
 }
 
 // near lists an item itself and what belongs to its system.
-func (w *world) near(it *item) []*item {
-	out := []*item{it}
-	if it.row.System == "" {
+func (w *world) near(it *Item) []*Item {
+	out := []*Item{it}
+	if it.Row.System == "" {
 		return out
 	}
 	for _, ref := range w.order() {
-		if other := w.items[ref]; other != it && other.row.System == it.row.System && !other.row.Retired {
+		if other := w.items[ref]; other != it && other.Row.System == it.Row.System && !other.Row.Retired {
 			out = append(out, other)
 		}
 	}
@@ -308,20 +314,20 @@ func (w *world) near(it *item) []*item {
 
 // input is what the judge is given. In service is the system it belongs to: 第5の1
 // speaks of systems.
-func (w *world) input(it *item) judge.Subject {
+func (w *world) input(it *Item) judge.Subject {
 	s := judge.Subject{
-		Ref: fact.NewRef(it.row.Kind, it.row.ID), Facts: it.facts, Declared: it.declared, Decisions: it.decisions,
+		Ref: fact.NewRef(it.Row.Kind, it.Row.ID), Facts: it.facts, Declared: it.Declared, Decisions: it.decisions,
 	}
-	s.InServiceOn, _ = it.declared["in_service_on"].Fact.Value.(time.Time)
-	if sys, ok := w.items[fact.NewRef("system", it.row.System)]; ok {
-		s.InServiceOn, _ = sys.declared["in_service_on"].Fact.Value.(time.Time)
+	s.InServiceOn, _ = it.Declared["in_service_on"].Fact.Value.(time.Time)
+	if sys, ok := w.items[fact.NewRef("system", it.Row.System)]; ok {
+		s.InServiceOn, _ = sys.Declared["in_service_on"].Fact.Value.(time.Time)
 	}
 	return s
 }
 
 // parameters are the values that hold for an item.
-func (w *world) parameters(it *item, at time.Time) directive.Values {
-	return w.resolve(directive.Scope{Prefecture: w.prefecture(it), System: it.row.System}, at)
+func (w *world) parameters(it *Item, at time.Time) directive.Values {
+	return w.resolve(directive.Scope{Prefecture: w.prefecture(it), System: it.Row.System}, at)
 }
 
 // resolve finds the values of a scope, once for each scope, instant and set of
@@ -347,15 +353,15 @@ func (w *world) resolve(scope directive.Scope, at time.Time) directive.Values {
 }
 
 // prefecture is that of the item's unit, or of its system's unit.
-func (w *world) prefecture(it *item) string {
-	unit := it.row.Unit
-	if unit == "" && it.row.System != "" {
-		if sys, ok := w.items[fact.NewRef("system", it.row.System)]; ok {
-			unit = sys.row.Unit
+func (w *world) prefecture(it *Item) string {
+	unit := it.Row.Unit
+	if unit == "" && it.Row.System != "" {
+		if sys, ok := w.items[fact.NewRef("system", it.Row.System)]; ok {
+			unit = sys.Row.Unit
 		}
 	}
 	if u, ok := w.items[fact.NewRef("unit", unit)]; ok {
-		if p, ok := u.row.Values["prefecture"].(string); ok {
+		if p, ok := u.Row.Values["prefecture"].(string); ok {
 			return p
 		}
 	}
@@ -364,10 +370,10 @@ func (w *world) prefecture(it *item) string {
 
 // version says what an item's verdicts rest on: what touched it, its derived
 // values, its decisions, and the parameter values it is held to.
-func (it *item) version(params directive.Values, cursor int64) string {
+func (it *Item) version(params directive.Values, cursor int64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d", it.entry)
-	for _, f := range it.kind.Layer(kind.Derived) {
+	for _, f := range it.Kind.Layer(kind.Derived) {
 		c := it.derived[f.Name]
 		fmt.Fprintf(&b, " %s=%s/%s/%d", f.Name, c.Fact.Status, fact.Digest(c.Fact.Value), c.ObservedAt.UnixNano())
 	}

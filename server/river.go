@@ -20,7 +20,7 @@ type fold func(context.Context, store.Tx, trail.Sealed) error
 
 // folds are all of them. Each passes over what is not its own.
 func folds(kinds kind.Set) []fold {
-	return []fold{register.Fold(kinds), intake.Fold, govern.Fold, identity.Fold}
+	return []fold{register.Fold(kinds), intake.Fold(kinds), govern.Fold, identity.Fold}
 }
 
 // river is the one way in: an entry is sealed in the trail, then folded into the

@@ -28,6 +28,7 @@ import (
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/posture/derive"
 	"kakusho/register"
 	"kakusho/store"
 	"kakusho/store/sqlite"
@@ -136,7 +137,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
 	s.Govern = govern.New(s.rows, s.Gate, s.Directive, s.Controls, s.Kinds)
 	s.Audit = audit.New(s.trail, s.Gate)
-	if s.Posture, err = posture.New(s.rows, s.Directive, s.Controls, s.Kinds); err != nil {
+	if s.Posture, err = posture.New(s.rows, s.Directive, s.Controls, s.Kinds, derive.All()); err != nil {
 		return err
 	}
 	s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy)

@@ -22,6 +22,7 @@ import (
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/posture/derive"
 	"kakusho/report"
 	"kakusho/store"
 )
@@ -91,7 +92,7 @@ func (p *program) width() int {
 // assumed where a rule cannot do without it, and the report says so.
 func look(ctx context.Context, f checkFlags, now time.Time, progress func(int, int, string)) (*report.Report, error) {
 	kinds, d := kind.Default(), directive.Default()
-	p, err := posture.New(nil, d, control.Default(kinds, d), kinds)
+	p, err := posture.New(nil, d, control.Default(kinds, d), kinds, derive.All())
 	if err != nil {
 		return nil, err
 	}

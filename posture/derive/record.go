@@ -1,6 +1,7 @@
-package posture
+package derive
 
 import (
+	"kakusho/posture"
 	"slices"
 
 	"kakusho/fact"
@@ -9,8 +10,8 @@ import (
 // recordDerivations turn the answers of an entry into the words of a determined
 // list, so that a rule can ask whether the whole list is done. A blank field is
 // not done.
-var recordDerivations = map[string]derivation{
-	"development-items": doneItems(map[string]func(*item) bool{
+var recordDerivations = map[string]posture.Derivation{
+	"development-items": doneItems(map[string]func(*posture.Item) bool{
 		"separate-environments": says("environments_separated"), "no-production-data": says("production_data_in_test", "false"),
 		"version-control": says("version_control"), "change-approval": says("change_approval"), "secure-coding": says("coding_standard"),
 		"code-review": says("reviewed_on"), "static-analysis": says("static_tested_on"), "dynamic-test": says("dynamic_tested_on"),
@@ -23,7 +24,7 @@ var recordDerivations = map[string]derivation{
 		"acceptance-test": all(says("acceptance_tested_on"), says("acceptance_result", "passed", "conditional")),
 		"handover":        says("documents_handed_over_on"),
 	}),
-	"procurement-items": doneItems(map[string]func(*item) bool{
+	"procurement-items": doneItems(map[string]func(*posture.Item) bool{
 		"maker-facts": all(says("maker"), says("maker_country")), "support-period": supportCoversLife,
 		"patch-commitment": says("patch_commitment"), "certification-evidence": all(says("evidence"), not(says("evidence", "none"))),
 		"equipment-list":           either(says("agreement", "does-not-apply"), says("agreement_submitted_on")),
@@ -34,41 +35,47 @@ var recordDerivations = map[string]derivation{
 	"contract-items": contractItems,
 }
 
-func all(ds ...func(*item) bool) func(*item) bool {
-	return func(it *item) bool { return !slices.ContainsFunc(ds, func(d func(*item) bool) bool { return !d(it) }) }
+func all(ds ...func(*posture.Item) bool) func(*posture.Item) bool {
+	return func(it *posture.Item) bool {
+		return !slices.ContainsFunc(ds, func(d func(*posture.Item) bool) bool { return !d(it) })
+	}
 }
 
-func either(ds ...func(*item) bool) func(*item) bool {
-	return func(it *item) bool { return slices.ContainsFunc(ds, func(d func(*item) bool) bool { return d(it) }) }
+func either(ds ...func(*posture.Item) bool) func(*posture.Item) bool {
+	return func(it *posture.Item) bool {
+		return slices.ContainsFunc(ds, func(d func(*posture.Item) bool) bool { return d(it) })
+	}
 }
 
-func not(d func(*item) bool) func(*item) bool { return func(it *item) bool { return !d(it) } }
+func not(d func(*posture.Item) bool) func(*posture.Item) bool {
+	return func(it *posture.Item) bool { return !d(it) }
+}
 
-func supportCoversLife(it *item) bool {
-	until, end := declaredTime(it, "support_until_on"), declaredTime(it, "planned_end_on")
+func supportCoversLife(it *posture.Item) bool {
+	until, end := posture.DeclaredTime(it, "support_until_on"), posture.DeclaredTime(it, "planned_end_on")
 	return !until.IsZero() && !end.IsZero() && !until.Before(end)
 }
 
-func hasRecords(it *item, field string) bool {
-	l, _ := it.declared[field].Fact.Value.([]any)
-	return it.declared[field].Fact.Status == fact.Observed && len(l) > 0
+func hasRecords(it *posture.Item, field string) bool {
+	l, _ := it.Declared[field].Fact.Value.([]any)
+	return it.Declared[field].Fact.Status == fact.Observed && len(l) > 0
 }
 
-func contractItems(r *reading, it *item) result {
-	ismap := func(it *item) bool {
-		id := declaredText(it, "external_service")
+func contractItems(r *posture.Reading, it *posture.Item) posture.Result {
+	ismap := func(it *posture.Item) bool {
+		id := posture.DeclaredText(it, "external_service")
 		if id == "" {
 			return true
 		}
-		s, ok := r.l.of("external-service", id)
+		s, ok := r.L.Of("external-service", id)
 		if !ok {
 			return false
 		}
-		r.note(s, "ismap", s.declared["ismap"])
-		n, known := s.declared["handles_confidentiality"].Fact.Value.(int64)
+		r.Note(s, "ismap", s.Declared["ismap"])
+		n, known := s.Declared["handles_confidentiality"].Fact.Value.(int64)
 		return known && n < 2 || says("ismap", "ismap", "ismap-liu")(s)
 	}
-	return doneItems(map[string]func(*item) bool{
+	return doneItems(map[string]func(*posture.Item) bool{
 		"pledge": says("pledge_on"), "worker-list": says("workers_listed_on"),
 		"place-of-work":        all(says("place"), either(says("overseas", "false"), says("overseas_approved_on"))),
 		"bring-in-prohibition": says("bring_in_prohibited"), "lent-terminals": says("lent_terminals"),
@@ -78,7 +85,7 @@ func contractItems(r *reading, it *item) result {
 		"on-site-check":              says("inspected_on"),
 		"return-erase-certificate":   either(says("information_returned_on"), not(says("status", "ended"))),
 		"personal-information-terms": either(says("personal_terms"), says("handles_personal", "false")),
-		"subcontract-tree":           either(says("subcontracting", "false"), func(it *item) bool { return hasRecords(it, "subcontractors") }),
+		"subcontract-tree":           either(says("subcontracting", "false"), func(it *posture.Item) bool { return hasRecords(it, "subcontractors") }),
 		"data-location":              says("data_location"), "ismap": ismap,
 	})(r, it)
 }

@@ -1,0 +1,71 @@
+package derive
+
+import (
+	"slices"
+	"time"
+
+	"kakusho/decision"
+	"kakusho/posture"
+)
+
+// transitionDerivations tell how a system stands to 第5: what is deferred or
+// specially provided for it, and whether that is in order.
+var transitionDerivations = map[string]posture.Derivation{
+	"system-deferrals": func(r *posture.Reading, it *posture.Item) posture.Result {
+		return decided(r, it, decision.Deferral, func(decision.Decision) bool { return true })
+	},
+	"system-deferrals-without-measures": func(r *posture.Reading, it *posture.Item) posture.Result {
+		return decided(r, it, decision.Deferral, func(d decision.Decision) bool { return d.Measures == "" })
+	},
+	"system-special-provisions": func(r *posture.Reading, it *posture.Item) posture.Result {
+		return decided(r, it, decision.Special, func(decision.Decision) bool { return true })
+	},
+	"system-specials-unconsulted": func(r *posture.Reading, it *posture.Item) posture.Result {
+		return decided(r, it, decision.Special, func(d decision.Decision) bool { return d.Consulted == "" })
+	},
+	"system-deferred-since": deferredSince,
+}
+
+// inForce lists the decisions of a type in force about a system or a subject of
+// it, and notes when that changes.
+func inForce(r *posture.Reading, sys *posture.Item, t decision.Type) []decision.Decision {
+	var out []decision.Decision
+	for _, it := range r.L.Members(sys) {
+		for _, d := range it.Decisions() {
+			if d.Type != t || slices.ContainsFunc(out, func(o decision.Decision) bool { return o.ID == d.ID }) {
+				continue
+			}
+			r.Noted(d)
+			if d.InForce(r.L.At) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+func decided(r *posture.Reading, it *posture.Item, t decision.Type, want func(decision.Decision) bool) posture.Result {
+	var out []string
+	for _, d := range inForce(r, it, t) {
+		if !want(d) {
+			continue
+		}
+		text := string(d.Clause)
+		if string(d.Subject) != "system/"+it.Row.ID {
+			text += " " + string(d.Subject)
+		}
+		out = append(out, text)
+	}
+	return posture.Texts(out)
+}
+
+func deferredSince(r *posture.Reading, it *posture.Item) posture.Result {
+	var first time.Time
+	for _, d := range inForce(r, it, decision.Deferral) {
+		first = posture.Earlier(first, d.From)
+	}
+	if first.IsZero() {
+		return posture.None("none: nothing is deferred")
+	}
+	return posture.Found(first)
+}
