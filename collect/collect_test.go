@@ -208,6 +208,7 @@ func TestStatusKeepsDeniedMissingAndTimeoutApart(t *testing.T) {
 		{&fs.PathError{Op: "read", Path: "etc/x", Err: collect.ErrTooLarge}, fact.Error, "limit: read /etc/x: larger than the limit"},
 		{&fs.PathError{Op: "read", Path: "sys/x", Err: syscall.EIO}, fact.Error, "error: read /sys/x: input/output error"},
 		{context.DeadlineExceeded, fact.Timeout, "timeout: context deadline exceeded"},
+		{fmt.Errorf("read rules: %w", collect.Why("malformed: /etc/x:3: odd")), fact.Error, "malformed: /etc/x:3: odd"},
 		{errors.New("odd"), fact.Error, "error: odd"},
 	} {
 		if s, r := collect.Status(tt.err); s != tt.status || r != tt.reason {

@@ -223,9 +223,23 @@ func Failed(field string, err error, src ...fact.Source) fact.Fact {
 	return fact.Fact{Field: field, Status: s, Reason: reason, Source: src}
 }
 
+// Why is an error that is a fact's reason as it stands: "malformed: …".
+type Why string
+
+func (w Why) Error() string { return string(w) }
+
+// Reason makes Status take the text as it is; other errors may have it too.
+func (w Why) Reason() string { return string(w) }
+
 // Status maps an error to a fact's status and its reason, a code and a detail:
-// "permission: open /etc/shadow".
+// "permission: open /etc/shadow". An error with a method Reason tells its own.
 func Status(err error) (fact.Status, string) {
+	if own, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok {
+		return fact.Error, own.Reason()
+	}
 	s, code := fact.Error, "error"
 	switch {
 	case errors.Is(err, fs.ErrPermission):

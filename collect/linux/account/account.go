@@ -44,7 +44,7 @@ func observe(_ context.Context, h collect.Host) []fact.Fact {
 	if b.usersErr != nil {
 		var out []fact.Fact
 		for _, f := range []string{"accounts", "uid0_accounts", "duplicate_uids", "admins", "unsafe_homes"} {
-			out = append(out, etc.Failed(f, b.usersErr, b.sources...))
+			out = append(out, collect.Failed(f, b.usersErr, b.sources...))
 		}
 		return append(out, sudoFact(h.Look(), b), rootPassword(b), filesMode(h.Look(), b))
 	}
@@ -184,7 +184,7 @@ func list(ss []string) []any {
 func accounts(h collect.Host, b *base, who rights, admins []string) fact.Fact {
 	const field = "accounts"
 	if _, malformed := b.shadowErr.(etc.Fault); malformed {
-		return etc.Failed(field, b.shadowErr, b.sources...)
+		return collect.Failed(field, b.shadowErr, b.sources...)
 	}
 	l := h.Look()
 	arch, err := machine.Architecture(l)
@@ -266,9 +266,9 @@ func rootPassword(b *base) fact.Fact {
 	case known:
 		return collect.Saw(field, state, b.sources...)
 	case i < 0 && b.usersErr != nil:
-		return etc.Failed(field, b.usersErr, b.sources...)
+		return collect.Failed(field, b.usersErr, b.sources...)
 	case i < 0:
 		return collect.None(field, "none: no account root in /etc/passwd", b.sources...)
 	}
-	return etc.Failed(field, b.shadowErr, b.sources...)
+	return collect.Failed(field, b.shadowErr, b.sources...)
 }

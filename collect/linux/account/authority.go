@@ -2,7 +2,6 @@ package account
 
 import (
 	"kakusho/collect"
-	"kakusho/collect/linux/etc"
 	"kakusho/collect/linux/sudoers"
 	"kakusho/fact"
 )
@@ -42,7 +41,7 @@ func hostname(l *collect.Look) string {
 func rulesFact(rules []sudoers.Rule, installed bool, err error, directory bool, src []fact.Source) fact.Fact {
 	const field = "sudo_rules"
 	if err != nil {
-		return etc.Failed(field, err, src...)
+		return collect.Failed(field, err, src...)
 	}
 	if !installed {
 		return collect.None(field, "none: /etc/sudoers: sudo is not installed")
@@ -64,7 +63,7 @@ func adminFact(b *base, who rights, admins []string, unseen string) fact.Fact {
 	const field = "admins"
 	src := append(b.sources[:len(b.sources):len(b.sources)], who.sources...)
 	if who.err != nil {
-		return etc.Failed(field, who.err, src...)
+		return collect.Failed(field, who.err, src...)
 	}
 	f := collect.Saw(field, list(admins), src...)
 	switch {

@@ -47,7 +47,7 @@ func observe(_ context.Context, h collect.Host) []fact.Fact {
 	doors, src, err := readDoors(h.Look())
 	if err != nil {
 		for _, f := range []string{"lockout_threshold", "lockout_window", "lockout_duration", "pam_null_ok", "pam_mfa", "pam_permit_all"} {
-			facts = append(facts, etc.Failed(f, err, src...))
+			facts = append(facts, collect.Failed(f, err, src...))
 		}
 	} else {
 		facts = append(facts, lockout(h.Look(), doors, src)...)
@@ -119,7 +119,7 @@ func umask(l *collect.Look, defs map[string]string, err error) fact.Fact {
 	const field = "umask"
 	rules, stackErr := pam.Stack(l, "login", "session")
 	if stackErr != nil && !collect.Missing(stackErr) {
-		return etc.Failed(field, stackErr, l.Sources()...)
+		return collect.Failed(field, stackErr, l.Sources()...)
 	}
 	v, there := defs["UMASK"]
 	for _, r := range pam.Flat(rules) {
@@ -230,7 +230,7 @@ func lastLogin(l *collect.Look) fact.Fact {
 	const field = "pam_last_login_shown"
 	rules, err := pam.Stack(l, "login", "session")
 	if err != nil {
-		return etc.Failed(field, err, l.Sources()...)
+		return collect.Failed(field, err, l.Sources()...)
 	}
 	shown := slices.ContainsFunc(pam.Flat(rules), func(r pam.Rule) bool {
 		return (r.Module == "pam_lastlog" || r.Module == "pam_lastlog2") && !r.Has("silent")

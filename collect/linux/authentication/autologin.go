@@ -21,7 +21,7 @@ func autologinFact(l *collect.Look) fact.Fact {
 	for _, find := range []func(*collect.Look) ([]login, error){desktops, getties, inittab} {
 		found, err := find(l)
 		if err != nil {
-			return etc.Failed(field, err, l.Sources()...)
+			return collect.Failed(field, err, l.Sources()...)
 		}
 		all = append(all, found...)
 	}

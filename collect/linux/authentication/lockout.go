@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"kakusho/collect"
-	"kakusho/collect/linux/etc"
 	"kakusho/collect/linux/pam"
 	"kakusho/fact"
 )
@@ -55,7 +54,7 @@ func lockout(l *collect.Look, doors []door, src []fact.Source) []fact.Fact {
 func failedAll(fields []string, err error, src []fact.Source) []fact.Fact {
 	out := make([]fact.Fact, len(fields))
 	for i, f := range fields {
-		out[i] = etc.Failed(f, err, src...)
+		out[i] = collect.Failed(f, err, src...)
 	}
 	return out
 }

@@ -35,7 +35,7 @@ func password(l *collect.Look, defs map[string]string) []fact.Fact {
 	if err != nil {
 		out := make([]fact.Fact, len(fields))
 		for i, f := range fields {
-			out[i] = etc.Failed(f, err, src...)
+			out[i] = collect.Failed(f, err, src...)
 		}
 		return out
 	}

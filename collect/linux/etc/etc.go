@@ -7,7 +7,6 @@ package etc
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -15,7 +14,6 @@ import (
 	"strings"
 
 	"kakusho/collect"
-	"kakusho/fact"
 )
 
 // Fault is a line that could not be read. Its text is a fact's reason.
@@ -24,6 +22,9 @@ type Fault struct {
 	Line int
 	What string
 }
+
+// Reason makes the fault a fact's reason as it stands.
+func (f Fault) Reason() string { return f.Error() }
 
 func (f Fault) Error() string { return fmt.Sprintf("malformed: %s:%d: %s", f.File, f.Line, f.What) }
 
@@ -189,11 +190,3 @@ func Optional(l *collect.Look, p string) ([]byte, bool, error) {
 
 // Owner is a file's numeric owner and group, where the file system knows them.
 func Owner(fi fs.FileInfo) (uid, gid uint32, ok bool) { return owner(fi.Sys()) }
-
-// Failed is collect.Failed, with a Fault told in its own words.
-func Failed(field string, err error, src ...fact.Source) fact.Fact {
-	if _, ok := errors.AsType[Fault](err); ok {
-		return collect.Unclear(field, err.Error(), src...)
-	}
-	return collect.Failed(field, err, src...)
-}

@@ -42,14 +42,14 @@ func secureBoot(l *collect.Look) fact.Fact {
 	}
 	firmware, err := l.Exists("/sys/firmware")
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	if !firmware {
 		return collect.Unclear(field, "missing: /sys/firmware: not a running host")
 	}
 	efi, err := l.Exists("/sys/firmware/efi")
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	if !efi {
 		return collect.Saw(field, false, fact.Source{Kind: "sys", Ref: "/sys/firmware"})
@@ -62,11 +62,11 @@ func secureBoot(l *collect.Look) fact.Fact {
 		return collect.Saw(field, false, fact.Source{Kind: "sys", Ref: efivars}) // firmware without Secure Boot
 	}
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	off, err := flag(l, "MokSBStateRT-"+shimGUID)
 	if err != nil && !collect.Missing(err) {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	return collect.Saw(field, on && !off, l.Sources()...)
 }
@@ -107,7 +107,7 @@ func lockdown(l *collect.Look) fact.Fact {
 		return collect.Saw(field, "none", fact.Source{Kind: "sys", Ref: dir})
 	}
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	level, err := ParseLockdown(b)
 	if err != nil {
@@ -133,7 +133,7 @@ func tpm(l *collect.Look) fact.Fact {
 	const field = "tpm_present"
 	class, err := l.Exists("/sys/class")
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	if !class {
 		return collect.Unclear(field, "missing: /sys/class: not a running host")
@@ -141,7 +141,7 @@ func tpm(l *collect.Look) fact.Fact {
 	for _, pattern := range []string{"/sys/class/tpm/tpm*", "/dev/tpm[0-9]*"} {
 		found, err := l.Glob(pattern)
 		if err != nil {
-			return etc.Failed(field, err)
+			return collect.Failed(field, err)
 		}
 		if len(found) > 0 {
 			return collect.Saw(field, true, fact.Source{Kind: "sys", Ref: found[0]})
@@ -159,7 +159,7 @@ func forwarding(l *collect.Look) fact.Fact {
 			continue // a kernel without IPv6
 		}
 		if err != nil {
-			return etc.Failed(field, err)
+			return collect.Failed(field, err)
 		}
 		on = on || n != 0
 	}
@@ -169,7 +169,7 @@ func forwarding(l *collect.Look) fact.Fact {
 func aslr(l *collect.Look) fact.Fact {
 	n, err := number(l, "/proc/sys/kernel/randomize_va_space")
 	if err != nil {
-		return etc.Failed("aslr", err)
+		return collect.Failed("aslr", err)
 	}
 	return collect.Saw("aslr", n, l.Sources()...)
 }
@@ -194,15 +194,15 @@ func coreDumps(l *collect.Look) fact.Fact {
 	const field = "core_dump_restricted"
 	suid, err := number(l, "/proc/sys/fs/suid_dumpable")
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	dropped, err := handlerDrops(l)
 	if err != nil {
-		return etc.Failed(field, err)
+		return collect.Failed(field, err)
 	}
 	if !dropped {
 		if dropped, err = limitsDrop(l); err != nil {
-			return etc.Failed(field, err)
+			return collect.Failed(field, err)
 		}
 	}
 	return collect.Saw(field, suid == 0 && dropped, l.Sources()...)

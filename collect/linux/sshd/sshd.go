@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"kakusho/collect"
-	"kakusho/collect/linux/etc"
 	"kakusho/fact"
 )
 
@@ -40,13 +39,13 @@ func observe(_ context.Context, h collect.Host) []fact.Fact {
 	const installed = "sshd_installed"
 	if c.Binary == "" {
 		if err != nil {
-			return all(collect.Failed(installed, err), func(f string) fact.Fact { return etc.Failed(f, err, src...) })
+			return all(collect.Failed(installed, err), func(f string) fact.Fact { return collect.Failed(f, err, src...) })
 		}
 		return without(h.Look())
 	}
 	seen := collect.Saw(installed, true, fact.Source{Kind: "file", Ref: c.Binary})
 	if err != nil {
-		return all(seen, func(f string) fact.Fact { return etc.Failed(f, err, src...) })
+		return all(seen, func(f string) fact.Fact { return collect.Failed(f, err, src...) })
 	}
 	return append([]fact.Fact{seen}, c.facts(h, src)...)
 }
