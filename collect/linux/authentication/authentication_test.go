@@ -15,7 +15,7 @@ func TestAuthentication(t *testing.T) {
 	fixture.Check(t, authentication.Collector(), []fixture.Case{
 		{Name: "a Debian server as installed", Base: fixture.Debian12, Want: []string{
 			"pw_min_length: 6", "pw_classes: 0", "pw_history: 0", "pw_max_age_days: 99999", "lockout_threshold: 0",
-			"lockout_window: not-applicable off", "lockout_duration: not-applicable off", "pw_dictionary_check: false", "pam_null_ok: true",
+			"lockout_window: absent off", "lockout_duration: absent off", "pw_dictionary_check: false", "pam_null_ok: true",
 			"pam_mfa: false", "pam_last_login_shown: true", "pam_permit_all: false", "pw_hash: yescrypt", "autologins: []", "umask: 022"}},
 		{Name: "an Ubuntu terminal as installed", Base: fixture.Ubuntu2404, Want: []string{
 			"pw_min_length: 8", "pw_dictionary_check: true", "lockout_threshold: 0", "pw_hash: yescrypt", "autologins: []"}},
@@ -79,7 +79,7 @@ func TestLockout(t *testing.T) {
 		debian("as built in", commonAuth+"auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so authfail\n",
 			"lockout_threshold: 3", "lockout_window: 15m0s", "lockout_duration: 10m0s"),
 		debian("switched off by its file", commonAuth+"auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so authfail\n-- etc/security/faillock.conf --\ndeny = 0\n",
-			"lockout_threshold: 0", "lockout_duration: not-applicable off"),
+			"lockout_threshold: 0", "lockout_duration: absent off"),
 		debian("one service without is the weakest", full+"-- etc/pam.d/login --\nauth required pam_unix.so\n", "lockout_threshold: 0"),
 		debian("the weaker of two", full+"-- etc/pam.d/login --\nauth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so authfail deny=9 unlock_time=60\n", "lockout_threshold: 9", "lockout_duration: 1m0s"),
 		debian("pam_tally2 has no window", commonAuth+"auth required pam_tally2.so deny=5 unlock_time=900\nauth required pam_unix.so\n", "lockout_threshold: 5", "lockout_window: not-applicable no-window", "lockout_duration: 15m0s"),

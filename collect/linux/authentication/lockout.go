@@ -42,7 +42,7 @@ func lockout(l *collect.Look, doors []door, src []fact.Source) []fact.Fact {
 	deny := collect.Saw(fields[0], worst.deny, src...)
 	if worst.deny == 0 {
 		deny.Reason = "service: " + where
-		return []fact.Fact{deny, collect.NotHere(fields[1], "off: nothing locks", src...), collect.NotHere(fields[2], "off: nothing locks", src...)}
+		return []fact.Fact{deny, collect.None(fields[1], "off: nothing locks", src...), collect.None(fields[2], "off: nothing locks", src...)}
 	}
 	window := collect.NotHere(fields[1], "no-window: failures count until a success", src...)
 	if worst.counted {
