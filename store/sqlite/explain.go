@@ -37,6 +37,8 @@ func sentinel(e *driver.Error) error {
 	switch e.Code() & 0xff {
 	case code.SQLITE_CORRUPT, code.SQLITE_NOTADB:
 		return store.ErrCorrupt
+	case code.SQLITE_FULL:
+		return store.ErrFull
 	case code.SQLITE_READONLY, code.SQLITE_CANTOPEN, code.SQLITE_PERM:
 		return store.ErrReadOnly
 	case code.SQLITE_BUSY, code.SQLITE_LOCKED, code.SQLITE_PROTOCOL:
