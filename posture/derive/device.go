@@ -14,26 +14,28 @@ import (
 )
 
 var deviceDerivations = map[string]posture.Derivation{
-	"zone-class":               zoneField("class"),
-	"zone-public-counter":      zoneField("public_counter"),
-	"highest-confidentiality":  highest("confidentiality"),
-	"highest-availability":     highest("availability"),
-	"computer-internet":        computerInternet,
-	"network-internet":         networkInternet,
-	"key-internet":             internetOf("computer"),
-	"database-internet":        internetOf("computer"),
-	"observed-differences":     observedDifferences,
-	"declared-differences":     declaredDifferences,
-	"unapproved-listeners":     unapprovedListeners,
-	"unregistered-media":       unregisteredMedia,
-	"oldest-pending-security":  oldestPendingSecurity,
-	"stray-keys":               strayKeys,
-	"decryption-keys":          decryptionKeys,
-	"subject-disposal-done":    subjectDisposalDone,
-	"host-pending-security":    hostField("pending_security_count"),
-	"host-log-forwarded":       hostField("log_forwarded"),
-	"host-disk-encrypted":      hostDiskEncrypted,
-	"clients-pending-security": clientsPendingSecurity,
+	"zone-class":                      zoneField("class"),
+	"zone-public-counter":             zoneField("public_counter"),
+	"highest-confidentiality":         highest("confidentiality"),
+	"highest-availability":            highest("availability"),
+	"computer-internet":               computerInternet,
+	"network-internet":                networkInternet,
+	"key-internet":                    internetOf("computer"),
+	"database-internet":               internetOf("computer"),
+	"observed-differences":            observedDifferences,
+	"declared-differences":            declaredDifferences,
+	"unapproved-listeners":            unapprovedListeners,
+	"unregistered-media":              unregisteredMedia,
+	"oldest-pending-security":         oldestPendingSecurity,
+	"stray-keys":                      strayKeys,
+	"decryption-keys":                 decryptionKeys,
+	"subject-disposal-done":           subjectDisposalDone,
+	"host-pending-security":           hostField("pending_security_count"),
+	"host-log-forwarded":              hostField("log_forwarded"),
+	"host-disk-encrypted":             hostDiskEncrypted,
+	"clients-pending-security":        clientsPendingSecurity,
+	"host-oldest-pending-security":    hostOldestPending,
+	"clients-oldest-pending-security": clientsOldestPending,
 }
 
 // host follows host_of from a virtual machine to the machine that stands somewhere.
@@ -286,25 +288,45 @@ func unregisteredMedia(r *posture.Reading, it *posture.Item) posture.Result {
 }
 
 func oldestPendingSecurity(r *posture.Reading, it *posture.Item) posture.Result {
-	list, ok, why := r.Records(it, "pending_updates")
-	if !ok {
-		return posture.Cannot(why)
-	}
+	return oldestPending(r, []*posture.Item{it})
+}
+
+// oldestPending is since when the longest pending security update of some
+// computers has been seen to be pending.
+func oldestPending(r *posture.Reading, computers []*posture.Item) posture.Result {
 	var oldest time.Time
-	for _, e := range list {
-		if sec, _ := e["security"].(bool); !sec {
-			continue
-		}
-		t, ok := e["first_seen"].(time.Time)
+	for _, c := range computers {
+		list, ok, why := r.Records(c, "pending_updates")
 		if !ok {
-			return posture.Cannot("missing: since when an update is pending")
+			return posture.Cannot(why)
 		}
-		oldest = posture.Earlier(oldest, t)
+		for _, e := range list {
+			if sec, _ := e["security"].(bool); !sec {
+				continue
+			}
+			t, ok := e["first_seen"].(time.Time)
+			if !ok {
+				return posture.Cannot("missing: since when an update is pending")
+			}
+			oldest = posture.Earlier(oldest, t)
+		}
 	}
 	if oldest.IsZero() {
 		return posture.None("none: no security update is pending")
 	}
 	return posture.Found(oldest)
+}
+
+func hostOldestPending(r *posture.Reading, it *posture.Item) posture.Result {
+	c, res := hostOf(r, it)
+	if c == nil {
+		return res
+	}
+	return oldestPending(r, []*posture.Item{c})
+}
+
+func clientsOldestPending(r *posture.Reading, it *posture.Item) posture.Result {
+	return oldestPending(r, clientsOf(r, it))
 }
 
 // liveKeys lists the key register's entries on a computer.
@@ -421,13 +443,20 @@ func hostDiskEncrypted(r *posture.Reading, it *posture.Item) posture.Result {
 	return posture.Found(true)
 }
 
-func clientsPendingSecurity(r *posture.Reading, it *posture.Item) posture.Result {
+// clientsOf lists the computers that may reach a database: those of its system,
+// but for its own host.
+func clientsOf(r *posture.Reading, it *posture.Item) []*posture.Item {
 	var clients []*posture.Item
 	for _, c := range r.L.InSystem(it, "computer") {
 		if live(r.L, c) && c.Row.ID != posture.DeclaredText(it, "computer") {
 			clients = append(clients, c)
 		}
 	}
+	return clients
+}
+
+func clientsPendingSecurity(r *posture.Reading, it *posture.Item) posture.Result {
+	clients := clientsOf(r, it)
 	if len(clients) == 0 {
 		return posture.Found(int64(0))
 	}
