@@ -1,16 +1,21 @@
 package judge_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kakusho/control"
 	"kakusho/directive"
+	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
+	"kakusho/verdict"
 )
 
 // TestControls runs every case of every control, as
@@ -37,10 +42,47 @@ func TestControls(t *testing.T) {
 					if err := judge.Case(r, x, kinds, d.Parameters); err != nil {
 						t.Errorf("%s/cases.txtar:%d: %v", c.Dir, x.Line, err)
 					}
+					checkCase(t, r, judge.CaseSubject(r, x, kinds), judge.CaseValues(x, d.Parameters), x.At)
 				})
+			}
+			for _, k := range c.Kinds {
+				nothing := judge.Subject{Ref: fact.NewRef(k, "nothing")}
+				if v := r.Judge(nothing, d.Parameters.Resolve(nil, directive.Scope{}, now), now, nil); v.Outcome == verdict.Conforms {
+					t.Errorf("a %s of which nothing is known conforms: %+v", k, v.Reasons)
+				}
 			}
 		})
 	}
+}
+
+// checkCase holds a case against what must be true of every judgement.
+func checkCase(t *testing.T, r *judge.Rule, s judge.Subject, p directive.Values, at time.Time) {
+	if d := r.Disagreement(s, p, at); d != "" {
+		t.Error(d)
+	}
+	v := r.Judge(s, p, at, nil)
+	a, err := json.Marshal(v)
+	b, _ := json.Marshal(r.Judge(s, p, at, nil))
+	if err != nil || !bytes.Equal(a, b) {
+		t.Errorf("judged twice: %v\n%s\n%s", err, a, b)
+	}
+	for _, cells := range []map[string]judge.Cell{s.Facts, s.Declared} {
+		for name, c := range cells {
+			delete(cells, name)
+			fewer := r.Judge(s, p, at, nil)
+			if opposite(v.Outcome, fewer.Outcome) {
+				t.Errorf("%q, but %q without %s", v.Outcome, fewer.Outcome, name)
+			}
+			if d := r.Disagreement(s, p, at); d != "" {
+				t.Errorf("without %s: %s", name, d)
+			}
+			cells[name] = c
+		}
+	}
+}
+
+func opposite(a, b verdict.Outcome) bool {
+	return a == verdict.Conforms && b == verdict.Violates || a == verdict.Violates && b == verdict.Conforms
 }
 
 // some shows only the controls named.

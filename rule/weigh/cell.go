@@ -112,7 +112,7 @@ func (s *Scale) look(f *rule.Field, declared bool) State {
 	if st.Code == "" && st.Raw == nil {
 		st.Code, st.Detail = Missing, "no value"
 	}
-	if st.Code == "" || st.Code == Truncated {
+	if st.Raw != nil && (st.Code == "" || st.Code == Truncated) {
 		s.convert(&st, f, declared)
 	}
 	s.age(&st, c)

@@ -18,11 +18,16 @@ import (
 
 // expected says what a read would have to be for n to come out as the rule wants.
 func (b *Book) expected(n *rule.Node, rd rule.Read, pol int) string {
-	if pol == 0 {
-		return ""
+	ofElement := func(r rule.Read) bool { return r.From == rule.FromElement }
+	if pol == 0 || !ofElement(rd) && slices.ContainsFunc(n.Reads, ofElement) {
+		return "" // another for every element
 	}
 	var s string
 	switch {
+	case n.Op == rule.Count:
+		return b.countExpected(n, pol)
+	case n.Op != rule.Atom:
+		return "" // of elements, not of the list
 	case n.Clocked != 0:
 		s = b.threshold(n, rd, pol)
 	case n.Cmp != "":

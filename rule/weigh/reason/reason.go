@@ -9,6 +9,7 @@ package reason
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"cel.dev/cel-go/common/types"
@@ -45,7 +46,7 @@ func NewBook(s *weigh.Scale, kind string) *Book {
 func (b *Book) Add(r verdict.Reason) { b.add(r, false) }
 
 func (b *Book) add(r verdict.Reason, ofElement bool) {
-	key := strings.Join([]string{r.Code, r.Text, r.Fact, r.Parameter, r.Detail}, "\x00")
+	key := strings.Join([]string{r.Code, r.Text, r.Fact, r.Parameter, r.Expected, r.Detail}, "\x00")
 	if !b.contents[key] {
 		b.contents[key] = true
 		b.Reasons = append(b.Reasons, r)
@@ -225,6 +226,7 @@ func (b *Book) list(n *rule.Node, r weigh.Result, pol int) {
 		pol = 0
 	}
 	sub := b.decided(n, list, r, pol, &rs)
+	b.otherSide(n, r, rs.Count)
 	switch {
 	case r.Truth == weigh.Broken:
 		rs.Code, rs.Detail = weigh.Failed, r.Fault
@@ -242,24 +244,45 @@ func (b *Book) list(n *rule.Node, r weigh.Result, pol int) {
 // predicate on those.
 func (b *Book) decided(n *rule.Node, list traits.Lister, r weigh.Result, pol int, rs *verdict.Reason) *Book {
 	sub := NewBook(b.scale, b.kind)
-	want := r.Truth
-	if n.Op == rule.Count && r.Truth <= weigh.Yes {
-		want = weigh.Yes // the elements counted
+	want, counted := r.Truth, n.Op == rule.Count && r.Truth <= weigh.Yes
+	if counted {
+		want = weigh.Yes
 	}
 	var cut []any
+	others := 0
 	b.scale.Each(n, list, func(v ref.Val) {
-		if b.scale.Weigh(n.Kids[0], pol).Truth != want {
-			return
-		}
-		if rs.Count++; len(cut) < shown {
-			cut = append(cut, native(v))
-			sub.Explain(n.Kids[0], pol)
+		switch is := b.scale.Weigh(n.Kids[0], pol).Truth == want; {
+		case is:
+			if rs.Count++; len(cut) < shown {
+				cut = append(cut, native(v))
+				sub.Explain(n.Kids[0], pol)
+			}
+		case counted: // that it was not counted decided as well
+			if others++; others <= shown {
+				sub.Explain(n.Kids[0], pol)
+			}
 		}
 	})
 	if len(cut) > 0 {
 		rs.Value = cut
 	}
 	return sub
+}
+
+// otherSide enters what a count was compared with, where that is a fact.
+func (b *Book) otherSide(n *rule.Node, r weigh.Result, hits int) {
+	if n.Op != rule.Count || r.Truth > weigh.Yes {
+		return
+	}
+	for _, rd := range n.RightSide.Reads {
+		rs := verdict.Reason{Code: code(r.Truth), Text: n.Text}
+		b.name(&rs, rd)
+		rs.Value, _ = b.value(rd)
+		if n.RightSide.Bare {
+			rs.Expected = sign(mirrored(n.Cmp), +1) + " " + strconv.Itoa(hits)
+		}
+		b.Add(rs)
+	}
 }
 
 func native(v ref.Val) any {
@@ -274,6 +297,9 @@ func native(v ref.Val) any {
 func (b *Book) take(rs *verdict.Reason, sub *Book, r weigh.Result) {
 	var expected, details, codes []string
 	for i, s := range sub.Reasons {
+		if r.Cause != 0 && s.Code != code(weigh.Yes) && s.Code != code(weigh.No) {
+			codes = append(codes, s.Code)
+		}
 		if !sub.element[i] && s.Fact != "" {
 			b.Add(s)
 			continue
@@ -289,7 +315,6 @@ func (b *Book) take(rs *verdict.Reason, sub *Book, r weigh.Result) {
 			rs.Parameter, rs.Layer = s.Parameter, s.Layer
 		}
 		if r.Cause != 0 {
-			codes = append(codes, s.Code)
 			details = append(details, strings.TrimSpace(word+" "+s.Code+": "+s.Detail))
 		}
 	}

@@ -1,0 +1,222 @@
+package judge_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"kakusho/bilingual"
+	"kakusho/clause"
+	"kakusho/control"
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/judge"
+	"kakusho/kind"
+	"kakusho/rule/ruletest"
+	"kakusho/verdict"
+)
+
+// TestChangesByTimeAlone judges a second before, at and a second after each
+// instant at which time alone changes an outcome.
+func TestChangesByTimeAlone(t *testing.T) {
+	length := func(v int64) map[string]any { return map[string]any{"length": v} }
+	overlay := func(change func(*decision.Decision)) judge.Subject {
+		s := subject(length(8), nil)
+		s.Facts["length"] = judge.Cell{Fact: s.Facts["length"].Fact, ObservedAt: now.Add(-day)}
+		d := decision.Decision{ID: "E", Type: decision.Exception, Control: "area/name", At: now.Add(-9 * day), From: now.Add(-8 * day), ApprovedAt: now.Add(-8 * day), Until: now.Add(90 * day)}
+		change(&d)
+		s.Decisions = []decision.Decision{d}
+		return s
+	}
+	answer := func(at time.Time, until time.Time) judge.Subject {
+		s := subject(nil, nil)
+		s.Decisions = []decision.Decision{{ID: "A", Type: decision.Attestation, Control: "area/name", Answer: "fitted", At: at, From: at, Until: until}}
+		return s
+	}
+	defs := func(at time.Time) judge.Subject {
+		return cell(subject(map[string]any{"definitions_at": at}, map[string]any{"ends_on": now.Add(10 * day)}), "definitions_at", func(c *judge.Cell) { c.Fresh = "" })
+	}
+	min := rule(t, "s.length >= p.pw_length", nil)
+	attested := rule(t, `a.answer == "fitted"`, attestation)
+	half := now.Add(300 * time.Millisecond)
+	for _, c := range []struct {
+		name     string
+		rule     *judge.Rule
+		subject  judge.Subject
+		at       time.Time // when it changes
+		from, to verdict.Outcome
+	}{
+		{"a fact goes stale", min, subject(length(12), nil), now.Add(-time.Hour + 7*day), verdict.Conforms, verdict.Unknown},
+		{"a violation goes stale", min, subject(length(8), nil), now.Add(-time.Hour + 7*day), verdict.Violates, verdict.Unknown},
+		{"an answer goes stale", attested, answer(now.Add(-300*day), time.Time{}), now.Add(65 * day), verdict.Conforms, verdict.Unknown},
+		{"an answer ends", attested, answer(now.Add(-3*day), now.Add(2*day)), now.Add(2 * day), verdict.Conforms, verdict.Unknown},
+		{"an answer given ahead begins", attested, answer(now.Add(day), time.Time{}), now.Add(day), verdict.Unknown, verdict.Conforms},
+		{"an exception ends", min, overlay(func(*decision.Decision) {}), now.Add(90 * day), verdict.Excepted, verdict.Violates},
+		{"an exception is withdrawn", min, overlay(func(d *decision.Decision) { d.WithdrawnAt = now.Add(3 * day) }), now.Add(3 * day), verdict.Excepted, verdict.Violates},
+		{"an exception begins", min, overlay(func(d *decision.Decision) { d.From = now.Add(3 * day) }), now.Add(3 * day), verdict.Violates, verdict.Excepted},
+		{"an approval takes effect", min, overlay(func(d *decision.Decision) { d.ApprovedAt = now.Add(3 * day) }), now.Add(3 * day), verdict.Violates, verdict.Excepted},
+		{"a fact from the future comes of age", min, cell(subject(length(12), nil), "length", func(c *judge.Cell) { c.ObservedAt = now.Add(time.Hour) }), now.Add(55 * time.Minute), verdict.Unknown, verdict.Conforms},
+		{"an age reaches its limit", rule(t, "now - s.definitions_at <= p.malware_age", nil), defs(now.Add(-day)), now.Add(2*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"an age passes below its limit", rule(t, "now - s.definitions_at < p.malware_age", nil), defs(now.Add(-day)), now.Add(2 * day), verdict.Conforms, verdict.Violates},
+		{"an age written the other way round", rule(t, "p.malware_age >= now - s.definitions_at", nil), defs(now.Add(-day)), now.Add(2*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"an age under a negation", rule(t, "!(now - s.definitions_at > p.malware_age)", nil), defs(now.Add(-day)), now.Add(2*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"a term comes near", rule(t, "s.ends_on - now >= p.malware_age", nil), defs(now), now.Add(7*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"a term is over", rule(t, "s.ends_on > now", nil), defs(now), now.Add(10 * day), verdict.Conforms, verdict.Violates},
+		{"a term is over, the last instant included", rule(t, "now <= s.ends_on", nil), defs(now), now.Add(10*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"a sum of both", rule(t, "s.definitions_at + p.malware_age > now", nil), defs(now.Add(-day)), now.Add(2 * day), verdict.Conforms, verdict.Violates},
+		{"a difference on the side of now", rule(t, "now - p.malware_age < s.definitions_at", nil), defs(now.Add(-day)), now.Add(2 * day), verdict.Conforms, verdict.Violates},
+		{"a wait is over", rule(t, "now - s.definitions_at >= p.malware_age", nil), defs(now.Add(-day)), now.Add(2 * day), verdict.Violates, verdict.Conforms},
+		{"between two seconds", rule(t, "now - s.definitions_at < p.malware_age", nil), defs(half.Add(-day)), now.Add(2*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"between two seconds, exactly", rule(t, "now - s.definitions_at <= p.malware_age", nil), defs(half.Add(-day)), now.Add(2*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"of two ages, the shorter", rule(t, `now - s.definitions_at < duration("96h") && now - s.definitions_at < duration("72h")`, nil), defs(now.Add(-day)), now.Add(2 * day), verdict.Conforms, verdict.Violates},
+		{"of two ages, the longer", rule(t, `now - s.definitions_at < duration("96h") || now - s.definitions_at < duration("72h")`, nil), defs(now.Add(-day)), now.Add(3 * day), verdict.Conforms, verdict.Violates},
+		{"in one record of many", rule(t, "s.volumes.all(v, v.until > now)", nil), volumesUntil(now.Add(9*day), now.Add(4*day), now.Add(12*day)), now.Add(4 * day), verdict.Conforms, verdict.Violates},
+		{"in the last record of many", rule(t, "s.volumes.exists(v, v.until > now)", nil), volumesUntil(now.Add(9*day), now.Add(4*day), now.Add(12*day)), now.Add(12 * day), verdict.Conforms, verdict.Violates},
+		{"in the second record counted", rule(t, "s.volumes.filter(v, v.until < now).size() < 2", nil), volumesUntil(now.Add(9*day), now.Add(4*day), now.Add(12*day)), now.Add(9*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"it does not apply any more", rule(t, "true", func(c *control.Control) { c.Applies = "s.ends_on > now" }), defs(now), now.Add(10 * day), verdict.Conforms, verdict.NotApplicable},
+		{"its own exception ends", rule(t, "false", func(c *control.Control) {
+			c.Exceptions = []control.Exception{{Clause: "npa-r3@2.3.1.1", When: "s.ends_on > now"}}
+		}), defs(now), now.Add(10 * day), verdict.Excepted, verdict.Violates},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			outcome := func(at time.Time) verdict.Outcome { return c.rule.Judge(c.subject, values(), at, nil).Outcome }
+			for _, x := range []struct {
+				at   time.Time
+				want verdict.Outcome
+			}{{now, c.from}, {c.at.Add(-time.Second), c.from}, {c.at, c.to}, {c.at.Add(time.Second), c.to}} {
+				if got := outcome(x.at); got != x.want {
+					t.Errorf("at %v: %q, want %q", x.at, got, x.want)
+				}
+			}
+			for _, at := range []time.Time{now, now.Add(100 * time.Millisecond), c.at.Add(-time.Second)} {
+				if v := c.rule.Judge(c.subject, values(), at, nil); !v.NextChange.Equal(c.at) || v.ChangesTo != c.to {
+					t.Errorf("judged at %v: changes at %v to %q, want %v to %q", at, v.NextChange, v.ChangesTo, c.at, c.to)
+				}
+			}
+			if v := c.rule.Judge(c.subject, values(), c.at, nil); v.Since.After(c.at) {
+				t.Errorf("is so since %v, which is after %v", v.Since, c.at)
+			}
+		})
+	}
+}
+
+func volumesUntil(ts ...time.Time) judge.Subject {
+	var list []any
+	for _, t := range ts {
+		list = append(list, map[string]any{"until": t})
+	}
+	return cell(subject(map[string]any{"volumes": list}, nil), "volumes", func(c *judge.Cell) { c.Fresh = "" })
+}
+
+func TestAParameterThatChangesHidesWhatComesAfter(t *testing.T) {
+	r := rule(t, "s.length >= p.pw_length || s.active", nil)
+	s := cell(subject(map[string]any{"length": int64(12), "active": false}, nil), "length", func(c *judge.Cell) { c.Fresh = "" })
+	s = cell(s, "active", func(c *judge.Cell) { c.Fresh = "" })
+	vs := values()
+	next := now.Add(5*day + 200*time.Millisecond)
+	vs["pw.length"] = directive.Value{Value: int64(12), Layer: "national", From: now.Add(-3 * day), Next: next}
+	v := r.Judge(s, vs, now, nil)
+	if want := next.Truncate(time.Second).Add(time.Second); !v.NextChange.Equal(want) || v.ChangesTo != "" {
+		t.Errorf("changes at %v to %q, want %v to something not known", v.NextChange, v.ChangesTo, want)
+	}
+	if !v.Since.Equal(now.Add(-3 * day)) {
+		t.Errorf("since %v, want the day the parameter took effect", v.Since)
+	}
+	// It does not matter where the rest decides.
+	s.Facts["active"] = judge.Cell{Fact: subject(map[string]any{"active": true}, nil).Facts["active"].Fact, ObservedAt: now}
+	if v := r.Judge(s, vs, now, nil); !v.NextChange.IsZero() {
+		t.Errorf("changes at %v to %q, want never", v.NextChange, v.ChangesTo)
+	}
+	// How long a fact holds may change as well.
+	held := rule(t, "s.length >= 12", nil)
+	vs["fresh.account"] = directive.Value{Value: 7 * day, Layer: "national", Next: next}
+	if v := held.Judge(subject(map[string]any{"length": int64(12)}, nil), vs, now, nil); !v.NextChange.Equal(next.Truncate(time.Second).Add(time.Second)) || v.ChangesTo != "" {
+		t.Errorf("changes at %v to %q, want %v to something not known", v.NextChange, v.ChangesTo, next)
+	}
+}
+
+func TestSince(t *testing.T) {
+	age := rule(t, "now - s.definitions_at <= p.malware_age", nil)
+	s := cell(subject(map[string]any{"definitions_at": now.Add(-5 * day)}, nil), "definitions_at", func(c *judge.Cell) { c.Since = now.Add(-4 * day) })
+	if v := judged(age, s); !v.Since.Equal(now.Add(-2 * day)) {
+		t.Errorf("since %v, want the instant at which the age was reached", v.Since)
+	}
+	min := rule(t, "s.length >= p.pw_length && s.active", nil)
+	s = subject(map[string]any{"length": int64(8), "active": true}, nil)
+	s = cell(s, "active", func(c *judge.Cell) { c.Since = now.Add(-time.Hour) })
+	if v := judged(min, s); !v.Since.Equal(now.Add(-10 * day)) {
+		t.Errorf("since %v, want since the length is so: the rest did not decide", v.Since)
+	}
+	s = cell(s, "length", func(c *judge.Cell) { c.Since = time.Time{} })
+	if v := judged(min, s); !v.Since.Equal(now.Add(-time.Hour)) {
+		t.Errorf("since %v, want when it was observed", v.Since)
+	}
+	stale := cell(s, "length", func(c *judge.Cell) { c.ObservedAt = now.Add(-9 * day) })
+	if v := judged(rule(t, "s.length >= 12", nil), stale); !v.Since.Equal(now.Add(-2 * day)) {
+		t.Errorf("since %v, want when it went stale", v.Since)
+	}
+	ended := subject(map[string]any{"length": int64(8)}, nil)
+	ended.Decisions = []decision.Decision{{ID: "E", Type: decision.Exception, Control: "area/name", From: now.Add(-30 * day), ApprovedAt: now.Add(-30 * day), Until: now.Add(-3 * day)}}
+	if v := judged(rule(t, "s.length >= 12", nil), ended); !v.Since.Equal(now.Add(-3 * day)) {
+		t.Errorf("since %v, want when the exception ended", v.Since)
+	}
+}
+
+// TestNextChangeIsTheFirst makes random rules, subjects and decisions, and looks
+// for a change before the one that was told.
+func TestNextChangeIsTheFirst(t *testing.T) {
+	g := ruletest.New(20261101)
+	kinds := kind.Set{"thing": ruletest.Kind()}
+	told := 0
+	for range 500 {
+		c := control.Control{
+			ID: "area/name", Clauses: []clause.ID{"npa-r3@2.3.1"}, Kinds: []string{"thing"}, Empty: "ok",
+			Rule: g.Expr(2).String(), Applies: g.Expr(1).String() + " || true", Exceptions: []control.Exception{{When: g.Expr(1).String()}},
+			Missing: []control.Missing{control.MissingUnknown, control.MissingViolates, control.MissingNotApplicable}[g.IntN(3)], Title: bilingual.Say("名", "Name"),
+		}
+		c.Needs, c.Parameters = judge.Named(c, kinds, ruletest.Params())
+		r, err := judge.Compile(c, kinds, ruletest.Params(), judge.EffectiveFrom(effective))
+		if err != nil {
+			t.Fatalf("%s: %v", c.Rule, err)
+		}
+		s := judge.Subject{Ref: "thing/1", Facts: g.Cells(), Declared: g.Cells(), Decisions: randomDecisions(g.Rand)}
+		ps := ruletest.Params().Resolve(nil, directive.Scope{}, now)
+		at := now.Add(time.Duration(g.IntN(1000)) * time.Millisecond)
+		v := r.Judge(s, ps, at, nil)
+		outcome := func(at time.Time) verdict.Outcome { return r.Judge(s, ps, at, nil).Outcome }
+		end := v.NextChange
+		if end.IsZero() {
+			end = now.Add(40 * day)
+		} else {
+			told++
+			if got := outcome(end); got != v.ChangesTo || got == v.Outcome {
+				t.Fatalf("%s\nat %v: %q, told %q, before %q", c.Rule, end, got, v.ChangesTo, v.Outcome)
+			}
+		}
+		last := end.Add(-time.Second)
+		for i := 0; i < 12 && last.After(at); i++ {
+			if got := outcome(last); got != v.Outcome {
+				t.Fatalf("%s | %s\nat %v: %q, but told %q until %v", c.Rule, c.Exceptions[0].When, last, got, v.Outcome, v.NextChange)
+			}
+			last = at.Add(time.Duration(g.Int64N(int64(end.Sub(at))))).Truncate(time.Second)
+		}
+	}
+	if told < 100 {
+		t.Errorf("only %d changes were told: the test shows little", told)
+	}
+}
+
+func randomDecisions(r *rand.Rand) (ds []decision.Decision) {
+	instant := func() time.Time { return now.Add(time.Duration(r.IntN(40)-20) * 12 * time.Hour) }
+	for i := range r.IntN(3) {
+		d := decision.Decision{
+			ID: string(rune('A' + i)), Type: []decision.Type{decision.Exception, decision.Special}[r.IntN(2)], Control: "area/name",
+			At: instant(), From: instant(), ApprovedAt: instant(), Until: instant(),
+		}
+		if r.IntN(3) == 0 {
+			d.WithdrawnAt = instant()
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
