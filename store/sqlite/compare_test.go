@@ -151,6 +151,20 @@ func TestCompareNamesOtherTypes(t *testing.T) {
 	}
 }
 
+// The driver makes times of what a column declares as one; Compare sees the text.
+func TestCompareReadsWhatIsThere(t *testing.T) {
+	want, got := pair(t)
+	edit(t, got, `pragma writable_schema = on; update sqlite_schema set sql =
+		replace(replace(sql, ') strict, ', ') '), '"since"       text', '"since" timestamp') where name = 'fact'`)
+	if names := compare(t, want, got); !slices.Equal(names, []string{"sqlite_schema table/fact sql"}) {
+		t.Errorf("a column declared as a time: got %v, want that and no row", names)
+	}
+	edit(t, got, `update fact set since = '2026-01-06 08:30:15.123456789'`)
+	if names := compare(t, want, got); !slices.Contains(names, "fact computer/PC-1/volumes since") {
+		t.Errorf("the same time in another form: got %v, want it named", names)
+	}
+}
+
 func TestCompareNamesPlacesInJSON(t *testing.T) {
 	want, got := pair(t)
 	fresh, err := os.ReadFile(got)

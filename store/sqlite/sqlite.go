@@ -205,9 +205,6 @@ func within(ctx context.Context, db *sql.DB, begin string, fn func(*reader) erro
 	if err := fn(r); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	r.end()
 	if _, err := c.ExecContext(context.WithoutCancel(ctx), "commit"); err != nil {
 		return explain(err)
