@@ -72,24 +72,26 @@ func Parse(file string, b []byte) ([]Line, []etc.Fault) {
 // at the end joins, a "#" starts a comment.
 func joined(b []byte) func(func(int, string) bool) {
 	return func(yield func(int, string) bool) {
-		text, start := "", 0
+		var text strings.Builder
+		start := 0 // of the line being joined; 0: none
 		for i, l := range etc.Lines(b) {
 			if start == 0 {
 				start = i + 1
 			}
 			l, _, _ = strings.Cut(l, "#")
 			l, more := strings.CutSuffix(l, `\`)
-			text += l + " "
+			text.WriteString(l + " ")
 			if more {
 				continue
 			}
-			if !yield(start, text) {
+			if !yield(start, text.String()) {
 				return
 			}
-			text, start = "", 0
+			text.Reset()
+			start = 0
 		}
 		if start != 0 {
-			yield(start, text)
+			yield(start, text.String())
 		}
 	}
 }

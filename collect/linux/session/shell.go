@@ -51,6 +51,9 @@ func shell(l *collect.Look) []fact.Fact {
 // variable was made read-only has no effect.
 func (t *Timeout) Read(file string, b []byte) {
 	for i, line := range etc.Lines(b) {
+		if !strings.Contains(line, "TMOUT") {
+			continue
+		}
 		for _, words := range commands(line) {
 			t.apply(words, fmt.Sprintf("%s:%d", file, i+1))
 		}

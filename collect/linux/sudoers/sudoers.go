@@ -96,7 +96,8 @@ type line struct {
 // logical joins lines ended by a backslash and takes comments away.
 func logical(b []byte) []line {
 	var out []line
-	open := false
+	var text strings.Builder
+	start := 0 // of the line being joined; 0: none
 	for i, l := range etc.Lines(b) {
 		l = uncomment(l)
 		t := strings.TrimRight(l, " \t")
@@ -105,12 +106,19 @@ func logical(b []byte) []line {
 		if more {
 			t = t[:len(t)-1]
 		}
-		if open {
-			out[len(out)-1].text += t
-		} else {
-			out = append(out, line{t, i + 1})
+		if start == 0 {
+			start = i + 1
 		}
-		open = more
+		text.WriteString(t)
+		if more {
+			continue
+		}
+		out = append(out, line{text.String(), start})
+		text.Reset()
+		start = 0
+	}
+	if start > 0 {
+		out = append(out, line{text.String(), start})
 	}
 	return out
 }
