@@ -6,11 +6,11 @@ package dropin
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"kakusho/collect"
+	"kakusho/collect/linux/etc"
 )
 
 // Folders are where systemd looks, nearest first.
@@ -36,28 +36,16 @@ func Read(l *collect.Look, name string, folders ...string) ([]File, error) {
 			break
 		}
 	}
-	near := map[string]string{}
+	var dirs []string
 	for _, dir := range folders {
-		found, err := l.Glob(dir + "/" + name + ".d/*.conf")
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		for _, p := range found {
-			if _, ok := near[path.Base(p)]; !ok {
-				near[path.Base(p)] = p
-			}
-		}
+		dirs = append(dirs, dir+"/"+name+".d")
 	}
-	names := make([]string, 0, len(near))
-	for n := range near {
-		names = append(names, n)
+	found, err := Files(l, ".conf", dirs...)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	slices.Sort(names)
-	for _, n := range names {
-		if to, err := l.ReadLink(near[n]); err == nil && to == "/dev/null" {
-			continue // masks the one farther away
-		}
-		f, ok, err := read(l, near[n])
+	for _, p := range found {
+		f, ok, err := read(l, p)
 		if err != nil {
 			return nil, err
 		}
@@ -68,15 +56,19 @@ func Read(l *collect.Look, name string, folders ...string) ([]File, error) {
 	return out, nil
 }
 
+// Files lists the drop-ins that count, in the order of their names: of those
+// with one name the nearest, and none where that is a link to /dev/null.
+func Files(l *collect.Look, suffix string, dirs ...string) ([]string, error) {
+	found, err := etc.DropIns(l, suffix, dirs...)
+	return slices.DeleteFunc(found, func(p string) bool {
+		to, err := l.ReadLink(p)
+		return err == nil && to == "/dev/null"
+	}), err
+}
+
 func read(l *collect.Look, p string) (File, bool, error) {
-	b, err := l.ReadFile(p)
-	if collect.Missing(err) {
-		return File{}, false, nil
-	}
-	if err != nil {
-		return File{}, false, err
-	}
-	return File{Path: p, Text: b}, true, nil
+	b, ok, err := etc.Optional(l, p)
+	return File{Path: p, Text: b}, ok, err
 }
 
 // Setting is a value and where it stands.

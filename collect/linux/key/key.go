@@ -20,12 +20,11 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"kakusho/collect"
+	"kakusho/collect/linux/owner"
 	"kakusho/fact"
 )
 
@@ -71,7 +70,7 @@ var errBudget = fmt.Errorf("limit: the search ended after %d files or %v", mostF
 // search walks the places within the budget.
 type search struct {
 	fsys  fs.FS
-	users map[uint32]string
+	names owner.Names
 	seen  map[string]bool
 	files int
 	found []any
@@ -82,7 +81,7 @@ func keys(ctx context.Context, h collect.Host) fact.Fact {
 	const field = "key_files"
 	ctx, cancel := context.WithTimeout(ctx, mostTime)
 	defer cancel()
-	s := &search{fsys: h.FS, users: users(h), seen: map[string]bool{}, found: []any{}}
+	s := &search{fsys: h.FS, names: owner.Load(h.FS), seen: map[string]bool{}, found: []any{}}
 	var src []fact.Source
 	for _, p := range places {
 		err := fs.WalkDir(h.FS, p, func(name string, d fs.DirEntry, err error) error {
@@ -163,7 +162,7 @@ func (s *search) record(p string, k Key, fi fs.FileInfo) map[string]any {
 		"path": p, "type": k.Type, "mode": fmt.Sprintf("%04o", m), "purpose": purpose(p, k),
 		"world_readable": m&0o004 != 0 && s.reachable(p), "group_readable": m&0o040 != 0,
 	}
-	if name := owner(fi, s.users); name != "" {
+	if name := s.names.Of(fi); name != "" {
 		r["owner"] = name
 	}
 	if k.Guarded != nil {
@@ -217,31 +216,4 @@ func purpose(p string, k Key) string {
 		return "tls"
 	}
 	return "unknown"
-}
-
-func owner(fi fs.FileInfo, users map[uint32]string) string {
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	if name, ok := users[st.Uid]; ok {
-		return name
-	}
-	return strconv.FormatUint(uint64(st.Uid), 10)
-}
-
-func users(h collect.Host) map[uint32]string {
-	out := map[uint32]string{}
-	b, err := fs.ReadFile(h.FS, "etc/passwd")
-	if err != nil {
-		return out // then owners are shown by number
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		if w := strings.Split(line, ":"); len(w) > 2 {
-			if uid, err := strconv.ParseUint(w[2], 10, 32); err == nil && out[uint32(uid)] == "" {
-				out[uint32(uid)] = w[0]
-			}
-		}
-	}
-	return out
 }

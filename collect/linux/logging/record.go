@@ -16,10 +16,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"kakusho/collect"
+	"kakusho/collect/linux/owner"
 	"kakusho/fact"
 )
 
@@ -279,7 +279,7 @@ const mostFiles = 10_000
 // may read.
 func unsafe(ctx context.Context, h collect.Host) fact.Fact {
 	const field, root = "log_unsafe_files", "/var/log"
-	users := users(h)
+	names := owner.Load(h.FS)
 	out := []any{}
 	var faults error
 	n := 0
@@ -300,7 +300,7 @@ func unsafe(ctx context.Context, h collect.Host) fact.Fact {
 			return nil // rotated away meanwhile
 		}
 		if loose("/"+name, fi) {
-			out = append(out, map[string]any{"path": "/" + name, "mode": fmt.Sprintf("%04o", bits(fi.Mode())), "owner": owner(fi, users)})
+			out = append(out, map[string]any{"path": "/" + name, "mode": fmt.Sprintf("%04o", bits(fi.Mode())), "owner": names.Of(fi)})
 		}
 		return nil
 	})
@@ -339,31 +339,4 @@ func bits(m fs.FileMode) uint32 {
 		}
 	}
 	return n
-}
-
-func owner(fi fs.FileInfo, users map[uint32]string) string {
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	if name, ok := users[st.Uid]; ok {
-		return name
-	}
-	return strconv.FormatUint(uint64(st.Uid), 10)
-}
-
-func users(h collect.Host) map[uint32]string {
-	out := map[uint32]string{}
-	b, err := fs.ReadFile(h.FS, "etc/passwd")
-	if err != nil {
-		return out // then owners are shown by number
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		if w := strings.Split(line, ":"); len(w) > 2 {
-			if uid, err := strconv.ParseUint(w[2], 10, 32); err == nil && out[uint32(uid)] == "" {
-				out[uint32(uid)] = w[0]
-			}
-		}
-	}
-	return out
 }

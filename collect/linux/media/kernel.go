@@ -3,10 +3,10 @@ package media
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"kakusho/collect"
+	"kakusho/collect/linux/dropin"
 	"kakusho/collect/linux/service"
 )
 
@@ -15,32 +15,6 @@ var (
 	modprobeDirs = []string{"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"}
 	udevDirs     = []string{"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"}
 )
-
-// layered lists the files that count: of those with one name, the nearest.
-func layered(l *collect.Look, suffix string, dirs []string) ([]string, error) {
-	near := map[string]string{}
-	var names []string
-	for _, dir := range dirs {
-		found, err := l.Glob(dir + "/*" + suffix)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range found {
-			if _, ok := near[path.Base(p)]; !ok {
-				near[path.Base(p)] = p
-				names = append(names, path.Base(p))
-			}
-		}
-	}
-	slices.Sort(names)
-	out := make([]string, 0, len(names))
-	for _, n := range names {
-		if to, err := l.ReadLink(near[n]); err != nil || to != "/dev/null" {
-			out = append(out, near[n])
-		}
-	}
-	return out, nil
-}
 
 // modules blocks when the storage driver is not in the kernel and cannot get
 // there: it does not exist, or modprobe is told not to load it.
@@ -62,7 +36,7 @@ func modules(l *collect.Look, _ *service.Table) (rule, error) {
 			return rule{blocked, "kernel: no usb-storage driver in " + dir}, nil
 		}
 	}
-	files, err := layered(l, ".conf", modprobeDirs)
+	files, err := dropin.Files(l, ".conf", modprobeDirs...)
 	if err != nil {
 		return rule{}, err
 	}
@@ -120,7 +94,7 @@ func (m *Modprobe) Blocks() string {
 }
 
 func udev(l *collect.Look, _ *service.Table) (rule, error) {
-	files, err := layered(l, ".rules", udevDirs)
+	files, err := dropin.Files(l, ".rules", udevDirs...)
 	if err != nil {
 		return rule{}, err
 	}

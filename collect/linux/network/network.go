@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"kakusho/collect"
+	"kakusho/collect/linux/owner"
 	"kakusho/collect/linux/service"
 	"kakusho/collect/linux/socket"
 	"kakusho/fact"
@@ -55,14 +56,11 @@ func (l listener) String() string {
 }
 
 func owned(h collect.Host, t *service.Table, ss []socket.Socket) []listener {
-	users := users(h)
+	names := owner.Load(h.FS)
 	holders := holders(h, t)
 	out := make([]listener, 0, len(ss))
 	for _, s := range ss {
-		l := listener{Socket: s, user: strconv.FormatInt(s.UID, 10)}
-		if name, ok := users[s.UID]; ok {
-			l.user = name
-		}
+		l := listener{Socket: s, user: names.Name(s.UID)}
 		if p, ok := holders[s.Inode]; ok && s.Inode != 0 {
 			l.process = p.Name
 			if exe, err := fs.ReadLink(h.FS, collect.Name(p.Place()+"/exe")); err == nil {
@@ -101,26 +99,6 @@ func holders(h collect.Host, t *service.Table) map[uint64]service.Process {
 				if _, taken := out[inode]; !taken { // the parent before its children
 					out[inode] = p
 				}
-			}
-		}
-	}
-	return out
-}
-
-func users(h collect.Host) map[int64]string {
-	out := map[int64]string{}
-	b, err := fs.ReadFile(h.FS, "etc/passwd")
-	if err != nil {
-		return out // then users are shown by number
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		w := strings.Split(line, ":")
-		if len(w) < 3 {
-			continue
-		}
-		if uid, err := strconv.ParseInt(w[2], 10, 64); err == nil {
-			if _, taken := out[uid]; !taken {
-				out[uid] = w[0]
 			}
 		}
 	}

@@ -17,7 +17,7 @@ type Socket struct {
 	Proto string // tcp, tcp6, udp, udp6
 	Addr  netip.Addr
 	Port  uint16
-	UID   int64
+	UID   uint32
 	Inode uint64 // 0: not told
 }
 
@@ -97,9 +97,11 @@ func socket(proto string, w []string) (s Socket, err error) {
 		return s, fmt.Errorf("port %q", port)
 	}
 	s.Port = uint16(p)
-	if s.UID, err = strconv.ParseInt(w[7], 10, 64); err != nil {
+	uid, err := strconv.ParseUint(w[7], 10, 32)
+	if err != nil {
 		return s, fmt.Errorf("uid %q", w[7])
 	}
+	s.UID = uint32(uid)
 	if s.Inode, err = strconv.ParseUint(w[9], 10, 64); err != nil {
 		return s, fmt.Errorf("inode %q", w[9])
 	}
