@@ -108,6 +108,32 @@ func volumesUntil(ts ...time.Time) judge.Subject {
 	return cell(subject(map[string]any{"volumes": list}, nil), "volumes", func(c *judge.Cell) { c.Fresh = "" })
 }
 
+// TestACountIsFollowedInLeaps has more instants at which an element changes than
+// nextChange looks at.
+func TestACountIsFollowedInLeaps(t *testing.T) {
+	var ts []time.Time
+	for i := range 3000 {
+		ts = append(ts, now.Add(time.Duration(i)*time.Hour))
+	}
+	s := volumesUntil(ts...)
+	for _, c := range []struct {
+		text    string
+		outcome verdict.Outcome
+		next    time.Time
+	}{
+		{"s.volumes.filter(v, v.until <= now).size() > 0", verdict.Conforms, time.Time{}},
+		{"s.volumes.filter(v, v.until <= now).size() <= 2998", verdict.Conforms, ts[2998]},
+		{"2500 >= s.volumes.filter(v, v.until > now).size()", verdict.Violates, ts[499]},
+		{"s.volumes.filter(v, v.until > now).size() == 3000", verdict.Violates, time.Time{}},
+		{"s.volumes.filter(v, v.until > now).size() != 1500", verdict.Conforms, ts[1499]},
+	} {
+		v := judged(rule(t, c.text, nil), s)
+		if v.Outcome != c.outcome || !v.NextChange.Equal(c.next) {
+			t.Errorf("%s: %q until %v, want %q until %v", c.text, v.Outcome, v.NextChange, c.outcome, c.next)
+		}
+	}
+}
+
 func TestAParameterThatChangesHidesWhatComesAfter(t *testing.T) {
 	r := rule(t, "s.length >= p.pw_length || s.active", nil)
 	s := cell(subject(map[string]any{"length": int64(12), "active": false}, nil), "length", func(c *judge.Cell) { c.Fresh = "" })

@@ -12,6 +12,7 @@ import (
 	"kakusho/kind"
 	"kakusho/rule"
 	"kakusho/rule/weigh"
+	"kakusho/verdict"
 )
 
 // Named lists what the expressions of a control name.
@@ -59,4 +60,16 @@ func (r *Rule) Disagreement(s Subject, p directive.Values, at time.Time) string 
 		}
 	}
 	return ""
+}
+
+// Outcome is the outcome alone.
+func (r *Rule) Outcome(s Subject, p directive.Values, at time.Time) verdict.Outcome {
+	j := r.judging(&s, p, at, nil)
+	return j.settle(j.matter.Scale(at)).outcome
+}
+
+// Plain is the rule as one program of cel-go.
+func (r *Rule) Plain(s Subject, p directive.Values, at time.Time) bool {
+	v, _ := r.judging(&s, p, at, nil).matter.Scale(at).Value(r.check.Whole)
+	return v == types.True
 }

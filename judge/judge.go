@@ -76,10 +76,7 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 			v.Reasons = []verdict.Reason{{Code: weigh.Failed, Text: "control " + r.control.ID, Detail: fmt.Sprint(x)}}
 		}
 	}()
-	j := &judging{rule: r, subject: &s, at: at, holds: holds, matter: &weigh.Matter{
-		Schema: r.schema, Control: r.control, Facts: s.Facts, Declared: s.Declared,
-		Decisions: s.Decisions, Params: p, At: at, Nodes: r.nodes,
-	}}
+	j := r.judging(&s, p, at, holds)
 	w := j.matter.Scale(at)
 	st := j.settle(w)
 	v.Outcome, v.Base, v.Decision, v.Since = st.outcome, st.base, st.decision, st.since
@@ -88,4 +85,11 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 	v.Reasons, v.Evidence = b.Reasons, b.Evidence
 	v.NextChange, v.ChangesTo = j.nextChange(st)
 	return v
+}
+
+func (r *Rule) judging(s *Subject, p directive.Values, at time.Time, holds func(string) verdict.Outcome) *judging {
+	return &judging{rule: r, subject: s, at: at, holds: holds, matter: &weigh.Matter{
+		Schema: r.schema, Control: r.control, Facts: s.Facts, Declared: s.Declared,
+		Decisions: s.Decisions, Params: p, At: at, Nodes: r.nodes,
+	}}
 }

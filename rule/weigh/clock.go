@@ -54,9 +54,10 @@ func (s *Scale) crossing(n *rule.Node, current Truth) (since, until time.Time) {
 }
 
 func (s *Scale) atomAt(n *rule.Node, t time.Time) Truth {
-	s.clock = t
+	now := s.clock
+	s.clock = types.Timestamp{Time: t}
 	v, _ := s.Value(n.Program)
-	s.clock = s.Now
+	s.clock = now
 	r, _ := boolean(v)
 	return r
 }

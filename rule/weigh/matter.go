@@ -11,6 +11,7 @@ package weigh
 import (
 	"time"
 
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
 	"kakusho/control"
@@ -63,7 +64,7 @@ type Scale struct {
 	*Matter
 	Now time.Time
 
-	clock    time.Time // what the variable now says: Now, but in the search for a crossing
+	clock    ref.Val // what the variable now says: Now, but in the search for a crossing
 	cells    map[slot]*State
 	params   map[*rule.Param]*State
 	answer   State
@@ -81,7 +82,7 @@ func (m *Matter) Scale(now time.Time) *Scale {
 		m.values = map[slot]shared{}
 	}
 	s := &Scale{
-		Matter: m, Now: now, clock: now,
+		Matter: m, Now: now, clock: types.Timestamp{Time: now},
 		cells: map[slot]*State{}, params: map[*rule.Param]*State{},
 		cache: make([]Result, m.Nodes), cached: make([]bool, m.Nodes),
 	}

@@ -1,6 +1,7 @@
 package weigh
 
 import (
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -53,6 +54,8 @@ type Result struct {
 	Fault string    // broken
 	Since time.Time // latest instant at which a deciding input changed; zero: not known
 	Until time.Time // it cannot change before, by time alone; zero: never
+
+	decay time.Time // until then what is known stays known, and what is not stays so; zero: for ever
 }
 
 // Weigh computes n. pol is +1 where a truer n makes a truer rule, -1 where it
@@ -106,7 +109,12 @@ func (s *Scale) choose(n *rule.Node, pol int) Result {
 		branch = n.Kids[2]
 	}
 	r := s.Weigh(branch, pol)
-	r.Since, r.Until = later(r.Since, c.Since), earlier(r.Until, c.Until)
+	return r.and(c)
+}
+
+// and is r, resting on o as well.
+func (r Result) and(o Result) Result {
+	r.Since, r.Until, r.decay = later(r.Since, o.Since), earlier(r.Until, o.Until), earlier(r.decay, o.decay)
 	return r
 }
 
@@ -116,7 +124,7 @@ type fold struct {
 	decisive, neutral Truth
 	by                [4]Result // what the operands of each truth come to together
 	n                 [4]int
-	all               time.Time // earliest Until of all operands
+	all, decay        time.Time // earliest Until and decay of all operands
 }
 
 func newFold(and bool) *fold {
@@ -127,7 +135,7 @@ func newFold(and bool) *fold {
 }
 
 func (f *fold) add(r Result) {
-	f.all = earlier(f.all, r.Until)
+	f.all, f.decay = earlier(f.all, r.Until), earlier(f.decay, r.decay)
 	b := &f.by[r.Truth]
 	if f.n[r.Truth]++; f.n[r.Truth] == 1 {
 		*b = r
@@ -145,7 +153,7 @@ func (f *fold) result() Result {
 			continue
 		}
 		r := f.by[t]
-		if t != f.decisive {
+		if r.decay = f.decay; t != f.decisive {
 			r.Until = f.all
 		}
 		return r
@@ -160,7 +168,7 @@ func (s *Scale) Elements(n *rule.Node) (traits.Lister, Result) {
 	if n.List != nil {
 		if st := s.State(*n.List); st.Code == Truncated {
 			l, _ := st.val.(traits.Lister)
-			return l, Result{Truth: Unsure, Cause: ByUnknown, Since: st.Since, Until: st.Until}
+			return l, Result{Truth: Unsure, Cause: ByUnknown, Since: st.Since, Until: st.Until, decay: st.Until}
 		}
 	}
 	v, fault := s.Value(n.Over)
@@ -197,9 +205,7 @@ func (s *Scale) quantify(n *rule.Node, pol int) Result {
 	if size == 0 && n.Op == rule.All && s.Control.Empty != "ok" && over.Truth == Yes {
 		return over.unsure()
 	}
-	r := f.result()
-	r.Since, r.Until = later(r.Since, over.Since), earlier(r.Until, over.Until)
-	return r
+	return f.result().and(over)
 }
 
 // Each calls fn with every element in the place of n's variable.
@@ -224,19 +230,16 @@ func (s *Scale) count(n *rule.Node) Result {
 		return over
 	}
 	f := newFold(true)
-	hits := 0
+	var untils [2][]time.Time // of the elements that are not counted, and of those that are
 	s.Each(n, list, func(ref.Val) {
 		r := s.Weigh(n.Kids[0], 0)
-		if r.Truth == Yes {
-			hits++
-		}
-		if r.Truth == No {
+		if r.Truth <= Yes {
+			untils[r.Truth] = append(untils[r.Truth], r.Until)
 			r.Truth = Yes // no single element decides a count
 		}
 		f.add(r)
 	})
-	r := f.result()
-	r.Since, r.Until = later(r.Since, over.Since), earlier(r.Until, over.Until)
+	r := f.result().and(over)
 	if over.Truth == Unsure {
 		r.Cause |= over.Cause
 		return r.unsure()
@@ -244,11 +247,11 @@ func (s *Scale) count(n *rule.Node) Result {
 	if r.Truth == Unsure {
 		return r
 	}
-	return s.compareCount(n, hits, r)
+	return s.compareCount(n, untils, r, over)
 }
 
 // compareCount finishes a count whose elements are all sure, or broken.
-func (s *Scale) compareCount(n *rule.Node, hits int, r Result) Result {
+func (s *Scale) compareCount(n *rule.Node, untils [2][]time.Time, r, over Result) Result {
 	right, fault := s.Value(n.Right)
 	if _, ok := right.(*types.Unknown); ok {
 		r.Cause = s.leaf(n.RightSide.Reads, n.Params).Cause
@@ -257,8 +260,36 @@ func (s *Scale) compareCount(n *rule.Node, hits int, r Result) Result {
 	if r.Truth == Broken {
 		return r
 	}
+	hits := len(untils[Yes])
 	r.Truth, r.Fault = compare(n.Cmp, types.Int(hits), right, fault)
+	if r.Truth == Broken {
+		return r
+	}
+	// As long as all stays known, it takes several elements to turn the count.
+	r.Until = earlier(over.Until, r.decay)
+	for _, toward := range []int{-1, +1} {
+		leaving := untils[No]
+		if toward < 0 {
+			leaving = untils[Yes]
+		}
+		for k := range leaving {
+			if t, _ := compare(n.Cmp, types.Int(hits+toward*(k+1)), right, fault); t != r.Truth {
+				r.Until = earlier(r.Until, kth(leaving, k))
+				break
+			}
+		}
+	}
 	return r
+}
+
+// kth is the k-th earliest of instants of which zero means never.
+func kth(ts []time.Time, k int) time.Time {
+	ts = slices.DeleteFunc(slices.Clone(ts), time.Time.IsZero)
+	if k >= len(ts) {
+		return time.Time{}
+	}
+	slices.SortFunc(ts, time.Time.Compare)
+	return ts[k]
 }
 
 // compare applies a comparison as cel-go does.
@@ -330,6 +361,7 @@ func (s *Scale) leaf(reads []rule.Read, params []*rule.Param) (r Result) {
 	add := func(st *State, c Cause) {
 		r.Since, r.Until = later(r.Since, st.Since), earlier(r.Until, st.Until)
 		r.Cause |= c
+		r.decay = r.Until
 	}
 	for _, rd := range reads {
 		st := s.State(rd)
@@ -390,7 +422,7 @@ func (s *Scale) ResolveName(name string) (any, bool) {
 	case "s", "d", "p", "a":
 		return s.self, true
 	case "now":
-		return types.Timestamp{Time: s.clock}, true
+		return s.clock, true
 	case s.variable:
 		return s.elem, s.elem != nil
 	}
