@@ -44,7 +44,21 @@ func (f Faults) Error() string {
 }
 
 func (f *Faults) add(field, ja, en string) {
-	*f = append(*f, kind.Fault{Field: field, Text: bilingual.Say(ja, en)})
+	label, ok := labels[field]
+	if !ok {
+		label = bilingual.Say(field, field)
+	}
+	*f = append(*f, kind.Fault{Field: field, Label: label, Message: bilingual.Say(ja, en)})
+}
+
+// labels name the fields of the forms of decisions and parameters.
+var labels = map[string]bilingual.Text{
+	"subject": bilingual.Say("対象", "Subject"), "type": bilingual.Say("種別", "Type"), "reason": bilingual.Say("理由", "Reason"),
+	"until": bilingual.Say("終期", "Until"), "conditions": bilingual.Say("条件", "Conditions"), "control": bilingual.Say("確認項目", "Control"),
+	"clause": bilingual.Say("項", "Clause"), "measures": bilingual.Say("代替手段", "Alternative measures"),
+	"consulted": bilingual.Say("協議の記録", "Consultation"), "field": bilingual.Say("導出値", "Derived value"),
+	"value": bilingual.Say("値", "Value"), "answer": bilingual.Say("回答", "Answer"), "key": bilingual.Say("項目", "Parameter"),
+	"layer": bilingual.Say("層", "Layer"), "source": bilingual.Say("根拠文書", "Source"),
 }
 
 // Govern takes decisions. It is safe for concurrent use.
