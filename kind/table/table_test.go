@@ -360,13 +360,13 @@ func TestAnEmptyFormHoldsTheHeaderOnly(t *testing.T) {
 }
 
 func TestCSVIsMadeForExcelAndComputesNothing(t *testing.T) {
-	rows := []map[string]any{{"room_no": "=cmd|' /C calc'!A0", "state": "open", "title": "+1", "class": int64(-5), "note": "-2+3\n@x", "tags": []any{"@SUM(A1)"}}}
+	rows := []map[string]any{{"room_no": "=cmd|' /C calc'!A0", "state": "open", "title": "+1", "from": calendar.Day(2026, 11, 2), "class": int64(-5), "note": "-2+3\n@x", "tags": []any{"@SUM(A1)"}}}
 	var b bytes.Buffer
 	if err := table.Write(&b, table.CSV, room(), bilingual.JA, rows, table.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	want := "\uFEFF番号,名称,状態,施錠,開始日,終了日,クラス,保存期間,札,備考,確認日時\r\n" +
-		"'=cmd|' /C calc'!A0,'+1,開,,,,-5,,'@SUM(A1),\"'-2+3\r\n@x\",\r\n"
+		"'=cmd|' /C calc'!A0,'+1,開,,2026-11-02,,-5,,'@SUM(A1),\"'-2+3\r\n@x\",\r\n"
 	if got := b.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -471,11 +471,16 @@ func TestAPersonsWorkbookIsRead(t *testing.T) {
 		_ = f.SetSheetRow("部屋", "A2", &[]any{"番号", "状態", "開始日", "クラス", "名称", "施錠", "確認日時", "終了日"})
 		_ = f.SetSheetRow("部屋", "A4", &[]any{123456789012, "開", time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), 3.0, 1.5, true, time.Date(2026, 11, 2, 9, 30, 15, 0, time.UTC), "R9.3.31"})
 		_ = f.SetSheetRow("部屋", "A5", &[]any{"R-2", "閉", 20261103})
+		_ = f.SetSheetRow("部屋", "A6", &[]any{"R-3", "閉", 61})
+		_ = f.SetSheetRow("部屋", "A7", &[]any{"R-4", "閉", 60}) // 29 February 1900, for spreadsheets only
 		_ = f.SetCellFormula("部屋", "E5", "1+1")
 	})
 	s := read(t, data, "x.xlsx", room())
-	if !s.OK() || len(s.Rows) != 2 {
+	if len(s.All()) != 1 || len(s.Rows) != 4 || len(s.Rows[3].Faults) != 1 || s.Rows[3].Faults[0].Field != "from" {
 		t.Fatalf("%s", faults(s))
+	}
+	if got := s.Rows[2].Values["from"]; got != any(calendar.Day(1900, 3, 1)) {
+		t.Errorf("day 61 is %v", got)
 	}
 	want := map[string]any{"room_no": "123456789012", "state": "open", "from": calendar.Day(2026, 11, 2), "class": int64(3), "title": "1.5", "locked": true,
 		"seen_at": time.Date(2026, 11, 2, 0, 30, 15, 0, time.UTC), "until": calendar.Day(2027, 3, 31)}
