@@ -108,6 +108,7 @@ func TestPendingUpdates(t *testing.T) {
 		{"in backports", release("a_dists_bp", "bp", day, "NotAutomatic: yes\nButAutomaticUpgrades: yes\n") + packages("a_dists_bp", "bash 6.0 amd64"), "bash 5.2.15-2+b7→6.0"},
 		{"in backports, and the present one in stable", stable + packages("a_dists_bookworm", "bash 5.2.15-2+b7 amd64") + release("a_dists_bp", "bp", day, "NotAutomatic: yes\nButAutomaticUpgrades: yes\n") + packages("a_dists_bp", "bash 6.0 amd64"), ""},
 		{"in experimental", release("a_dists_exp", "exp", day, "NotAutomatic: yes\n") + packages("a_dists_exp", "bash 6.0 amd64"), ""},
+		{"a security update out of the default release's reach", secure + packages("a_dists_bookworm-security", "bash 7.0 amd64") + stable + packages("a_dists_bookworm", "bash 6.0 amd64") + "-- etc/apt/apt.conf.d/d --\nAPT::Default-Release \"bookworm\";\n", "bash 5.2.15-2+b7→6.0"},
 		{"default release wins over newer", release("a_dists_n", "n", day, "") + packages("a_dists_n", "bash 7.0 amd64") + stable + packages("a_dists_bookworm", "bash 6.0 amd64") + "-- etc/apt/apt.conf.d/d --\nAPT::Default-Release \"bookworm\";\n", "bash 5.2.15-2+b7→6.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
