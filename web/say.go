@@ -9,6 +9,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/posture"
 	"kakusho/verdict"
 )
 
@@ -32,12 +33,12 @@ func (s *Site) funcs(l bilingual.Lang) template.FuncMap {
 		"until":   func(t, at time.Time) string { return span(t.Sub(at), l) },
 		"value":   func(v any) string { return verdict.Show(v, l) },
 		"reason":  func(r verdict.Reason) string { return r.In(l) },
+		"count":   func(t posture.Tally, o string) int { return t[verdict.Outcome(o)] },
 		"path":    url.PathEscape,
 		"query":   url.QueryEscape,
 		"has":     func(a actor.Actor, ds ...actor.Duty) bool { return hasAny(a, ds) },
 		"dict":    dict,
 		"within":  func(to, at string) bool { return to == at || to != "/" && strings.HasPrefix(at, to+"/") },
-		"percent": func(n, of int) int { return percent(n, of) },
 	}
 }
 
@@ -48,13 +49,6 @@ func hasAny(a actor.Actor, ds []actor.Duty) bool {
 		}
 	}
 	return false
-}
-
-func percent(n, of int) int {
-	if of == 0 {
-		return 0
-	}
-	return n * 100 / of
 }
 
 // dict makes a map for a template called with several values.

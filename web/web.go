@@ -333,7 +333,7 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 	var buf bytes.Buffer
 	if err := t.ExecuteTemplate(&buf, "frame", f); err != nil {
 		s.cfg.Log.Error("render page", "path", req.URL.Path, "error", err)
-		http.Error(w, "500", http.StatusInternalServerError)
+		http.Error(w, "500 — "+bilingual.Say("表示できなかった。運用者は記録を確認すること。", "This page could not be shown. The operator finds why in the log.").In(req.Lang), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
