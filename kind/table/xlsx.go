@@ -190,7 +190,7 @@ func (c *converter) date(s string) string {
 		return s
 	}
 	days, err := strconv.ParseFloat(s, 64)
-	if err != nil || days < 40000 || days >= 2958466 {
+	if err != nil || days < 61 || days >= 2958466 {
 		return s
 	}
 	whole := math.Floor(days)
