@@ -74,6 +74,7 @@ func New(cfg Config) (*Site, error) {
 		s.frames[l] = t
 	}
 	s.mux.HandleFunc("GET /assets/{name}", s.serveAsset)
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, s.request(w, r), ErrNotFound) })
 	return s, nil
 }
 
