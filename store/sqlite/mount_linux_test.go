@@ -109,8 +109,8 @@ func fillDisk(dir string) error {
 	return nil
 }
 
-// openReadOnly opens an old and a new store in a folder that cannot be written,
-// and a new one on a full disk.
+// openReadOnly opens a store that cannot be written, an old and a new one in a
+// folder that cannot, and a new one on a full disk.
 func openReadOnly(dir string) error {
 	if !small(dir) {
 		return nil
@@ -121,6 +121,19 @@ func openReadOnly(dir string) error {
 		return err
 	}
 	if err := s.Close(); err != nil {
+		return err
+	}
+	// A file that cannot be written in a folder that can.
+	if err := errors.Join(
+		syscall.Mount(path, path, "", syscall.MS_BIND, ""),
+		syscall.Mount("", path, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""),
+	); err != nil {
+		return err
+	}
+	if _, err := sqlite.Open(path); !errors.Is(err, store.ErrReadOnly) {
+		return fmt.Errorf("open a file that is read-only: got %w, want ErrReadOnly", err)
+	}
+	if err := syscall.Unmount(path, 0); err != nil {
 		return err
 	}
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {

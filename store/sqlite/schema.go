@@ -56,12 +56,10 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	if err := layout(ctx, c); err != nil {
 		return err
 	}
-	// Taking the write lock tells now, and not at the first fold, that the file
-	// cannot be written.
-	if _, err := c.ExecContext(ctx, "begin immediate"); err != nil {
-		return err
-	}
-	_, err = c.ExecContext(ctx, "rollback")
+	// A write of nothing tells now, and not at the first fold, that the file cannot
+	// be written. Taking the lock alone would not: of a file that is read-only
+	// SQLite grants it, and means a lock to read.
+	_, err = c.ExecContext(ctx, "update cursor set next = next where false")
 	return err
 }
 
