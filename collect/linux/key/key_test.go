@@ -16,9 +16,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"golang.org/x/crypto/ssh"
 
+	"kakusho/collect"
 	"kakusho/collect/fixture"
 	"kakusho/collect/linux/key"
 	"kakusho/fact"
@@ -247,12 +249,11 @@ func TestSearch(t *testing.T) {
 }
 
 func TestTheBudgetEndsTheSearch(t *testing.T) {
-	h := fixture.Host(t, "-- etc/ssh/ssh_host_ed25519_key mode=0600 --\n"+sshKey(t, ecKey(t), "")+"-- srv/ --\n")
+	tree := fstest.MapFS{"etc/ssh/ssh_host_ed25519_key": {Data: []byte(sshKey(t, ecKey(t), "")), Mode: 0o600}}
 	for i := range 20_001 {
-		if err := os.WriteFile(filepath.Join(h.Root, "srv", fmt.Sprint(i)), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		tree[fmt.Sprintf("srv/%d", i)] = &fstest.MapFile{Data: []byte("x")}
 	}
+	h := collect.Host{FS: tree, Now: fixture.Now}
 	f := fixture.Collect(t, h, key.Collector())["key_files"]
 	if f.Status != fact.Truncated || !strings.Contains(f.Reason, "limit") || len(f.Value.([]any)) != 1 {
 		t.Errorf("got %s %q with %v, want truncated with the key seen before", f.Status, f.Reason, f.Value)

@@ -113,6 +113,7 @@ func TestForwarding(t *testing.T) {
 		{"RELP with TLS", rsyslog("action(type=\"omrelp\" target=\"10.0.0.5\" port=\"2514\" tls=\"on\")\n"), away("relp://10.0.0.5:2514", "true")},
 		{"in an included file", rsyslog("include(file=\"/etc/rsyslog.d/*.conf\" mode=\"optional\")\n") + "-- etc/rsyslog.d/x.conf --\n:msg, contains, \"a @b\" @@log.example.jp\n", away("tcp://log.example.jp:514", "false")},
 		{"one encrypted, one not", rsyslog("action(type=\"omrelp\" target=\"a\" tls=\"on\")\n*.* @b\n"), away("relp://a:514 udp://b:514", "false")},
+		{"one not encrypted, one encrypted", rsyslog("*.* @@a\naction(type=\"omfwd\" target=\"b\" protocol=\"tcp\" StreamDriver=\"ossl\" StreamDriverMode=\"1\")\n"), away("tcp://a:514 tls://b:514", "false")},
 		{"to the host itself only", rsyslog("*.* @127.0.0.1:5140\n"), map[string]string{"log_forwarded": "false", "log_forward_targets": "[udp://127.0.0.1:5140]", "log_forward_encrypted": "absent"}},
 		{"rsyslog stopped", running + "-- etc/rsyslog.conf --\n*.* @log.example.jp\n", none},
 		{"in an image that starts rsyslog", "-- etc/systemd/system/multi-user.target.wants/rsyslog.service -> /x --\n-- etc/rsyslog.conf --\n*.* @log.example.jp\n", away("udp://log.example.jp:514", "false")},
