@@ -59,7 +59,11 @@ func (p *program) runCheck(cmd *cobra.Command, f checkFlags) error {
 	if info, err := os.Stat(f.root); err != nil || !info.IsDir() {
 		return usage(cmd, fmt.Sprintf("--root %s はフォルダではない。", f.root), fmt.Sprintf("--root %s is no folder.", f.root))
 	}
-	r, err := look(cmd.Context(), f, time.Now(), p.progressOf())
+	judged, err := shipped()
+	if err != nil {
+		return err
+	}
+	r, err := look(cmd.Context(), judged, f, time.Now(), p.progressOf())
 	if err != nil {
 		return err
 	}
@@ -88,14 +92,15 @@ func (p *program) width() int {
 	return 160
 }
 
+// shipped is the judge with the directive and controls that ship with the program.
+func shipped() (*posture.Posture, error) {
+	kinds, d := kind.Default(), directive.Default()
+	return posture.New(nil, d, control.Default(kinds, d), kinds, derive.All())
+}
+
 // look collects from a root once and judges it. What a register would declare is
 // assumed where a rule cannot do without it, and the report says so.
-func look(ctx context.Context, f checkFlags, now time.Time, progress func(int, int, string)) (*report.Report, error) {
-	kinds, d := kind.Default(), directive.Default()
-	p, err := posture.New(nil, d, control.Default(kinds, d), kinds, derive.All())
-	if err != nil {
-		return nil, err
-	}
+func look(ctx context.Context, p *posture.Posture, f checkFlags, now time.Time, progress func(int, int, string)) (*report.Report, error) {
 	h := collect.Host{FS: collect.RootFS(f.root), Live: f.root == "/", Root: f.root, Now: now}
 	if h.Live {
 		h.Dial = (&net.Dialer{Timeout: 3 * time.Second}).DialContext
