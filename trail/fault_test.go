@@ -148,7 +148,7 @@ func TestAFaultOfTheDiskIsNeverAnAcknowledgement(t *testing.T) {
 // whether it failed at all.
 func surviveFault(t *testing.T, fs *faulty, at int) bool {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "trail")
+	dir := filepath.Join(ramDir(t), "trail")
 	acked := map[string]int64{}
 	o := options()
 	o.FS, o.PackSize, o.SealEvery = fs, 900, time.Hour
@@ -209,7 +209,7 @@ func id(n int) string {
 // leave it, and returns the pack's name and where the last frame begins.
 func crashed(t *testing.T) (dir, name string, off int64) {
 	t.Helper()
-	first := t.TempDir()
+	first := ramDir(t)
 	o := options()
 	o.SealEvery = time.Hour
 	l := open(t, first, o)
@@ -223,7 +223,7 @@ func crashed(t *testing.T) (dir, name string, off int64) {
 			}
 		}
 	}
-	dir = t.TempDir()
+	dir = ramDir(t)
 	if err := os.CopyFS(dir, os.DirFS(first)); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestATornFrameIsCutOffWhereverItIsTorn(t *testing.T) {
 			if end != "" && n != off {
 				continue // a frame in part, then zeros, is damage: it was never so long
 			}
-			d := t.TempDir()
+			d := ramDir(t)
 			if err := os.CopyFS(d, os.DirFS(dir)); err != nil {
 				t.Fatal(err)
 			}
@@ -332,7 +332,7 @@ func TestOpenRefusesALogAndPacksThatDisagree(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := ramDir(t)
 			o := options()
 			o.PackSize = 900
 			fill(t, dir, o, 1, 1)

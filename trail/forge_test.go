@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/transparency-dev/tessera/api"
@@ -248,8 +250,11 @@ var forgeries = []struct {
 		write(f, f.file(f.packs()[0]), b[:pack.Scan(b)[4].Off+70])
 	}, []string{"damaged 6..7", "record", "unproved 4..5"}},
 	{"a pack emptied", func(f *forger) { write(f, f.file(f.packs()[0]), nil) }, []string{"header", "missing 0..3", "missing 4..7"}},
+	{"the last pack emptied", func(f *forger) { write(f, f.file(f.packs()[1]), nil) },
+		[]string{"missing", "missing 12..12", "missing 8..11", "torn"}},
+	{"a pack begun and nothing in it", func(f *forger) { write(f, f.file("pack/"+pack.Name(5)), nil) }, []string{"torn"}},
 	{"a pack of another trail", func(f *forger) {
-		other := f.TempDir()
+		other := ramDir(f)
 		o := options()
 		o.Installation = "other"
 		fill(f, other, o, 2, 2)
@@ -274,6 +279,18 @@ var forgeries = []struct {
 	{"a file in the log", func(f *forger) { write(f, f.file("log/tile/0/000.p/5.bak"), []byte("x")) }, []string{"extra"}},
 	{"a file beside the trail", func(f *forger) { write(f, f.file("trail.pub.bak"), []byte("x")) }, []string{"extra"}},
 	{"something in the lock", func(f *forger) { write(f, f.file("lock"), []byte("x")) }, []string{"extra"}},
+	{"a pipe for a bundle", func(f *forger) {
+		name := f.file("log/tile/entries/000.p/5")
+		if err := errors.Join(os.Remove(name), syscall.Mkfifo(name, 0o600)); err != nil {
+			f.Fatal(err)
+		}
+	}, []string{"log", "unreadable"}},
+	{"a link for a pack", func(f *forger) {
+		name := f.file(f.packs()[0])
+		if err := errors.Join(os.Rename(name, f.file("key/moved")), os.Symlink(f.file("key/moved"), name)); err != nil {
+			f.Fatal(err)
+		}
+	}, []string{"missing 0..3", "missing 4..7", "unreadable"}},
 	{"a tile too long", func(f *forger) {
 		write(f, f.file("log/tile/0/000.p/6"), append(f.read("log/tile/0/000.p/5"), make([]byte, 32)...))
 	}, []string{"log"}},
@@ -312,7 +329,7 @@ func forgeAll(f *forger) {
 }
 
 func TestAForgeryWithAllSumsRightIsFoundAndTheEntriesAreNamed(t *testing.T) {
-	first := t.TempDir()
+	first := ramDir(t)
 	small(t, first)
 	key, err := trail.PublicKey(first)
 	if err != nil {
@@ -320,7 +337,7 @@ func TestAForgeryWithAllSumsRightIsFoundAndTheEntriesAreNamed(t *testing.T) {
 	}
 	for _, c := range forgeries {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := ramDir(t)
 			if err := os.CopyFS(dir, os.DirFS(first)); err != nil {
 				t.Fatal(err)
 			}
@@ -333,7 +350,7 @@ func TestAForgeryWithAllSumsRightIsFoundAndTheEntriesAreNamed(t *testing.T) {
 }
 
 func TestAnOldCheckpointPutBackIsFound(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	fill(t, dir, options(), 2, 1)
 	old := files(t, dir)
 	fill(t, dir, options(), 1, 1)

@@ -59,7 +59,7 @@ type Options struct {
 	Window    time.Duration // longest wait for others to share a write; 0: 5 ms, below 0: none. Who comes alone never waits
 	SealEvery time.Duration // age at which a segment with entries is sealed; 0: 1 s
 	Heartbeat time.Duration // an empty segment is sealed after as long a silence; 0: never
-	PackSize  int64         // a new pack file is begun after as many bytes; 0: 32 MiB
+	PackSize  int64         // a new pack file is begun after as many bytes; 0: 32 MiB; at most 256 MiB
 
 	FS pack.FS // of the packs; nil: the machine's
 }
@@ -80,6 +80,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.PackSize <= 0 {
 		o.PackSize = 32 << 20
 	}
+	o.PackSize = min(o.PackSize, 256<<20)
 	if o.FS == nil {
 		o.FS = pack.OS{}
 	}
@@ -300,60 +301,12 @@ func (l *Log) Len() int64 { return l.durable.Load() }
 func (l *Log) PublicKey() string { return l.public }
 
 // Get returns one entry.
-func (l *Log) Get(seq int64) (Sealed, error) {
-	if seq < 0 || seq >= l.Len() {
-		return Sealed{}, fmt.Errorf("no entry %d: there are %d", seq, l.Len())
-	}
-	r, lines, err := l.frame(seq)
-	if err != nil {
-		return Sealed{}, err
-	}
-	return sealed(r, lines, seq)
-}
-
-// frame is the frame that holds an entry, and its lines.
-func (l *Log) frame(seq int64) (pack.Ref, [][]byte, error) {
-	r, err := l.set.Find(seq)
-	if err != nil {
-		return pack.Ref{}, nil, err
-	}
-	raw, err := l.set.Read(r)
-	if err != nil {
-		return pack.Ref{}, nil, err
-	}
-	lines, err := r.Lines(raw)
-	return r, lines, err
-}
-
-func sealed(r pack.Ref, lines [][]byte, seq int64) (Sealed, error) {
-	e, err := decode(lines[seq-r.First])
-	if err != nil {
-		return Sealed{}, fmt.Errorf("entry %d: %w", seq, err)
-	}
-	return Sealed{Entry: e, Seq: seq, Arrived: time.Unix(0, r.Arrived).UTC()}, nil
-}
+func (l *Log) Get(seq int64) (Sealed, error) { return get(l.set, seq, l.Len()) }
 
 // Read yields the entries on disk, in order, from a number up to what was there
 // when it began; sealed or not. An error ends it.
 func (l *Log) Read(ctx context.Context, from int64) iter.Seq2[Sealed, error] {
-	return func(yield func(Sealed, error) bool) {
-		for seq, end := max(from, 0), l.Len(); seq < end; {
-			r, lines, err := l.frame(seq)
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				yield(Sealed{}, fmt.Errorf("read entry %d: %w", seq, err))
-				return
-			}
-			for ; seq < r.First+int64(len(lines)); seq++ {
-				s, err := sealed(r, lines, seq)
-				if !yield(s, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
+	return func(yield func(Sealed, error) bool) { read(ctx, l.set, from, l.Len(), yield) }
 }
 
 // closeWithin is how long Close waits for the last checkpoint.

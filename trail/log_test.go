@@ -33,6 +33,18 @@ func open(t testing.TB, dir string, o trail.Options) *trail.Log {
 	return l
 }
 
+// ramDir is a directory in memory, where there is one: for tests that make their
+// own power cuts and would wait for the disk's syncs for nothing.
+func ramDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "kakusho-trail-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func entry(n int) trail.Entry {
 	return trail.Entry{
 		At: time.Date(2026, 11, 1, 0, 0, n, 0, time.UTC), Kind: "register.put", Actor: "person/1", Object: fmt.Sprint("computer/PC-", n),
@@ -379,4 +391,78 @@ func segments(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func TestAReaderSeesWhatIsOnDiskWhileAnotherWrites(t *testing.T) {
+	dir := t.TempDir()
+	o := options()
+	o.SealEvery, o.PackSize = 10*time.Millisecond, 3000
+	l := open(t, dir, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			if _, err := l.Append(t.Context(), entry(i), entry(i)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 50 {
+		before := l.Len()
+		r, err := trail.NewReader(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Len() < before {
+			t.Errorf("got %d entries, %d were acknowledged", r.Len(), before)
+		}
+		next := int64(0)
+		for s, err := range r.Read(t.Context(), 0) {
+			if err != nil || s.Seq != next {
+				t.Fatalf("got entry %d, %v, want %d", s.Seq, err, next)
+			}
+			next++
+		}
+		if next != r.Len() {
+			t.Errorf("read %d entries of %d", next, r.Len())
+		}
+		if _, err := r.Get(r.Len()); err == nil {
+			t.Error("got an entry behind the end")
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	wg.Wait()
+}
+
+func TestAReaderChangesNothing(t *testing.T) {
+	dir, name, off := crashed(t)
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, name, whole[:off+70]) // torn
+	before := files(t, dir)
+	r, err := trail.NewReader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.Get(2); r.Len() != 3 || err != nil || s.Object != "computer/PC-2" {
+		t.Errorf("got %d entries, the last %+v, %v; want 3", r.Len(), s, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(files(t, dir), before) {
+		t.Error("files have changed")
+	}
+	if r, err := trail.NewReader(t.TempDir()); err == nil {
+		t.Errorf("read %d entries out of an empty directory", r.Len())
+	}
+	if r, err := trail.NewReader(golden); err != nil || r.Len() != goldenLen {
+		t.Errorf("golden trail: got %+v, %v", r, err)
+	}
 }

@@ -135,7 +135,7 @@ func TestAPowerCutTakesNothingAcknowledged(t *testing.T) {
 	for _, stop := range []bool{true, false} {
 		n := 0
 		for at := 1; ; at++ {
-			dir := filepath.Join(t.TempDir(), "trail")
+			dir := filepath.Join(ramDir(t), "trail")
 			acked := map[string]int64{}
 			m := &memory{left: at, stop: stop, files: map[string]*page{}}
 			o := options()
@@ -164,7 +164,7 @@ func TestAPowerCutTakesNothingAcknowledged(t *testing.T) {
 // TestWhatAnInterruptedWriteOfTheLogLeavesIsSweptAway puts there what Tessera leaves
 // when it is killed between writing a file and giving it its name.
 func TestWhatAnInterruptedWriteOfTheLogLeavesIsSweptAway(t *testing.T) {
-	first := t.TempDir()
+	first := ramDir(t)
 	o := options()
 	fill(t, first, o, 2, 1)
 	before := files(t, first)

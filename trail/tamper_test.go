@@ -100,7 +100,7 @@ func touched(name string, data []byte, off int64) (what audit.What, first, last 
 }
 
 func TestAFlippedBitInAnyByteOfAnyFileIsFoundAndTheRightEntriesAreNamed(t *testing.T) {
-	first := t.TempDir()
+	first := ramDir(t)
 	entries := small(t, first)
 	checkTrail(t, first, entries)
 	key, err := trail.PublicKey(first)
@@ -115,7 +115,7 @@ func TestAFlippedBitInAnyByteOfAnyFileIsFoundAndTheRightEntriesAreNamed(t *testi
 	jobs := make(chan job)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		dir := t.TempDir()
+		dir := ramDir(t)
 		if err := os.CopyFS(dir, os.DirFS(first)); err != nil {
 			t.Fatal(err)
 		}

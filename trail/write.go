@@ -44,6 +44,7 @@ type segment struct {
 	from, to int64 // arrival of the first frame and the last of all
 	leaves   []seal.Hash
 	rows     []seal.Row
+	bytes    int // of entries
 	prev     seal.Hash
 	crowd    int // calls in the last frame
 }
@@ -53,8 +54,12 @@ type sealedRecord struct {
 	text    []byte
 }
 
-// frameTarget is how many bytes a frame gathers before it is written.
-const frameTarget = 1 << 20
+// How many bytes a frame gathers before it is written, and a segment at most: a
+// pack, which ends with a segment, must not outgrow what a verifier reads at once.
+const (
+	frameTarget = 1 << 20
+	segmentMost = 128 << 20
+)
 
 func (l *Log) enqueue(c *call) error {
 	l.mu.Lock()
@@ -169,7 +174,7 @@ func (l *Log) commit() {
 			return
 		}
 		err := l.broken()
-		if len(l.open.leaves)+len(leaves) > pack.MaxCount && err == nil {
+		if err == nil && (len(l.open.leaves)+len(leaves) > pack.MaxCount || l.open.bytes+len(payload) > segmentMost) {
 			l.seal(false)
 			err = l.broken()
 		}
@@ -237,6 +242,7 @@ func (l *Log) took(h pack.Header, leaves []seal.Hash) {
 		l.open.from = h.Arrived
 	}
 	l.open.to = h.Arrived
+	l.open.bytes += h.Raw
 	l.open.leaves = append(l.open.leaves, leaves...)
 	l.open.rows = append(l.open.rows, h.Row(leaves))
 }

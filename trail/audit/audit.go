@@ -19,8 +19,12 @@ import (
 
 const publicFile = "trail.pub"
 
-// maxPack is the longest pack that is read; the writer begins a new one long before.
-const maxPack = 1 << 30
+// The longest files that are read: a pack, which the writer ends long before, and a
+// file of the log, where a bundle is 256 records of at most 64 KiB.
+const (
+	maxPack = 1 << 30
+	maxLog  = 256 << 16
+)
 
 // audit is one run of Verify.
 type audit struct {
@@ -59,7 +63,7 @@ func Verify(ctx context.Context, dir, key string, progress func(done, total int6
 	}
 	v, err := seal.Verifier(key)
 	if err != nil {
-		if text, _ := os.ReadFile(filepath.Join(dir, publicFile)); string(text) == key+"\n" {
+		if text, _ := (&audit{dir: dir}).read(publicFile, maxLog); string(text) == key+"\n" {
 			// Whoever takes the key from beside the trail is told that it is damaged.
 			p := Problem{What: Key, Segment: -1, FirstSeq: -1, LastSeq: -1, File: publicFile, Offset: -1, Detail: err.Error()}
 			return Report{Problems: []Problem{p}}, nil
@@ -160,7 +164,7 @@ func (a *audit) file(w What, name string, off int64, detail string) {
 
 // top checks the public key, and that there is nothing else beside it.
 func (a *audit) top(key string) {
-	text, err := os.ReadFile(filepath.Join(a.dir, publicFile))
+	text, err := a.read(publicFile, maxLog)
 	switch {
 	case err != nil:
 		a.file(Unreadable, publicFile, -1, err.Error())
@@ -187,7 +191,7 @@ func (a *audit) top(key string) {
 }
 
 func (a *audit) checkpoint() {
-	text, err := os.ReadFile(filepath.Join(a.dir, checkpointFile))
+	text, err := a.read(checkpointFile, maxLog)
 	if err != nil {
 		a.file(Unreadable, checkpointFile, -1, err.Error())
 		return
@@ -196,6 +200,23 @@ func (a *audit) checkpoint() {
 		a.file(Checkpoint, checkpointFile, -1, err.Error())
 	}
 	a.report.Segments = a.report.Checkpoint.Size
+}
+
+// read reads a file that must be a plain one and not absurdly long: what stands in
+// the directory may be hostile.
+func (a *audit) read(name string, most int64) ([]byte, error) {
+	name = filepath.Join(a.dir, name)
+	st, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("is not a plain file")
+	}
+	if st.Size() > most {
+		return nil, fmt.Errorf("%d bytes, at most %d", st.Size(), most)
+	}
+	return os.ReadFile(name)
 }
 
 // list finds the packs.
@@ -207,13 +228,20 @@ func (a *audit) list() {
 	for _, e := range entries {
 		n, ok := pack.ParseName(e.Name())
 		st, err := e.Info()
-		if !ok || err != nil || !st.Mode().IsRegular() {
+		if !ok || err != nil {
 			a.file(Extra, "pack/"+e.Name(), -1, "is not a pack")
 			continue
 		}
 		a.packs = append(a.packs, packFile{name: e.Name(), segment: n, size: st.Size()})
 	}
-	// ReadDir sorts, and names have all digits: they are in order.
+	// ReadDir sorts, and names have all digits: they are in order. The last may have
+	// been made a moment ago, or when the power went.
+	if n := len(a.packs); n > 0 && a.packs[n-1].size < pack.HeaderSize {
+		if !a.live {
+			a.file(Torn, a.packs[n-1].path(), 0, "has no head")
+		}
+		a.packs = a.packs[:n-1]
+	}
 }
 
 // behind names what is sealed but not under the checkpoint. While somebody writes

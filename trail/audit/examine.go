@@ -52,8 +52,8 @@ func (a *audit) span(i int) (lo, hi int64) {
 func (a *audit) examine(p packFile, lo, hi int64, last bool) {
 	x := examination{audit: a, pack: p, at: -1}
 	before := len(a.report.Problems)
-	if image, err := a.image(p); err == nil {
-		x.pieces = pack.Scan(image)
+	if image, err := a.read(p.path(), maxPack); err == nil {
+		x.pieces = pack.Scan(image[:min(int64(len(image)), p.size)]) // it may have grown meanwhile
 	}
 	x.used = make([]bool, len(x.pieces))
 	for s := lo; s < hi; s++ {

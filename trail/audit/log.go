@@ -135,18 +135,18 @@ func vote(pack, bundle, tile seal.Hash) seal.Hash {
 
 // largest reads a tile or bundle: the full one, or the longest partial one.
 func (a *audit) largest(name string) []byte {
-	name = filepath.Join(a.dir, "log", name)
-	if b, err := os.ReadFile(name); err == nil {
+	name = path.Join("log", name)
+	if b, err := a.read(name, maxLog); err == nil {
 		return b
 	}
-	partials, _ := os.ReadDir(name + ".p") // none: there is nothing to read
+	partials, _ := os.ReadDir(filepath.Join(a.dir, name+".p")) // none: there is nothing to read
 	most := 0
 	for _, e := range partials {
 		if n, err := strconv.Atoi(e.Name()); err == nil && n < width {
 			most = max(most, n)
 		}
 	}
-	b, _ := os.ReadFile(fmt.Sprintf("%s.p/%d", name, most))
+	b, _ := a.read(fmt.Sprintf("%s.p/%d", name, most), maxLog) // what is not there says nothing
 	return b
 }
 
@@ -189,7 +189,7 @@ func (a *audit) readLog(ctx context.Context) error {
 		}
 		var data []byte
 		if err == nil {
-			data, err = os.ReadFile(name)
+			data, err = a.read(path.Join("log", filepath.ToSlash(rel)), maxLog)
 		}
 		if errors.Is(err, fs.ErrNotExist) && a.live {
 			return nil // a file that was replaced meanwhile

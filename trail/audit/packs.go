@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -52,14 +49,6 @@ func (a *audit) readPacks(ctx context.Context, progress func(done, total int64))
 // says how many there are. It bounds memory, not what is found.
 const maxGap = 1 << 20
 
-// image is the bytes of a pack.
-func (a *audit) image(p packFile) ([]byte, error) {
-	if p.size > maxPack {
-		return nil, fmt.Errorf("%d bytes, more than any pack has", p.size)
-	}
-	return os.ReadFile(filepath.Join(a.dir, p.path()))
-}
-
 // reading goes through the packs in order.
 type reading struct {
 	*audit
@@ -78,11 +67,12 @@ type group struct {
 }
 
 func (r *reading) read() error {
-	image, err := r.image(r.pack)
+	image, err := r.audit.read(r.pack.path(), maxPack)
 	if err != nil {
 		r.file(Unreadable, r.pack.path(), -1, err.Error())
 		return errDoubt
 	}
+	r.packs[r.index].size = int64(len(image))
 	ps := pack.Scan(image)
 	segment, first, err := pack.ParsePackHeader(image, r.verifier.Name())
 	if err != nil || segment != r.pack.segment {
@@ -121,16 +111,18 @@ func (r *reading) groups(ps []pack.Piece) (groups []group, tail []pack.Piece, do
 	most := r.pack.segment + int64(len(ps))
 	for i, p := range ps {
 		if p.Err != nil {
-			whole, doubt = false, errDoubt
+			whole = false // in the tail, it is for unsealed
 			continue
 		}
 		if p.Header.Type != pack.Seal {
 			continue
 		}
 		if p.Header.Segment != r.segment || p.Header.Segment >= most {
-			whole, doubt = false, errDoubt
+			whole = false
 		}
-		if whole {
+		if !whole {
+			doubt = errDoubt
+		} else {
 			groups = append(groups, group{frames: ps[start : i+1], segment: r.segment, first: r.first})
 		}
 		if p.Header.Segment >= r.pack.segment && p.Header.Segment < most {

@@ -77,6 +77,11 @@ func blank(f io.ReaderAt, off, size int64) bool {
 // that is not whole was never acknowledged, and is cut off; anything else that is
 // wrong is ErrDamaged. The packs before the last seal's are not read.
 func (s *Set) Recover() (Tail, error) {
+	if s.unborn != "" {
+		if err := errors.Join(s.fs.Remove(filepath.Join(s.dir, s.unborn)), s.fs.SyncDir(s.dir)); err != nil {
+			return Tail{}, fmt.Errorf("remove empty pack: %w", err)
+		}
+	}
 	n := len(s.packs)
 	if n == 0 {
 		return Tail{}, nil
@@ -110,6 +115,34 @@ func (s *Set) recover(p *file, f File) (Tail, error) {
 		return Tail{}, err
 	}
 	return t, s.rewrite(p, f, len(refs)-len(t.Frames)-1)
+}
+
+// Peek makes the set ready to read what is on disk now, and returns the number of
+// the entry after the last. It changes nothing, and another may be writing: a frame
+// at the end that is not whole yet is left out.
+func (s *Set) Peek() (next int64, err error) {
+	n := len(s.packs)
+	if n == 0 {
+		return 0, nil
+	}
+	p := s.packs[n-1]
+	f, err := s.fs.Open(filepath.Join(s.dir, p.name), false)
+	if err != nil {
+		return 0, fmt.Errorf("open pack: %w", err)
+	}
+	defer f.Close()
+	if p.refs, p.size, err = p.walk(f, p.size); err != nil {
+		return 0, err
+	}
+	if n := len(p.refs); n > 0 {
+		if _, err := s.Read(p.refs[n-1]); errors.Is(err, ErrDamaged) {
+			p.size, p.refs = p.refs[n-1].Off, p.refs[:n-1]
+		}
+	}
+	if n := len(p.refs); n > 0 {
+		return p.refs[n-1].end(), nil
+	}
+	return p.first, nil
 }
 
 // rewrite writes the last seal and what follows once more, the same bytes. After

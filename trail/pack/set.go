@@ -54,7 +54,8 @@ type Set struct {
 	limit  int64
 	codec  *Codec
 
-	last File // the pack appended to; of the appending goroutine, but for ReadAt
+	last   File   // the pack appended to; of the appending goroutine
+	unborn string // a pack at the end that has no header yet
 
 	mu     sync.RWMutex
 	packs  []*file
@@ -100,8 +101,9 @@ func ParsePackHeader(b []byte, origin string) (segment, first int64, err error) 
 	return segment, first, nil
 }
 
-// Open reads which packs there are in dir. New ones are begun when the last is
-// longer than limit and its segment sealed. Recover must be called before Append.
+// Open reads which packs there are in dir and changes nothing. New ones are begun
+// when the last is longer than limit and its segment sealed. Recover must be called
+// before Append; Peek is enough to read.
 func Open(fs FS, dir, origin string, limit int64, codec *Codec) (*Set, error) {
 	s := &Set{fs: fs, dir: dir, origin: origin, limit: limit, codec: codec}
 	names, err := List(dir)
@@ -113,9 +115,7 @@ func Open(fs FS, dir, origin string, limit int64, codec *Codec) (*Set, error) {
 		if err != nil {
 			// A pack is begun before anything in it is acknowledged.
 			if i == len(names)-1 && errors.Is(err, errUnborn) {
-				if err := errors.Join(fs.Remove(filepath.Join(dir, name)), fs.SyncDir(dir)); err != nil {
-					return nil, fmt.Errorf("remove empty pack: %w", err)
-				}
+				s.unborn = name
 				break
 			}
 			return nil, fmt.Errorf("open %s: %w", name, err)
