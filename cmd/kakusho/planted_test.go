@@ -122,7 +122,7 @@ var planted = []struct {
 	{"an empty password hash", "-- etc/shadow mode=0640 --\nroot:!:20200:0:99999:7:::\ntanaka::20201:0:99999:7:::\n", "npa-r3@2.2.1", "auth/no-empty-password", "tanaka"},
 	{"an account with a second uid 0", "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/root:/bin/bash\ntanaka:x:1000:1000::/home/tanaka:/bin/bash\n", "npa-r3@2.2.2", "auth/one-root", "toor"},
 	{"two accounts with one uid", "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\ntanaka:x:1000:1000::/home/tanaka:/bin/bash\nsato:x:1000:1000::/home/tanaka:/bin/bash\n", "npa-r3@2.2.3", "auth/unique-uids", "sato"},
-	{"a shared-looking account", "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\nkyoyo:x:1001:1001::/home/kyoyo:/bin/bash\n", "npa-r3@2.2.3", "auth/shared-looking-names", "kyoyo"},
+	{"a shared-looking account", "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\nkyoyo:x:1001:1001::/home/kyoyo:/bin/bash\n", "npa-r3@2.2.3", "auth/shared-looking-names", "no record"},
 	{"NOPASSWD in an included sudoers file", "-- etc/sudoers mode=0440 --\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n-- etc/sudoers.d/90-maintenance mode=0440 --\ntanaka ALL=(ALL) NOPASSWD: ALL\n", "npa-r3@2.2.2", "auth/no-passwordless-sudo", "90-maintenance"},
 	{"PermitRootLogin yes", "-- etc/ssh/sshd_config.d/00-root.conf --\nPermitRootLogin yes\n", "npa-r3@2.2.2", "auth/ssh-no-root", "yes"},
 	{"PermitEmptyPasswords yes", "-- etc/ssh/sshd_config.d/00-empty.conf --\nPermitEmptyPasswords yes\n", "npa-r3@2.2.1", "auth/ssh-no-empty-password", "yes"},
@@ -143,11 +143,11 @@ var planted = []struct {
 	{"no login banner", "-- etc/issue --\nDebian GNU/Linux 12 \\n \\l\n-- etc/issue.net --\nDebian GNU/Linux 12\n-- etc/ssh/sshd_config.d/00-banner.conf --\nBanner none\n", "npa-r3@2.2.4", "auth/login-banner", "no"},
 	{"a shell timeout anybody can unset", "-- etc/profile.d/tmout.sh --\nTMOUT=300\nexport TMOUT\n", "npa-r3@2.2.4", "auth/shell-timeout", "no"},
 	{"unencrypted swap", "-- sys/block/dm-1/dm/uuid --\nLVM-swap\n", "npa-r3@2.3.1", "crypto/disk-encryption", "dm-1"},
-	{"an unencrypted root", "-- sys/block/dm-0/dm/uuid --\nLVM-root\n", "npa-r3@2.3.1", "crypto/disk-encryption", "dm-0"},
+	{"an unencrypted root", "-- sys/block/dm-0/dm/uuid --\nLVM-root\n", "npa-r3@2.3.1", "crypto/disk-encryption", "/dev/mapper/root"},
 	{"a world-readable private key", "-- etc/ssl/private/server.key mode=0644 --\n" + privateKey, "npa-r3@2.3.3", "crypto/key-files-protected", "server.key"},
 	{"telnet enabled in inetd", "-- etc/inetd.conf --\ntelnet stream tcp nowait root /usr/sbin/tcpd /usr/sbin/telnetd\n", "npa-r3@2.4.3", "network/no-clear-text-services", "telnet"},
 	{"telnet listening", "-- proc/net/tcp --\n  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   0: 00000000:0017 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000000000000000 100 0 0 10 0\n", "npa-r3@2.4.3", "network/no-clear-text-services", "23"},
-	{"forwarding between networks", "-- proc/sys/net/ipv4/ip_forward --\n1\n", "npa-r3@2.4.3", "network/no-forwarding-computer", "yes"},
+	{"forwarding between networks", "-- proc/sys/net/ipv4/ip_forward --\n1\n", "npa-r3@2.4.3", "network/no-forwarding-computer", "no record"},
 	{"no time synchronisation", "-- etc/hostname --\nnoclock\n", "npa-r3@2.5.2", "server/clock-synchronised", "no"},
 	{"auditing off", "-- etc/hostname --\nnoaudit\n", "npa-r3@2.10.1", "trail/recording", "no"},
 	{"an operating system past its end", "-- usr/lib/os-release --\nID=debian\nVERSION_ID=\"9\"\nNAME=\"Debian GNU/Linux\"\nPRETTY_NAME=\"Debian GNU/Linux 9 (stretch)\"\n", "npa-r3@2.5.3", "server/os-supported", "2022"},
@@ -170,6 +170,10 @@ var absent = map[string]string{
 	"stale malware definitions": "",
 }
 
+// judged are faults that a person may have a reason for: what is reported is that
+// nobody has judged it.
+var judged = map[string]bool{"a shared-looking account": true, "forwarding between networks": true}
+
 func TestPlantedFaultsAreFoundAndGoWhenUndone(t *testing.T) {
 	if len(planted) < 25 {
 		t.Fatalf("%d faults are planted, want at least 25", len(planted))
@@ -181,8 +185,12 @@ func TestPlantedFaultsAreFoundAndGoWhenUndone(t *testing.T) {
 	for _, f := range planted {
 		t.Run(f.name, func(t *testing.T) {
 			v := at(t, p, f.control, fixture.Debian12, sound, f.diff)
-			if v.Outcome != verdict.Violates {
-				t.Fatalf("planted: %s says %s (%s), want violates", f.control, v.Outcome, reasons(v))
+			want := verdict.Violates
+			if judged[f.name] {
+				want = verdict.Undecided
+			}
+			if v.Outcome != want {
+				t.Fatalf("planted: %s says %s (%s), want %s", f.control, v.Outcome, reasons(v), want)
 			}
 			if !slices.Contains(v.Clauses, f.clause) {
 				t.Errorf("%s is under %v, want %s", f.control, v.Clauses, f.clause)
@@ -197,8 +205,8 @@ func TestPlantedFaultsAreFoundAndGoWhenUndone(t *testing.T) {
 			if isAbsent && undo == "" {
 				undo = clam + "-- var/lib/clamav/daily.cvd --\nClamAV-VDB:01 Nov 2026 08-00 +0000:27000:2000000:90:X:X:builder:1793520000\n"
 			}
-			if v := at(t, p, f.control, fixture.Debian12, sound, undo); v.Outcome == verdict.Violates {
-				t.Errorf("undone: %s still violates (%s)", f.control, reasons(v))
+			if v := at(t, p, f.control, fixture.Debian12, sound, undo); v.Outcome == want {
+				t.Errorf("undone: %s still says %s (%s)", f.control, want, reasons(v))
 			}
 		})
 	}
