@@ -73,6 +73,7 @@ func TestChangesByTimeAlone(t *testing.T) {
 		{"in one record of many", rule(t, "s.volumes.all(v, v.until > now)", nil), volumesUntil(now.Add(9*day), now.Add(4*day), now.Add(12*day)), now.Add(4 * day), verdict.Conforms, verdict.Violates},
 		{"in the last record of many", rule(t, "s.volumes.exists(v, v.until > now)", nil), volumesUntil(now.Add(9*day), now.Add(4*day), now.Add(12*day)), now.Add(12 * day), verdict.Conforms, verdict.Violates},
 		{"in the second record counted", rule(t, "s.volumes.filter(v, v.until < now).size() < 2", nil), volumesUntil(now.Add(9*day), now.Add(4*day), now.Add(12*day)), now.Add(9*day + time.Second), verdict.Conforms, verdict.Violates},
+		{"what a count rests on goes stale", rule(t, "s.volumes.filter(v, v.bits > 5 || s.length > 8).size() >= 1", nil), counted(), now.Add(-time.Hour + 7*day), verdict.Conforms, verdict.Unknown},
 		{"it does not apply any more", rule(t, "true", func(c *control.Control) { c.Applies = "s.ends_on > now" }), defs(now), now.Add(10 * day), verdict.Conforms, verdict.NotApplicable},
 		{"its own exception ends", rule(t, "false", func(c *control.Control) {
 			c.Exceptions = []control.Exception{{Clause: "npa-r3@2.3.1.1", When: "s.ends_on > now"}}
@@ -98,6 +99,13 @@ func TestChangesByTimeAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// counted has one record of bits and one without, so that only the latter's
+// being counted hangs on the length.
+func counted() judge.Subject {
+	s := subject(map[string]any{"length": int64(12), "volumes": []any{map[string]any{"bits": int64(9)}, map[string]any{"bits": int64(1)}}}, nil)
+	return cell(s, "volumes", func(c *judge.Cell) { c.Fresh = "" })
 }
 
 func volumesUntil(ts ...time.Time) judge.Subject {
@@ -126,6 +134,8 @@ func TestACountIsFollowedInLeaps(t *testing.T) {
 		{"2500 >= s.volumes.filter(v, v.until > now).size()", verdict.Violates, ts[499]},
 		{"s.volumes.filter(v, v.until > now).size() == 3000", verdict.Violates, time.Time{}},
 		{"s.volumes.filter(v, v.until > now).size() != 1500", verdict.Conforms, ts[1499]},
+		{"s.volumes.exists(v, v.until > now)", verdict.Conforms, ts[2999]},
+		{"s.volumes.all(v, v.until < now)", verdict.Violates, ts[2999].Add(time.Second)},
 	} {
 		v := judged(rule(t, c.text, nil), s)
 		if v.Outcome != c.outcome || !v.NextChange.Equal(c.next) {
@@ -158,6 +168,26 @@ func TestAParameterThatChangesHidesWhatComesAfter(t *testing.T) {
 	vs["fresh.account"] = directive.Value{Value: 7 * day, Layer: "national", Next: next}
 	if v := held.Judge(subject(map[string]any{"length": int64(12)}, nil), vs, now, nil); !v.NextChange.Equal(next.Truncate(time.Second).Add(time.Second)) || v.ChangesTo != "" {
 		t.Errorf("changes at %v to %q, want %v to something not known", v.NextChange, v.ChangesTo, next)
+	}
+}
+
+func TestAnOverrideThatEndsHidesWhatComesAfter(t *testing.T) {
+	r := rule(t, "s.zone == 3", nil)
+	s := cell(subject(map[string]any{"zone": int64(3)}, nil), "zone", func(c *judge.Cell) { c.Fresh = "" })
+	d := decision.Decision{ID: "O", Type: decision.Override, Subject: s.Ref, Field: "zone", Value: int64(3), At: now.Add(-day), From: now.Add(-day), ApprovedAt: now.Add(-day), Until: now.Add(9 * day)}
+	s.Decisions = []decision.Decision{d}
+	if v := judged(r, s); v.Outcome != verdict.Conforms || !v.NextChange.Equal(now.Add(9*day)) || v.ChangesTo != "" {
+		t.Errorf("got %q until %v, then %q; want conforms until the override ends, then something not known", v.Outcome, v.NextChange, v.ChangesTo)
+	}
+	for _, change := range []func(*decision.Decision){
+		func(d *decision.Decision) { d.Field = "status" }, func(d *decision.Decision) { d.Subject = "system/S-1" }, func(d *decision.Decision) { d.Until = now.Add(-time.Hour) },
+	} {
+		other := d
+		change(&other)
+		s.Decisions = []decision.Decision{other}
+		if v := judged(r, s); !v.NextChange.IsZero() {
+			t.Errorf("%+v: until %v, want no change", other, v.NextChange)
+		}
 	}
 }
 

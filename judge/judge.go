@@ -89,7 +89,7 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 
 func (r *Rule) judging(s *Subject, p directive.Values, at time.Time, holds func(string) verdict.Outcome) *judging {
 	return &judging{rule: r, subject: s, at: at, holds: holds, matter: &weigh.Matter{
-		Schema: r.schema, Control: r.control, Facts: s.Facts, Declared: s.Declared,
+		Schema: r.schema, Control: r.control, Subject: s.Ref, Facts: s.Facts, Declared: s.Declared,
 		Decisions: s.Decisions, Params: p, At: at, Nodes: r.nodes,
 	}}
 }

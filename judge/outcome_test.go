@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"kakusho/clause"
 	"kakusho/control"
 	"kakusho/decision"
 	"kakusho/fact"
@@ -118,6 +119,7 @@ func TestAbsentReadsAsTheControlSays(t *testing.T) {
 	want(t, judged(rule(t, `s.product == "x" || s.active`, with(control.MissingViolates)), none(seen)), verdict.Conforms, "true", "active")
 	want(t, judged(rule(t, `s.product == "x" || s.active`, with(control.MissingViolates)), none(nil)), verdict.Unknown, weigh.Missing, "active")
 	want(t, judged(rule(t, text, with(control.MissingViolates)), subject(seen, nil)), verdict.Unknown, weigh.Missing, "product")
+	want(t, judged(rule(t, "s.product in s.groups", with(control.MissingViolates)), none(nil)), verdict.Unknown, weigh.Missing, "groups")
 	want(t, judged(rule(t, text, with(control.MissingNotApplicable)), none(nil)), verdict.Unknown, weigh.Missing, "active")
 
 	// has() asks for it.
@@ -322,6 +324,11 @@ func TestDecisionsLieOverViolationsOnly(t *testing.T) {
 				t.Errorf("base %q under %q", v.Base, v.Outcome)
 			}
 		})
+	}
+	// A section is no obligation: what is decided about it decides nothing.
+	item := rule(t, "s.length >= 12", func(c *control.Control) { c.Clauses = []clause.ID{"npa-r3@2.3.1"} })
+	if v := judged(item, give(short, old, d("E", decision.Exception, func(d *decision.Decision) { d.Clause = "npa-r3@2.3" }))); v.Outcome != verdict.Violates {
+		t.Errorf("by the section: %q, want violates", v.Outcome)
 	}
 	// Without the day it took effect nothing is deferred.
 	c := r.Control()

@@ -96,11 +96,15 @@ func (s *Scale) cell(f *rule.Field, declared bool) *State {
 }
 
 func (s *Scale) look(f *rule.Field, declared bool) State {
+	until, known := s.overridden(f)
+	if !known {
+		return State{Code: Horizon}
+	}
 	c, ok := s.find(f, declared)
 	if !ok {
-		return State{Code: Missing}
+		return State{Code: Missing, Until: until}
 	}
-	st := State{Cell: &c, Raw: c.Fact.Value, Since: c.Since}
+	st := State{Cell: &c, Until: until, Raw: c.Fact.Value, Since: c.Since}
 	if st.Since.IsZero() {
 		st.Since = c.ObservedAt
 	}
@@ -117,6 +121,24 @@ func (s *Scale) look(f *rule.Field, declared bool) State {
 	}
 	s.age(&st, c)
 	return st
+}
+
+// overridden says until when no decision puts another value in the place of the
+// field's, or takes it away again. Whoever made the cells has heeded what is in
+// force at the judging instant; what the value is after the next change is not
+// known here.
+func (s *Scale) overridden(f *rule.Field) (until time.Time, known bool) {
+	for _, d := range s.Decisions {
+		if d.Type != decision.Override || d.Field != f.Name || d.Subject != s.Subject {
+			continue
+		}
+		for _, t := range Edges(d) {
+			if t.After(s.At) {
+				until = earlier(until, t)
+			}
+		}
+	}
+	return until, until.IsZero() || s.Now.Before(until)
 }
 
 // statusCode is the code of a cell that has no (whole) value.
@@ -158,7 +180,7 @@ func (s *Scale) convert(st *State, f *rule.Field, declared bool) {
 func (s *Scale) age(st *State, c Cell) {
 	if c.ObservedAt.After(s.Now.Add(maxFuture)) {
 		st.Code, st.Detail = Future, "observed at "+c.ObservedAt.UTC().Format(time.RFC3339)
-		st.Until = c.ObservedAt.Add(-maxFuture)
+		st.Until = earlier(st.Until, c.ObservedAt.Add(-maxFuture))
 		return
 	}
 	if c.Fresh == "" {

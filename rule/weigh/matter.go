@@ -37,6 +37,7 @@ type Cell struct {
 type Matter struct {
 	Schema    *rule.Schema
 	Control   control.Control
+	Subject   fact.Ref
 	Facts     map[string]Cell // observed and derived
 	Declared  map[string]Cell
 	Decisions []decision.Decision
