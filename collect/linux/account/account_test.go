@@ -232,6 +232,29 @@ func TestLastLogin(t *testing.T) {
 	}
 }
 
+func TestLastLoginFromDatabases(t *testing.T) {
+	h := fixture.Host(t, fixture.Debian12, fixture.Read(t, "testdata/databases.txtar"))
+	f := fixture.Collect(t, h, account.Collector())["accounts"]
+	for name, want := range map[string]string{"tanaka": "2026-05-28T20:26:40Z", "root": "2025-10-09T08:53:20.5Z", "daemon": "never"} {
+		r := record(t, f, name)
+		got := "never"
+		if at, ok := r["last_login"].(time.Time); ok {
+			got = at.Format(time.RFC3339Nano)
+		}
+		if got != want || r["never_logged_in"] != (want == "never") {
+			t.Errorf("%s: %s, %v; want %s", name, got, r["never_logged_in"], want)
+		}
+	}
+	// Rows may be waiting beside the file: then it is not believed.
+	if err := os.WriteFile(filepath.Join(h.Root, "var/lib/lastlog/lastlog2.db-wal"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f = fixture.Collect(t, h, account.Collector())["accounts"]
+	if r := record(t, f, "daemon"); r["never_logged_in"] != nil {
+		t.Errorf("daemon: %v, want open", r["never_logged_in"])
+	}
+}
+
 func TestLoginRecordsOfOtherArchitectures(t *testing.T) {
 	got := account.ParseWtmp(wtmp(true, 7, "a", 1_790_000_000), "aarch64")
 	if got["a"].Unix() != 1_790_000_000 {

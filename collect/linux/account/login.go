@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kakusho/collect"
+	"kakusho/collect/linux/sqlite"
 )
 
 // layout is how a record of the C library's login files is laid out. Where times
@@ -71,17 +72,25 @@ func ParseWtmp(b []byte, arch string) map[string]time.Time {
 
 // logins is what the login files say.
 type logins struct {
-	lastlog io.ReaderAt // nil: there is none
-	wtmp    map[string]time.Time
+	lastlog io.ReaderAt          // by user ID; nil: there is none
+	named   map[string]time.Time // by name
+	whole   bool                 // lastlog2 is there: who is not named never logged in
 	arch    string
+}
+
+// add keeps the later of two times.
+func (g logins) add(name string, at time.Time) {
+	if at.After(g.named[name]) {
+		g.named[name] = at
+	}
 }
 
 // last is an account's last login; known is false when the files do not reach
 // far enough to say that there was none.
 func (g logins) last(u User) (at time.Time, known bool) {
-	at = g.wtmp[u.Name]
+	at = g.named[u.Name]
 	if g.lastlog == nil {
-		return at, !at.IsZero()
+		return at, g.whole || !at.IsZero()
 	}
 	l := layoutOf(g.arch)
 	record := make([]byte, l.lastlog)
@@ -91,7 +100,7 @@ func (g logins) last(u User) (at time.Time, known bool) {
 	}
 	t, err := ParseLastlog(record[:n], g.arch)
 	if err != nil {
-		return at, !at.IsZero()
+		return at, g.whole || !at.IsZero()
 	}
 	if t.After(at) {
 		at = t
@@ -102,12 +111,23 @@ func (g logins) last(u User) (at time.Time, known bool) {
 // readLogins opens the login files. Those that may not be read leave the
 // question open, which is why no error comes back.
 func readLogins(l *collect.Look, arch string) (g logins, done func()) {
-	g = logins{arch: arch, wtmp: map[string]time.Time{}}
+	g = logins{arch: arch, named: map[string]time.Time{}}
 	for _, p := range []string{"/var/log/wtmp.1", "/var/log/wtmp"} {
 		for name, at := range ParseWtmp(tail(l, p, layoutOf(arch).utmp), arch) {
-			if at.After(g.wtmp[name]) {
-				g.wtmp[name] = at
-			}
+			g.add(name, at)
+		}
+	}
+	// Newer systems keep both in databases, whose times reach beyond 2038.
+	if rows, err := readRows(l, "/var/lib/lastlog/lastlog2.db", "Lastlog2"); err == nil {
+		g.whole = true
+		for _, r := range rows {
+			g.addRow(r, "Name", "Time", time.Second)
+		}
+	}
+	for _, p := range []string{"/var/lib/wtmpdb/wtmp.db", "/var/log/wtmp.db"} {
+		rows, _ := readRows(l, p, "wtmp")
+		for _, r := range rows {
+			g.addRow(r, "User", "Login", time.Microsecond)
 		}
 	}
 	done = func() {}
@@ -119,6 +139,30 @@ func readLogins(l *collect.Look, arch string) (g logins, done func()) {
 		g.lastlog = r
 	}
 	return g, func() { f.Close() }
+}
+
+// addRow takes a login from a row; reboots are rows of wtmp too, but no account
+// has their name.
+func (g logins) addRow(r map[string]any, name, at string, unit time.Duration) {
+	who, ok1 := r[name].(string)
+	n, ok2 := r[at].(int64)
+	if ok1 && ok2 && n > 0 && n < 1<<60 {
+		per := int64(time.Second / unit)
+		g.add(who, time.Unix(n/per, n%per*int64(unit)).UTC())
+	}
+}
+
+// readRows reads a login database. What a write-ahead log holds is not seen, so
+// that a file with one is not read.
+func readRows(l *collect.Look, p, table string) ([]map[string]any, error) {
+	if fi, err := l.Stat(p + "-wal"); err == nil && fi.Size() > 0 {
+		return nil, fs.ErrInvalid
+	}
+	b, err := l.ReadFile(p)
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.Rows(b, table)
 }
 
 // tail reads the end of a file that may be long, from a multiple of unit on.
