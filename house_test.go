@@ -167,7 +167,7 @@ func TestFunctionsAndPackagesStaySmall(t *testing.T) {
 		}
 	}
 	for dir, n := range lines {
-		if n > 1500 {
+		if n > 1500 && dir != "store/storetest" { // a suite of tests, though not in _test files
 			t.Errorf("%s has %d lines, at most 1,500", dir, n)
 		}
 	}
@@ -212,7 +212,7 @@ func TestOnlyTheWholeReadsTheClock(t *testing.T) {
 
 // clockReaders are files below the whole that measure a duration or stamp an
 // arrival, each for a reason that its comment gives.
-const clockReaders = ``
+const clockReaders = `collect/fixture/fixture.go: makes deadlines of tests`
 
 func TestTheArchitecturePageNamesEveryRoom(t *testing.T) {
 	page, err := os.ReadFile("ARCHITECTURE.md")

@@ -16,6 +16,9 @@ import (
 
 type clauseID = clause.ID
 
+// Proposal is a value put forward for a parameter, in whatever state.
+type Proposal = store.Setting
+
 var layers = regexp.MustCompile(`^(national|prefecture/[^/\s]{1,64}|system/[^/\s]{1,64})$`)
 
 // Propose puts forward a value for a parameter. It counts from its effective
@@ -103,14 +106,14 @@ func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.A
 
 // Settings lists every value ever proposed for a parameter, newest first; for
 // all parameters when key is empty.
-func (g *Govern) Settings(ctx context.Context, p gate.Permit, key string) (out []store.Setting, err error) {
+func (g *Govern) Settings(ctx context.Context, p gate.Permit, key string) (out []Proposal, err error) {
 	p.Who()
 	w := store.Where{Sort: []string{"-entry"}}
 	if key != "" {
 		w.Equal = map[string]any{"key": key}
 	}
 	err = g.rows.View(ctx, func(r store.Reader) (err error) {
-		out, err = store.All[store.Setting](ctx, r, w)
+		out, err = store.All[Proposal](ctx, r, w)
 		return err
 	})
 	return out, err

@@ -19,6 +19,9 @@ import (
 // Decision is a decision as the rows hold it.
 type Decision = decision.Decision
 
+// Cell is one field of a subject, as the judge is given it.
+type Cell = judge.Cell
+
 // world is what the rows say, read once and then only what changed. It belongs
 // to Posture's lock.
 type world struct {
@@ -134,31 +137,33 @@ func (w *world) putSubject(s store.Subject) {
 	}
 	it := w.item(fact.NewRef(s.Kind, s.ID))
 	it.Row, it.entry = s, max(it.entry, s.Entry)
-	old := it.Declared
 	it.Declared = map[string]judge.Cell{}
 	for _, f := range k.Layer(kind.Declared) {
+		since := s.ChangedAt // of a row that stands in no store
+		if t, ok := s.Since[f.Name]; ok {
+			since = t
+		} else if t, ok := s.Since[k.Key]; ok { // blank ever since it was entered
+			since = t
+		}
 		raw, ok := s.Values[f.Name]
 		if !ok { // left blank: looked at, and there is none
 			it.Declared[f.Name] = judge.Cell{
 				Fact: fact.Fact{Field: f.Name, Status: fact.Absent, Reason: "blank: not entered",
 					Source: []fact.Source{{Kind: "register", Ref: s.Kind + "/" + s.ID}}},
-				ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: s.ChangedAt,
+				ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: since,
 			}
 			continue
 		}
 		cell := judge.Cell{
 			Fact: fact.Fact{Field: f.Name, Status: fact.Observed, Value: raw,
 				Source: []fact.Source{{Kind: "register", Ref: s.Kind + "/" + s.ID}}},
-			ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: s.ChangedAt,
+			ObservedAt: s.ChangedAt, ReceivedAt: s.ChangedAt, Since: since,
 		}
 		v, err := f.Check(raw)
 		if err != nil {
 			cell.Fact.Status, cell.Fact.Value, cell.Fact.Reason = fact.Error, nil, "schema: "+err.Error()
 		} else {
 			cell.Fact.Value = v
-		}
-		if was, ok := old[f.Name]; ok && fact.Digest(was.Fact.Value) == fact.Digest(cell.Fact.Value) {
-			cell.Since = was.Since
 		}
 		it.Declared[f.Name] = cell
 	}
@@ -352,18 +357,27 @@ func (w *world) resolve(scope directive.Scope, at time.Time) directive.Values {
 	return v
 }
 
-// prefecture is that of the item's unit, or of its system's unit.
+// prefecture is that of the item's unit, or of its system's unit: the nearest
+// that a unit or one above it names.
 func (w *world) prefecture(it *Item) string {
 	unit := it.Row.Unit
+	if it.Row.Kind == "unit" {
+		unit = it.Row.ID
+	}
 	if unit == "" && it.Row.System != "" {
 		if sys, ok := w.items[fact.NewRef("system", it.Row.System)]; ok {
 			unit = sys.Row.Unit
 		}
 	}
-	if u, ok := w.items[fact.NewRef("unit", unit)]; ok {
-		if p, ok := u.Row.Values["prefecture"].(string); ok {
+	for range len(w.items) { // units that name each other as parent end here
+		u, ok := w.items[fact.NewRef("unit", unit)]
+		if !ok {
+			break
+		}
+		if p := DeclaredText(u, "prefecture"); p != "" {
 			return p
 		}
+		unit = DeclaredText(u, "parent")
 	}
 	return ""
 }

@@ -7,13 +7,16 @@
 // never guesses. /ARCHITECTURE.md says where derived fields stand in the river.
 package derive
 
-import "kakusho/posture"
+import (
+	"kakusho/posture"
+	"kakusho/posture/people"
+)
 
 // All is every derivation by name.
 func All() map[string]posture.Derivation {
 	all := map[string]posture.Derivation{}
 	for _, set := range []map[string]posture.Derivation{
-		organisationDerivations, systemDerivations, deviceDerivations, accountDerivations, recordDerivations, transitionDerivations,
+		people.Organisation, people.Accounts, systemDerivations, deviceDerivations, recordDerivations, transitionDerivations,
 	} {
 		for name, d := range set {
 			all[name] = d

@@ -2,7 +2,6 @@ package derive
 
 import (
 	"fmt"
-	"kakusho/posture"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,6 +9,8 @@ import (
 
 	"kakusho/fact"
 	"kakusho/kind"
+	"kakusho/posture"
+	"kakusho/posture/people"
 	"kakusho/store"
 )
 
@@ -448,7 +449,7 @@ func hostDiskEncrypted(r *posture.Reading, it *posture.Item) posture.Result {
 func clientsOf(r *posture.Reading, it *posture.Item) []*posture.Item {
 	var clients []*posture.Item
 	for _, c := range r.L.InSystem(it, "computer") {
-		if live(r.L, c) && c.Row.ID != posture.DeclaredText(it, "computer") {
+		if people.Live(r.L, c) && c.Row.ID != posture.DeclaredText(it, "computer") {
 			clients = append(clients, c)
 		}
 	}

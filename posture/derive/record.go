@@ -1,10 +1,10 @@
 package derive
 
 import (
-	"kakusho/posture"
 	"slices"
 
 	"kakusho/fact"
+	"kakusho/posture"
 )
 
 // recordDerivations turn the answers of an entry into the words of a determined

@@ -2,13 +2,14 @@ package derive
 
 import (
 	"fmt"
-	"kakusho/posture"
 	"slices"
 	"time"
 
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
+	"kakusho/posture"
+	"kakusho/posture/people"
 )
 
 var systemDerivations = map[string]posture.Derivation{
@@ -28,7 +29,7 @@ var systemDerivations = map[string]posture.Derivation{
 	"document-first-change":        firstChange,
 	"system-disposal-open":         disposalOpen,
 	"system-disposal-done":         disposalDone,
-	"system-contracts":             liveOf("contract", func(l *posture.Lookup, it *posture.Item) bool { return liveContract(l, it) }),
+	"system-contracts":             liveOf("contract", func(l *posture.Lookup, it *posture.Item) bool { return people.LiveContract(l, it) }),
 	"system-services":              liveOf("external-service", func(_ *posture.Lookup, it *posture.Item) bool { return posture.DeclaredText(it, "status") == "in-use" }),
 	"system-domains":               liveOf("domain", func(_ *posture.Lookup, it *posture.Item) bool { return posture.DeclaredText(it, "status") == "in-use" }),
 	"system-developments":          liveOf("development", statusIsNot("cancelled", "ended")),
@@ -65,7 +66,7 @@ func internetFacts(r *posture.Reading, sys *posture.Item) posture.Tri {
 		}
 	}
 	for _, c := range r.L.InSystem(sys, "computer") {
-		if live(r.L, c) && (r.Is(c, "internet_declared") == posture.Yes || publicAddress(r, c) == posture.Yes) {
+		if people.Live(r.L, c) && (r.Is(c, "internet_declared") == posture.Yes || publicAddress(r, c) == posture.Yes) {
 			seen = posture.Yes
 		}
 	}
@@ -169,7 +170,7 @@ func systemAdmins(r *posture.Reading, it *posture.Item) posture.Result {
 	var out []string
 	for _, a := range r.L.InSystem(it, "account") {
 		r.Note(a, "admin", a.Declared["admin"])
-		if liveAccount(r.L, a) && posture.DeclaredBool(a, "admin") {
+		if people.LiveAccount(r.L, a) && posture.DeclaredBool(a, "admin") {
 			if p := posture.DeclaredText(a, "person"); p != "" {
 				out = append(out, "person/"+p)
 			} else {
@@ -181,9 +182,9 @@ func systemAdmins(r *posture.Reading, it *posture.Item) posture.Result {
 }
 
 func unmonitored(r *posture.Reading, it *posture.Item) posture.Result {
-	silence, ok := r.L.Defaults["net.monitor.silence"].Value.(time.Duration)
+	silence, ok := r.L.Defaults["net.monitor.silence_alarm"].Value.(time.Duration)
 	if !ok {
-		silence = time.Hour
+		return posture.Cannot("no-parameter: net.monitor.silence_alarm")
 	}
 	var out []*posture.Item
 	for _, id := range []string{"network-device", "line"} {
@@ -206,7 +207,7 @@ func unacknowledged(r *posture.Reading, it *posture.Item) posture.Result {
 	var out []string
 	for _, a := range r.L.InSystem(it, "account") {
 		p, ok := r.L.Of("person", posture.DeclaredText(a, "person"))
-		if !ok || !liveAccount(r.L, a) {
+		if !ok || !people.LiveAccount(r.L, a) {
 			continue
 		}
 		if r.Is(p, "notice_acknowledged") != posture.Yes {
@@ -250,6 +251,9 @@ var structural = map[string][]string{
 	"computer":       {"listeners", "admins", "packages", "os_version", "interfaces", "log_forward_targets"},
 	"network-device": {"firmware_version", "config_changed_on"},
 	"database":       {"engine", "version"},
+	"system": {"purpose", "unit", "officer", "maintainer", "contact", "status", "information", "configuration", "confidentiality",
+		"integrity", "availability", "internet", "connected_to_police", "remote_access", "remote_route", "byod_allowed",
+		"mail_to_outside", "mail_received", "web_public", "external_service_used", "login_method"},
 }
 
 // changes lists the instants at which something structural in a system became as
@@ -274,11 +278,6 @@ func changes(r *posture.Reading, sys *posture.Item) []time.Time {
 					add(it, name, c)
 				}
 			}
-		}
-	}
-	for name, c := range sys.Declared {
-		if c.Fact.Status == fact.Observed {
-			add(sys, name, c)
 		}
 	}
 	return out
@@ -346,15 +345,11 @@ func disposalDone(r *posture.Reading, it *posture.Item) posture.Result {
 	return posture.Found(whole && len(disposals(r, it, "open")) == 0)
 }
 
-func liveContract(l *posture.Lookup, it *posture.Item) bool {
-	return posture.DeclaredText(it, "status") == "active" && l.InForce(it)
-}
-
 func liveOf(kindID string, live func(*posture.Lookup, *posture.Item) bool) posture.Derivation {
 	return func(r *posture.Reading, it *posture.Item) posture.Result {
 		return posture.Texts(posture.Keys(slices.DeleteFunc(r.L.InSystem(it, kindID), func(x *posture.Item) bool {
 			r.Note(x, "status", x.Declared["status"])
-			return !live(r.L, x)
+			return !people.Live(r.L, x)
 		})))
 	}
 }
@@ -365,7 +360,7 @@ func contractAccounts(r *posture.Reading, it *posture.Item) posture.Result {
 			return false
 		}
 		r.Note(a, "contract", a.Declared["contract"])
-		return liveAccount(r.L, a)
+		return people.LiveAccount(r.L, a)
 	})))
 }
 

@@ -10,7 +10,6 @@ import (
 	"kakusho/directive"
 	"kakusho/govern"
 	"kakusho/kind"
-	"kakusho/store"
 	"kakusho/web"
 )
 
@@ -73,7 +72,7 @@ type parameterData struct {
 }
 
 type settingLine struct {
-	store.Setting
+	govern.Proposal
 	Shown string
 	Own   bool
 }

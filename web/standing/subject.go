@@ -7,7 +7,6 @@ import (
 	"kakusho/bilingual"
 	"kakusho/decision"
 	"kakusho/fact"
-	"kakusho/judge"
 	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/verdict"
@@ -20,7 +19,7 @@ type factLine struct {
 	Label    bilingual.Text
 	Layer    kind.Layer
 	Group    string
-	Cell     judge.Cell
+	Cell     posture.Cell
 	Value    string
 	Records  []string // heads of a list of records
 	Table    [][]string

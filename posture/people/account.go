@@ -1,15 +1,16 @@
-package derive
+package people
 
 import (
 	"fmt"
-	"kakusho/posture"
 	"slices"
 	"time"
 
 	"kakusho/fact"
+	"kakusho/posture"
 )
 
-var accountDerivations = map[string]posture.Derivation{
+// Accounts are the derivations of accounts and of what the register says of them.
+var Accounts = map[string]posture.Derivation{
 	"unregistered-accounts": unregisteredAccounts,
 	"unseen-accounts":       unseenAccounts,
 	"unregistered-admins":   unregisteredAdmins,
@@ -33,7 +34,7 @@ func registered(r *posture.Reading, it *posture.Item) []*posture.Item {
 			return false
 		}
 		r.Note(a, "name", a.Declared["name"])
-		return liveAccount(r.L, a)
+		return LiveAccount(r.L, a)
 	})
 }
 
@@ -133,7 +134,7 @@ func contractorAccounts(r *posture.Reading, it *posture.Item) posture.Result {
 		if posture.DeclaredText(a, "contract") == "" || len(posture.Minus([]string{name}, seen)) > 0 {
 			continue
 		}
-		if !ok || !liveContract(r.L, c) {
+		if !ok || !LiveContract(r.L, c) {
 			out = append(out, name)
 		}
 	}
@@ -242,4 +243,9 @@ func accountAcknowledged(r *posture.Reading, it *posture.Item) posture.Result {
 		return posture.None("blank: no person is named")
 	}
 	return r.Is(p, "notice_acknowledged").Result("person/" + p.Row.ID + " cannot be told")
+}
+
+// LiveContract: active, within its period.
+func LiveContract(l *posture.Lookup, it *posture.Item) bool {
+	return posture.DeclaredText(it, "status") == "active" && l.InForce(it)
 }

@@ -1,13 +1,18 @@
-package derive
+// Package people derives what follows from the organisation: who holds a post and
+// with which duties, which accounts are registered and approved, who acknowledged
+// what.
+package people
 
 import (
-	"kakusho/posture"
 	"slices"
 	"strings"
 	"time"
+
+	"kakusho/posture"
 )
 
-var organisationDerivations = map[string]posture.Derivation{
+// Organisation are the derivations of units, posts, persons, areas and notices.
+var Organisation = map[string]posture.Derivation{
 	"unit-prefecture":          unitPrefecture,
 	"post-holders":             func(r *posture.Reading, it *posture.Item) posture.Result { return posture.Texts(holders(r, it.Row.ID)) },
 	"post-held":                func(r *posture.Reading, it *posture.Item) posture.Result { return posture.Found(held(r, it.Row.ID)) },
@@ -160,7 +165,7 @@ func personHasAccount(r *posture.Reading, it *posture.Item) posture.Result {
 	for _, a := range r.L.ByKind["account"] {
 		if posture.DeclaredText(a, "person") == it.Row.ID {
 			r.Note(a, "status", a.Declared["status"])
-			if liveAccount(r.L, a) {
+			if LiveAccount(r.L, a) {
 				return posture.Found(true)
 			}
 		}
@@ -168,8 +173,8 @@ func personHasAccount(r *posture.Reading, it *posture.Item) posture.Result {
 	return posture.Found(false)
 }
 
-// liveAccount: active, or ended only in the future.
-func liveAccount(l *posture.Lookup, it *posture.Item) bool {
+// LiveAccount: active, or ended only in the future.
+func LiveAccount(l *posture.Lookup, it *posture.Item) bool {
 	for _, f := range []string{"disabled_on", "removed_on"} {
 		if t := posture.DeclaredTime(it, f); !t.IsZero() && !l.Within(time.Time{}, t) {
 			return false
@@ -193,7 +198,7 @@ func notices(r *posture.Reading, person *posture.Item) []*posture.Item {
 		}
 		sys := posture.DeclaredText(n, "system")
 		return sys == "" || slices.ContainsFunc(r.L.ByKind["account"], func(a *posture.Item) bool {
-			return a.Row.System == sys && posture.DeclaredText(a, "person") == person.Row.ID && liveAccount(r.L, a)
+			return a.Row.System == sys && posture.DeclaredText(a, "person") == person.Row.ID && LiveAccount(r.L, a)
 		})
 	})
 }
@@ -248,7 +253,8 @@ func contractUntil(r *posture.Reading, it *posture.Item) posture.Result {
 	return posture.Found(t)
 }
 
-func live(l *posture.Lookup, it *posture.Item) bool {
+// Live: in service or stored, so that it is still held to the rules.
+func Live(l *posture.Lookup, it *posture.Item) bool {
 	s := posture.DeclaredText(it, "status")
 	return s == "in-service" || s == "stored"
 }
@@ -257,7 +263,7 @@ func zoneAvailability(r *posture.Reading, it *posture.Item) posture.Result {
 	var systems []*posture.Item
 	for _, id := range []string{"computer", "network-device"} {
 		for _, c := range r.L.ByKind[id] {
-			if posture.DeclaredText(c, "zone") != it.Row.ID || !live(r.L, c) {
+			if posture.DeclaredText(c, "zone") != it.Row.ID || !Live(r.L, c) {
 				continue
 			}
 			r.Note(c, "zone", c.Declared["zone"])
@@ -272,7 +278,7 @@ func zoneAvailability(r *posture.Reading, it *posture.Item) posture.Result {
 func zoneServers(r *posture.Reading, it *posture.Item) posture.Result {
 	n := int64(0)
 	for _, c := range r.L.ByKind["computer"] {
-		if posture.DeclaredText(c, "zone") == it.Row.ID && posture.DeclaredText(c, "role") == "server" && live(r.L, c) {
+		if posture.DeclaredText(c, "zone") == it.Row.ID && posture.DeclaredText(c, "role") == "server" && Live(r.L, c) {
 			r.Note(c, "zone", c.Declared["zone"])
 			n++
 		}
