@@ -96,6 +96,44 @@ none:x:1004:1004::/:/bin/sh
 	})
 }
 
+// Whose a file or home is can be set up by root only.
+func TestOwnersCount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const passwd = "-- etc/passwd --\n# people\n\nroot:x:0:0::/root:/bin/bash\na:x:1001:1001::/home/a:/bin/sh\nfile:x:1002:1002::/home/file:/bin/sh\n"
+	const homes = "-- home/a/ mode=0770 --\n-- home/file mode=0666 --\nno folder\n"
+	for _, tt := range []struct {
+		name, diff, path string
+		uid, gid         int
+		field, want      string
+	}{
+		{"a home for one's own group", "", "home/a", 1001, 1001, "unsafe_homes", "[]"},
+		{"a home for another group", "", "home/a", 1001, 50, "unsafe_homes", "[/home/a]"},
+		{"a home for one's group that has another member", "-- etc/group --\na:x:1001:b\n", "home/a", 1001, 1001, "unsafe_homes", "[/home/a]"},
+		{"a home for one's group that lists oneself", "-- etc/group --\na:x:1001:a\nb:x:1002:x\n", "home/a", 1001, 1001, "unsafe_homes", "[]"},
+		{"a home for a group that is another's own too", passwd + "b:x:1003:1001::/:/usr/sbin/nologin\n", "home/a", 1001, 1001, "unsafe_homes", "[/home/a]"},
+		{"a home of another account", "", "home/a", 1002, 1001, "unsafe_homes", "[/home/a]"},
+		{"passwords for the group shadow", "", "etc/shadow", 0, 42, "account_files_mode_ok", "true"},
+		{"passwords for another group", "", "etc/shadow", 0, 4, "account_files_mode_ok", "false"},
+		{"passwords of another account", "", "etc/shadow", 1001, 42, "account_files_mode_ok", "false"},
+		{"accounts for the group shadow", "-- etc/passwd- --\n", "etc/passwd-", 0, 42, "account_files_mode_ok", "false"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := fixture.Host(t, fixture.Debian12, passwd+homes, tt.diff)
+			if err := os.Chown(filepath.Join(h.Root, tt.path), tt.uid, tt.gid); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(filepath.Join(h.Root, tt.path), map[bool]os.FileMode{true: 0o770, false: 0o640}[tt.path == "home/a"]); err != nil {
+				t.Fatal(err)
+			}
+			if got := fixture.Show(fixture.Collect(t, h, account.Collector())[tt.field]); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
 // record finds one account.
 func record(t *testing.T, f fact.Fact, name string) map[string]any {
 	t.Helper()

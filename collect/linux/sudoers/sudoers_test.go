@@ -93,6 +93,7 @@ BOTH SRV = (DB) NOPASSWD: MORE`, []string{
 			"a as (root): /bin/x nopasswd @sudoers:2", "b as (root): /bin/x @sudoers:3"}},
 		{"or from some", "Defaults:a, %ops !authenticate\na ALL=/bin/x\nb ALL=/bin/x", []string{
 			"a as (root): /bin/x nopasswd @sudoers:2", "b as (root): /bin/x @sudoers:3", "%ops as (): (Defaults !authenticate) nopasswd @sudoers:1"}},
+		{"or from all by name", "Defaults:ALL !authenticate\na ALL=/bin/x", []string{"a as (root): /bin/x nopasswd @sudoers:2", "ALL as (): (Defaults !authenticate) nopasswd @sudoers:1"}},
 		{"or on this host", "Defaults@here !authenticate\na ALL=/bin/x", []string{"a as (root): /bin/x nopasswd @sudoers:2"}},
 		{"or on another", "Defaults@other !authenticate\na ALL=/bin/x", []string{"a as (root): /bin/x @sudoers:2"}},
 		{"or for a runas or a command", "Defaults>www !authenticate\nDefaults!/bin/y !authenticate\na ALL=(www) /bin/x\na ALL=/bin/y\na ALL=/bin/z", []string{
@@ -226,7 +227,7 @@ var oracleTexts = []string{
 	"User_Alias OPS = tanaka, %ops : ADM = sato\nOPS ALL=/bin/x", "Cmnd_Alias SVC = /bin/a, /bin/b x\na ALL=SVC, !/bin/c",
 	"Defaults env_keep += \"A B\", !lecture\na ALL=/bin/x", "Defaults:a !authenticate\nDefaults!/bin/y !authenticate\na ALL=/bin/x",
 	"a ALL", "a ALL=", "a ALL=(root ALL", "a, ALL=ALL", "User_Alias lower = a", "a ALL=/bin/x :", "ALL ALL=(ALL) ALL",
-	"a ALL=ALL, !!/bin/x", "a b c", "a ALL=/bin/x,", "a ALL = ( root ) /bin/x", "%a\\ b ALL=/bin/x", "\"%a b\" ALL=/bin/x", "a ALL=relative",
+	"a ALL=ALL, !!/bin/x", "a b c", "a ALL=/bin/x,", "a ALL = ( root ) /bin/x", "%a\\ b ALL=/bin/x", "\"%a b\" ALL=/bin/x", "a ALL=relative", "% ALL=ALL", "Defaults =x", "#includes x\na ALL=ALL",
 }
 
 func ours(text string) string {
