@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"kakusho/actor"
@@ -118,6 +119,7 @@ func (s *Server) Collect(ctx context.Context) error {
 	if err := s.Intake.Accept(ctx, actor.Program, batches, s.cfg.Now()); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // a collection reads much once; the server is idle after it
 	s.cfg.Log.Info("collected from this machine", "batches", len(batches), "took", s.cfg.Now().Sub(at).Round(time.Millisecond))
 	return nil
 }

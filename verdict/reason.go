@@ -53,7 +53,7 @@ func (r Reason) In(l bilingual.Lang) string {
 	}
 	var notes []string
 	if r.Expected != "" {
-		notes = append(notes, bilingual.Say("基準 ", "wanted ").In(l)+r.Expected)
+		notes = append(notes, bilingual.Say("基準 ", "wanted ").In(l)+expected(r.Expected, l))
 	}
 	if r.Parameter != "" {
 		note := bilingual.Say("値 ", "parameter ").In(l) + r.Parameter
@@ -65,12 +65,73 @@ func (r Reason) In(l bilingual.Lang) string {
 		notes = append(notes, note)
 	}
 	if r.Detail != "" {
-		notes = append(notes, r.Detail)
+		notes = append(notes, detail(r.Detail, l))
 	}
 	if len(notes) > 0 {
 		b.WriteString(bilingual.Say("（", " (").In(l) + strings.Join(notes, bilingual.Say("、", "; ").In(l)) + bilingual.Say("）", ")").In(l))
 	}
 	return b.String()
+}
+
+// operators put a wanted comparison into Japanese; English keeps the signs. The
+// first that begins the text counts.
+var operators = []struct{ sign, form string }{
+	{"size == 0", "0件"}, {"size >= ", "%s件以上"}, {"size <= ", "%s件以下"}, {"size > ", "%s件超"},
+	{"== true", "はい"}, {"== false", "いいえ"}, {">= ", "%s以上"}, {"<= ", "%s以下"}, {"!= ", "%s以外"}, {"== ", "%s"},
+	{"> ", "%s超"}, {"< ", "%s未満"}, {"not in ", "%sのいずれでもない"}, {"in ", "%sのいずれか"}, {"contains ", "%sを含む"}, {"present", "登録あり"},
+	{"true", "はい"}, {"false", "いいえ"},
+}
+
+func expected(text string, l bilingual.Lang) string {
+	if l == bilingual.EN {
+		return text
+	}
+	for _, o := range operators {
+		rest, ok := strings.CutPrefix(text, o.sign)
+		if !ok {
+			continue
+		}
+		if !strings.Contains(o.form, "%s") {
+			if rest == "" {
+				return o.form
+			}
+			continue
+		}
+		return strings.Replace(o.form, "%s", strings.Trim(rest, `"`), 1)
+	}
+	return text
+}
+
+// details are the codes with which collectors and derivations begin saying why
+// there is no value; what follows the code is technical and stays.
+var details = map[string]bilingual.Text{
+	"blank":        {JA: "台帳に未入力", EN: "blank in the register"},
+	"no-entry":     {JA: "台帳に登録がない", EN: "not in a register"},
+	"no-record":    {JA: "記録がない", EN: "no record"},
+	"missing":      {JA: "収集されていない", EN: "not collected"},
+	"absent":       {JA: "存在しない", EN: "absent"},
+	"permission":   {JA: "読取り権限がない", EN: "not allowed to read"},
+	"error":        {JA: "読み取れない", EN: "could not be read"},
+	"timeout":      {JA: "時間切れ", EN: "timed out"},
+	"none":         {JA: "該当なし", EN: "none"},
+	"not live":     {JA: "稼働中の機器ではない", EN: "not a running machine"},
+	"schema":       {JA: "型が合わない", EN: "wrong type"},
+	"circle":       {JA: "循環参照", EN: "circular"},
+	"condition":    {JA: "条件", EN: "condition"},
+	"no logs":      {JA: "証跡がない", EN: "no logs"},
+	"no-parameter": {JA: "値が定められていない", EN: "the value is not determined"},
+}
+
+func detail(text string, l bilingual.Lang) string {
+	code, rest, ok := strings.Cut(text, ": ")
+	name, known := details[code]
+	if !ok || !known {
+		return text
+	}
+	if l == bilingual.EN {
+		return rest
+	}
+	return name.JA + "：" + rest
 }
 
 func length(v any) int {

@@ -117,16 +117,15 @@ type cell struct {
 }
 
 type overviewData struct {
-	Tiles    []tile
-	Columns  []column
-	Lines    []line
-	Total    int
-	Clauses  posture.Tally // of the obligations, each rolled up
-	Next     []row
-	Own      *posture.Subject
-	OwnTally posture.Tally
-	Until    []tile
-	Words    string
+	Tiles       []tile
+	Columns     []column
+	Lines       []line
+	Total       int
+	Obligations []tile // each rolled up
+	Next        []row
+	Own         *posture.Subject
+	OwnTally    posture.Tally
+	Words       string
 }
 
 func (s pages) overview(r *web.Request) (web.Answer, error) {
@@ -143,7 +142,7 @@ func (s pages) overview(r *web.Request) (web.Answer, error) {
 	d.Tiles = tiles(all, func(o verdict.Outcome) string { return "/verdicts?outcome=" + string(o) }, "")
 	d.Columns = s.columns(st, d.Words, r.Lang)
 	d.Lines = s.lines(st, d.Columns, clause.ID(r.URL.Query().Get("open")), r)
-	d.Clauses = s.obligations(st)
+	d.Obligations = tiles(s.obligations(st), func(verdict.Outcome) string { return "/clauses" }, "")
 	d.Next = s.rows(st, next(st, 8), r.Lang)
 	if own, ok := st.Named("system/" + s.own); ok {
 		d.Own, d.OwnTally = own, st.Clause(clause.ID(s.posture.Directive().Source), s.own)
