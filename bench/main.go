@@ -59,7 +59,7 @@ func run(ctx context.Context, areas []string, out, log io.Writer) error {
 			continue
 		}
 		if key := g.pkg + " " + g.bench; !ran[key] {
-			ran[key] = true
+			ran[key] = true // goals that share a run share its figures
 			fmt.Fprintf(log, "running %s in %s …\n", g.bench, g.pkg)
 			if err := measure(ctx, g, all, log); err != nil {
 				return err
