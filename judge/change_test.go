@@ -211,6 +211,14 @@ func TestSince(t *testing.T) {
 	if v := judged(rule(t, "s.length >= 12", nil), stale); !v.Since.Equal(now.Add(-2 * day)) {
 		t.Errorf("since %v, want when it went stale", v.Since)
 	}
+	excepted := subject(map[string]any{"length": int64(8), "zone": int64(3)}, nil)
+	excepted = cell(excepted, "zone", func(c *judge.Cell) { c.Since = now.Add(-5 * day) })
+	own := rule(t, "s.length >= 12", func(c *control.Control) {
+		c.Exceptions = []control.Exception{{Clause: "npa-r3@2.3.1.1", When: "s.zone == 3"}}
+	})
+	if v := judged(own, excepted); v.Outcome != verdict.Excepted || !v.Since.Equal(now.Add(-5*day)) {
+		t.Errorf("%q since %v, want excepted since the zone is so", v.Outcome, v.Since)
+	}
 	ended := subject(map[string]any{"length": int64(8)}, nil)
 	ended.Decisions = []decision.Decision{{ID: "E", Type: decision.Exception, Control: "area/name", From: now.Add(-30 * day), ApprovedAt: now.Add(-30 * day), Until: now.Add(-3 * day)}}
 	if v := judged(rule(t, "s.length >= 12", nil), ended); !v.Since.Equal(now.Add(-3 * day)) {
