@@ -23,11 +23,11 @@ var goals = []goal{
 	},
 	{
 		area: "judge", name: "outcome-against-plain-cel", pkg: "./judge", bench: "BenchmarkOutcome|BenchmarkPlain",
-		figure: ratio("BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"), needs: []string{"BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"}, op: "<=", bound: 5,
+		figure: ratio("BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"), needs: []string{"BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"}, op: "<=", bound: 2.5,
 	},
 	{
 		area: "judge", name: "explained-verdict-against-plain-cel", pkg: "./judge", bench: "BenchmarkJudge$|BenchmarkPlain",
-		figure: ratio("BenchmarkJudge/ns/op", "BenchmarkPlain/ns/op"), needs: []string{"BenchmarkJudge/ns/op", "BenchmarkPlain/ns/op"}, op: "<=", bound: 40,
+		figure: ratio("BenchmarkJudge/ns/op", "BenchmarkPlain/ns/op"), needs: []string{"BenchmarkJudge/ns/op", "BenchmarkPlain/ns/op"}, op: "<=", bound: 8,
 	},
 	{
 		area: "store", name: "get-a-row", pkg: "./store/sqlite", bench: "BenchmarkStore/of_100,000",
