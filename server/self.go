@@ -12,6 +12,8 @@ import (
 	"kakusho/actor"
 	"kakusho/collect"
 	"kakusho/collect/linux"
+	"kakusho/collect/mariadb"
+	"kakusho/collect/postgres"
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/register"
@@ -119,7 +121,41 @@ func (s *Server) Collect(ctx context.Context) error {
 	if err := s.Intake.Accept(ctx, actor.Program, batches, s.cfg.Now()); err != nil {
 		return err
 	}
+	if err := s.collectDatabases(ctx, h); err != nil {
+		return err
+	}
 	debug.FreeOSMemory() // a collection reads much once; the server is idle after it
 	s.cfg.Log.Info("collected from this machine", "batches", len(batches), "took", s.cfg.Now().Sub(at).Round(time.Millisecond))
+	return nil
+}
+
+// collectDatabases observes the databases that the register says run on this
+// machine. One that is registered and cannot be reached says so in its facts.
+func (s *Server) collectDatabases(ctx context.Context, h collect.Host) error {
+	var dbs []store.Subject
+	err := s.rows.View(ctx, func(r store.Reader) (err error) {
+		dbs, err = store.All[store.Subject](ctx, r, store.Where{
+			Equal: map[string]any{"kind": "database", "retired": false, "values.computer": SelfComputer},
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list own databases: %w", err)
+	}
+	for _, db := range dbs {
+		var collectors []collect.Collector
+		switch db.Values["engine"] {
+		case "postgresql":
+			collectors = postgres.Collectors("")
+		case "mariadb":
+			collectors = mariadb.Collectors("")
+		default:
+			continue // no collector for this engine: its facts stay unknown
+		}
+		batches := collect.Run(ctx, h, fact.NewRef("database", db.ID), collectors, nil)
+		if err := s.Intake.Accept(ctx, actor.Program, batches, s.cfg.Now()); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"kakusho/bilingual"
 	"kakusho/collect"
 	"kakusho/collect/linux"
+	"kakusho/collect/mariadb"
+	"kakusho/collect/postgres"
 	"kakusho/control"
 	"kakusho/directive"
 	"kakusho/fact"
@@ -125,7 +127,11 @@ func look(ctx context.Context, p *posture.Posture, f checkFlags, now time.Time, 
 		{Kind: "computer", ID: "this", Name: textOf(facts, "hostname"), System: "this", Values: declared, Rev: 1, ChangedAt: now},
 		{Kind: "system", ID: "this", Name: "this", System: "this", Values: map[string]any{"system_id": "this", "status": "in-service"}, Rev: 1, ChangedAt: now},
 	}
-	st, err := p.Of(subjects, facts, now)
+	dbs, dbFacts, err := databases(ctx, h, now)
+	if err != nil {
+		return nil, err
+	}
+	st, err := p.Of(append(subjects, dbs...), append(facts, dbFacts...), now)
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
@@ -135,6 +141,35 @@ func look(ctx context.Context, p *posture.Posture, f checkFlags, now time.Time, 
 		r.Privilege = batches[0].Privilege
 	}
 	return r, nil
+}
+
+// databases looks at the database servers that listen on this machine's sockets:
+// a subject and its facts for each. On a folder there are none to ask.
+func databases(ctx context.Context, h collect.Host, now time.Time) (subjects []store.Subject, facts []store.Fact, err error) {
+	if !h.Live {
+		return nil, nil, nil
+	}
+	for _, engine := range []struct {
+		name       string
+		local      func(collect.Host) ([]string, error)
+		collectors func(string) []collect.Collector
+	}{{"postgresql", postgres.Local, postgres.Collectors}, {"mariadb", mariadb.Local, mariadb.Collectors}} {
+		dsns, err := engine.local(h)
+		if err != nil {
+			return nil, nil, fmt.Errorf("find %s: %w", engine.name, err)
+		}
+		for i, dsn := range dsns {
+			id := fmt.Sprintf("%s-%d", engine.name, i+1)
+			subjects = append(subjects, store.Subject{Kind: "database", ID: id, Name: id, System: "this", Rev: 1, ChangedAt: now,
+				Values: map[string]any{"database_no": id, "title": id, "system": "this", "computer": "this", "status": "in-service"}})
+			for _, b := range collect.Run(ctx, h, fact.NewRef("database", id), engine.collectors(dsn), nil) {
+				for _, x := range b.Facts {
+					facts = append(facts, intake.Observed(b, x, now))
+				}
+			}
+		}
+	}
+	return subjects, facts, nil
 }
 
 // assumeRole is a portable chassis: mobile; a desktop: terminal; else a server,
