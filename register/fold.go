@@ -3,7 +3,9 @@ package register
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
 	"kakusho/store"
@@ -20,7 +22,11 @@ func Fold(kinds kind.Set) func(context.Context, store.Tx, trail.Sealed) error {
 			if err != nil {
 				return fmt.Errorf("entry %d %s: %w", e.Seq, e.Kind, err)
 			}
-			return tx.Put(ctx, row(kinds[b.Kind], b, e))
+			old, _, err := store.Get(ctx, tx, store.Subject{Kind: b.Kind, ID: b.ID})
+			if err != nil {
+				return err
+			}
+			return tx.Put(ctx, row(kinds[b.Kind], b, e, old))
 		case gate.RetireRegister:
 			b, err := decode[RetireBody](e.Body)
 			if err != nil {
@@ -37,11 +43,11 @@ func Fold(kinds kind.Set) func(context.Context, store.Tx, trail.Sealed) error {
 	}
 }
 
-func row(k kind.Kind, b Body, e trail.Sealed) *store.Subject {
+func row(k kind.Kind, b Body, e trail.Sealed, old store.Subject) *store.Subject {
 	text := func(name string) string { s, _ := b.Values[name].(string); return s }
 	s := &store.Subject{
 		Kind: b.Kind, ID: b.ID, Name: text(k.Name), Unit: text("unit"), System: text("system"),
-		Values: b.Values, Rev: b.Rev, ChangedAt: e.At, ChangedBy: e.Actor, Entry: e.Seq,
+		Values: b.Values, Since: since(old, b.Values, e.At), Rev: b.Rev, ChangedAt: e.At, ChangedBy: e.Actor, Entry: e.Seq,
 	}
 	if b.Kind == "system" {
 		s.System = b.ID
@@ -50,4 +56,22 @@ func row(k kind.Kind, b Body, e trail.Sealed) *store.Subject {
 		s.Name = b.ID
 	}
 	return s
+}
+
+// since moves only for the fields whose value changes, so that an entry put again
+// with a new date of review is not an entry that was made anew.
+func since(old store.Subject, values map[string]any, at time.Time) map[string]time.Time {
+	out := make(map[string]time.Time, len(values))
+	for name := range old.Since {
+		out[name] = old.Since[name]
+		if _, had := old.Values[name]; had && values[name] == nil {
+			out[name] = at
+		}
+	}
+	for name, v := range values {
+		if _, known := old.Since[name]; !known || fact.Digest(old.Values[name]) != fact.Digest(v) {
+			out[name] = at
+		}
+	}
+	return out
 }

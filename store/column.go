@@ -31,7 +31,7 @@ type Column struct {
 	Type  Type
 	Key   bool // part of the key
 	Words bool // Where.Like looks here
-	at    any  // *string, *int64, *bool, *time.Time, or one of the four of JSON
+	at    any  // *string, *int64, *bool, *time.Time, or one of the five of JSON
 }
 
 func text(name string, at *string) Column       { return Column{Name: name, Type: Text, at: at} }
@@ -91,6 +91,8 @@ func (c Column) write() (any, error) {
 		return Encode(*at)
 	case *[]fact.Source:
 		return encodeSources(*at)
+	case *map[string]time.Time:
+		return encodeInstants(*at)
 	}
 	return nil, fmt.Errorf("no way to write %T", c.at)
 }
@@ -192,8 +194,41 @@ func readJSON(at any, s string) error {
 		return wantKept(ok, s)
 	case *[]string:
 		return readStrings(at, v)
+	case *map[string]time.Time:
+		return readInstants(at, v)
 	}
 	return fmt.Errorf("no way to read %T", at)
+}
+
+func encodeInstants(ts map[string]time.Time) (any, error) {
+	out := make(map[string]any, len(ts))
+	for name, t := range ts {
+		s, err := Stamp(t)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = s
+	}
+	return Encode(out)
+}
+
+func readInstants(at *map[string]time.Time, v any) error {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return wantKept(false, v)
+	}
+	*at = nil
+	for name, kept := range m {
+		var t time.Time
+		if err := readTime(&t, kept); err != nil {
+			return err
+		}
+		if *at == nil {
+			*at = make(map[string]time.Time, len(m))
+		}
+		(*at)[name] = t
+	}
+	return nil
 }
 
 func readStrings(at *[]string, v any) error {

@@ -17,8 +17,9 @@ type Subject struct {
 	Unit      string // organisation unit
 	System    string // system it belongs to
 	Retired   bool
-	Values    map[string]any // declared values by field; never nil when read
-	Rev       int64          // of this subject: 1 when first put
+	Values    map[string]any       // declared values by field; never nil when read
+	Since     map[string]time.Time // by field: from when its value, or its having been cleared, is as it is
+	Rev       int64                // of this subject: 1 when first put
 	ChangedAt time.Time
 	ChangedBy string
 	Entry     int64 // Seq of the last entry that changed it
@@ -117,7 +118,7 @@ func (s *Subject) Columns() []Column {
 	return []Column{
 		text("kind", &s.Kind).key(), text("id", &s.ID).key().words(),
 		text("name", &s.Name).words(), text("unit", &s.Unit), text("system", &s.System),
-		boolean("retired", &s.Retired), jsonOf("values", &s.Values).words(),
+		boolean("retired", &s.Retired), jsonOf("values", &s.Values).words(), jsonOf("since", &s.Since),
 		integer("rev", &s.Rev), instant("changed_at", &s.ChangedAt), text("changed_by", &s.ChangedBy),
 		integer("entry", &s.Entry),
 	}

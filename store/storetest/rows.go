@@ -18,6 +18,7 @@ func Full() []store.Row {
 		&store.Subject{
 			Kind: "computer", ID: "PC-1", Name: "捜査端末1", Unit: "unit/u", System: "sys-1", Retired: true,
 			Values: map[string]any{"role": "terminal", "cores": int64(8), "load": 0.5, "tags": []any{"a", "b"}},
+			Since:  map[string]time.Time{"role": day(1), "cores": day(0)},
 			Rev:    3, ChangedAt: day(1), ChangedBy: "person/1", Entry: 41,
 		},
 		&store.Fact{

@@ -29,6 +29,7 @@ create table subject (
     "system"     text not null,
     "retired"    integer not null,
     "values"     text not null,                -- json, an object by field
+    "since"      text not null,                -- json, an object by field
     "rev"        integer not null,
     "changed_at" text,
     "changed_by" text not null,
