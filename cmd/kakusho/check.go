@@ -153,7 +153,13 @@ func databases(ctx context.Context, h collect.Host, now time.Time) (subjects []s
 		name       string
 		local      func(collect.Host) ([]string, error)
 		collectors func(string) []collect.Collector
-	}{{"postgresql", postgres.Local, postgres.Collectors}, {"mariadb", mariadb.Local, mariadb.Collectors}} {
+	}{{"postgresql", postgres.Local, postgres.Collectors}, {"mariadb", func(h collect.Host) ([]string, error) {
+		dsn, err := mariadb.Local(h)
+		if dsn == "" {
+			return nil, err
+		}
+		return []string{dsn}, err
+	}, mariadb.Collectors}} {
 		dsns, err := engine.local(h)
 		if err != nil {
 			return nil, nil, fmt.Errorf("find %s: %w", engine.name, err)
