@@ -143,7 +143,8 @@ func Key(r Row) []any {
 // A column is named as in the table ("changed_at"), and within a column of JSON
 // by a path ("values.role", "value.method"). All conditions must hold.
 // Comparison is by type: the number 1, the number 1.0, the text "1" and true are
-// four different values. Text compares by bytes.
+// four different values. Text compares by bytes. A time within JSON is text without
+// a fixed width, so that two within the same second may come in either order.
 type Where struct {
 	Equal  map[string]any   // nil or the zero time: not set, or null
 	In     map[string][]any // one of these; none of an empty list
