@@ -22,7 +22,11 @@ import (
 // that appends until it is killed and prints what was acknowledged.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("KAKUSHO_TRAIL_WRITER"); dir != "" {
-		if err := writeUntilKilled(dir); err != nil {
+		run := writeUntilKilled
+		if once, ok := strings.CutPrefix(dir, "once:"); ok {
+			dir, run = once, writeOnce
+		}
+		if err := run(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -212,10 +212,8 @@ func (l *Log) openTree(signer note.Signer, tail pack.Tail) error {
 	} else if tail.Segment > 0 || len(tail.Frames) > 0 {
 		return fmt.Errorf("%w: %s is missing", pack.ErrDamaged, logName)
 	}
-	if covered < tail.Segment {
-		if err := sweep(dir); err != nil {
-			return fmt.Errorf("sweep log: %w", err)
-		}
+	if err := sweep(dir, covered < tail.Segment); err != nil {
+		return fmt.Errorf("sweep log: %w", err)
 	}
 	var err error
 	if l.tree, err = openTree(dir, signer, l.verifier); err != nil {

@@ -178,6 +178,12 @@ func TestWhatAnInterruptedWriteOfTheLogLeavesIsSweptAway(t *testing.T) {
 	if err := open(t, first, o).Close(); err != nil {
 		t.Fatal(err)
 	}
+	// This one is left when only its removal fails.
+	names = append(names, "log/.state/version1350490027")
+	write(t, filepath.Join(first, names[len(names)-1]), []byte("1"))
+	if err := open(t, first, o).Close(); err != nil {
+		t.Fatal(err)
+	}
 	checkTrail(t, first, 6)
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(first, name)); err == nil {

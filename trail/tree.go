@@ -142,7 +142,9 @@ func (t *tree) checkpoint() ([]byte, seal.Checkpoint, error) {
 func (t *tree) wait(ctx context.Context, size int64) ([]byte, seal.Checkpoint, error) {
 	for {
 		text, c, err := t.checkpoint()
-		if err != nil || c.Size >= size {
+		// The first one may have been lost with the life that was to write it.
+		missing := errors.Is(err, os.ErrNotExist)
+		if err != nil && !missing || err == nil && c.Size >= size {
 			return text, c, err
 		}
 		select {
@@ -185,10 +187,14 @@ func (t *tree) close(ctx context.Context) error {
 // interrupted are the names that Tessera writes a file under before it renames it.
 var interrupted = regexp.MustCompile(`^(checkpoint|treeState|version|\d{3})\d+$`)
 
-// sweep removes what an interrupted write has left. Only the opener, who holds
-// the lock, may call it, and before Tessera runs.
-func sweep(dir string) error {
+// sweep removes what an interrupted write has left; among the many tiles only when
+// one was interrupted. Only the opener, who holds the lock, may call it, and before
+// Tessera runs.
+func sweep(dir string, tiles bool) error {
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == "tile" && !tiles {
+			return fs.SkipDir
+		}
 		if err == nil && d.Type().IsRegular() && leftover(d.Name(), filepath.Base(filepath.Dir(name))) {
 			err = os.Remove(name)
 		}
