@@ -110,10 +110,17 @@ func TestRunPlaysAStackAsPAMDoes(t *testing.T) {
 		{"done in a substack ends the substack only", "auth substack inner\nauth required pam_no.so", false},
 		{"a substack counts as one in a jump", "auth [success=1 default=ignore] pam_yes.so\nauth substack bad\nauth required pam_yes.so", true},
 		{"die in a substack fails", "auth substack bad\nauth required pam_yes.so", false},
+		{"an empty substack counts for nothing", "auth substack empty\nauth required pam_yes.so", true},
+		{"a word PAM does not know is bad", "auth [success=nonsense] pam_yes.so\nauth required pam_yes.so", false},
+		{"a jump backwards is bad", "auth [success=-1] pam_yes.so\nauth required pam_yes.so", false},
+		{"a jump nowhere is bad", "auth [success=0] pam_yes.so\nauth required pam_yes.so", false},
+		{"binding success ends", "auth binding pam_yes.so\nauth required pam_no.so", true},
+		{"binding failure is kept", "auth binding pam_no.so\nauth required pam_yes.so", false},
+		{"the last line may be left open", "auth required pam_yes.so \\", true},
 		{"reset forgets", "auth required pam_no.so\nauth [default=reset] pam_no.so\nauth required pam_yes.so", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			rules := stack(t, "x", "auth", "-- etc/pam.d/x --\n"+tt.text+"\n-- etc/pam.d/inner --\nauth sufficient pam_yes.so\nauth required pam_no.so\n-- etc/pam.d/bad --\nauth requisite pam_no.so\nauth required pam_yes.so\n")
+			rules := stack(t, "x", "auth", "-- etc/pam.d/x --\n"+tt.text+"\n-- etc/pam.d/inner --\nauth sufficient pam_yes.so\nauth required pam_no.so\n-- etc/pam.d/empty --\nsession required pam_yes.so\n-- etc/pam.d/bad --\nauth requisite pam_no.so\nauth required pam_yes.so\n")
 			got := pam.Run(rules, func(r pam.Rule) string {
 				if r.Module == "pam_yes" {
 					return "success"
@@ -124,6 +131,25 @@ func TestRunPlaysAStackAsPAMDoes(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 		})
+	}
+}
+
+func TestBinds(t *testing.T) {
+	for control, want := range map[string]bool{
+		"required": true, "requisite": true, "sufficient": false, "optional": false, "binding": true, "REQUIRED": true,
+		"[success=1 default=ignore]": false, "[success=ok default=die]": true, "[success=ok default=bad]": true, "[success=ok]": true, "[default=1]": false,
+	} {
+		lines, faults := pam.Parse("f", []byte("auth "+control+" pam_x.so"))
+		if len(faults) > 0 || lines[0].Binds() != want {
+			t.Errorf("%s: %v %v", control, lines, faults)
+		}
+	}
+}
+
+func TestServices(t *testing.T) {
+	got, err := pam.Services(fixture.Host(t, "-- etc/pam.d/login --\n-- usr/lib/pam.d/sshd --\n").Look(), "sshd", "login", "none")
+	if err != nil || strings.Join(got, " ") != "sshd login" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
