@@ -58,7 +58,7 @@ func New(rows store.Store, d *directive.Directive, controls []control.Control, k
 		}
 	}
 	for _, c := range controls {
-		r, err := judge.Compile(c, kinds, d.Parameters)
+		r, err := judge.Compile(c, kinds, d.Parameters, judge.EffectiveFrom(d.EffectiveFrom))
 		if err != nil {
 			return nil, fmt.Errorf("compile control: %w", err)
 		}

@@ -1,15 +1,24 @@
 package verdict
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/fact"
 )
 
 var japan = time.FixedZone("JST", 9*60*60)
+
+// MarshalJSON writes the value as facts travel: times and durations as text.
+func (r Reason) MarshalJSON() ([]byte, error) {
+	type plain Reason // without this method
+	r.Value = fact.Canonical(r.Value)
+	return json.Marshal(plain(r))
+}
 
 // codes say in words why a reason decided. A code that is not listed is shown as
 // it is.

@@ -372,8 +372,11 @@ func source(c weigh.Cell) string {
 			parts = append(parts, "derived:"+l)
 		}
 	}
-	if len(parts) == 0 {
-		return "register"
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, ", ")
+	case c.Collector != "": // it looked and could not see
+		return "collect:" + c.Collector
 	}
-	return strings.Join(parts, ", ")
+	return "register"
 }
