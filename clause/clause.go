@@ -99,6 +99,15 @@ const (
 // Forces lists every Force.
 var Forces = []Force{Mandatory, Principle, Endeavour, AsNeeded, Discretion, Example}
 
+var forceLabels = map[Force]bilingual.Text{
+	Mandatory: {JA: "義務", EN: "Mandatory"}, Principle: {JA: "原則", EN: "In principle"}, Endeavour: {JA: "努力義務", EN: "Endeavour"},
+	AsNeeded:   {JA: "必要に応じて（要否の判断を記録する）", EN: "As needed (the judgement is recorded)"},
+	Discretion: {JA: "裁量", EN: "Discretion"}, Example: {JA: "例示", EN: "Example"},
+}
+
+// Label is the force as pages print it.
+func (f Force) Label() bilingual.Text { return forceLabels[f] }
+
 // Mechanism is how Kakusho carries a clause.
 type Mechanism string
 
@@ -108,6 +117,14 @@ const (
 	Verify  Mechanism = "verify"  // collected facts decide
 	Record  Mechanism = "record"  // a person's dated act decides
 )
+
+var mechanismLabels = map[Mechanism]bilingual.Text{
+	Enforce: {JA: "強制（本システムが拒否する）", EN: "Enforced"}, Verify: {JA: "検証（収集した事実による）", EN: "Verified from facts"},
+	Record: {JA: "記録（人の判断・確認による）", EN: "Recorded by people"},
+}
+
+// Label is the mechanism as pages print it.
+func (m Mechanism) Label() bilingual.Text { return mechanismLabels[m] }
 
 // Clause is our own statement of one obligation, sub-item or chapeau. It never
 // holds the directive's own sentences.

@@ -131,6 +131,19 @@ var details = map[string]bilingual.Text{
 	"no-parameter": {JA: "値が定められていない", EN: "the value is not determined"},
 }
 
+// Why says in words why a fact has no value: its status, and what the collector
+// said.
+func Why(status, reason string, l bilingual.Lang) string {
+	out := status
+	if t, ok := codes[status]; ok {
+		out = t.In(l)
+	}
+	if reason == "" {
+		return out
+	}
+	return out + bilingual.Say("（", " (").In(l) + detail(reason, l) + bilingual.Say("）", ")").In(l)
+}
+
 func detail(text string, l bilingual.Lang) string {
 	code, rest, ok := strings.Cut(text, ": ")
 	name, known := details[code]

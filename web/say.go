@@ -9,6 +9,8 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/fact"
+	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/verdict"
 )
@@ -33,6 +35,9 @@ func (s *Site) funcs(l bilingual.Lang) template.FuncMap {
 		"until":  func(t, at time.Time) string { return span(t.Sub(at), l) },
 		"value":  func(v any) string { return verdict.Show(v, l) },
 		"reason": func(r verdict.Reason) string { return r.In(l) },
+		"dutyof": func(d string) string { return actor.Duty(d).Label().In(l) },
+		"why":    func(s fact.Status, reason string) string { return verdict.Why(string(s), reason, l) },
+		"group":  func(g string) string { return kind.GroupLabel(g).In(l) },
 		"count":  func(t posture.Tally, o string) int { return t[verdict.Outcome(o)] },
 		"path":   url.PathEscape,
 		"query":  url.QueryEscape,

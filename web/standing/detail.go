@@ -8,6 +8,7 @@ import (
 	"kakusho/control"
 	"kakusho/directive"
 	"kakusho/fact"
+	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/verdict"
 	"kakusho/web"
@@ -80,6 +81,7 @@ type clauseData struct {
 	Pager      web.Pager
 	Tally      posture.Tally
 	Outcome    verdict.Outcome
+	Kinds      []kind.Kind // registers that would hold its subjects
 }
 
 type controlLine struct {
@@ -123,6 +125,9 @@ func (s pages) clause(r *web.Request) (web.Answer, error) {
 		if p := dir.Parameters[key]; slices.Contains(p.Clauses, c.ID) {
 			d.Parameters = append(d.Parameters, parameterLine{p, p.Format(p.Default, r.Lang)})
 		}
+	}
+	for _, id := range c.Kinds {
+		d.Kinds = append(d.Kinds, s.posture.Kinds()[id])
 	}
 	return web.Answer{Page: "clause", Title: bilingual.Text{JA: c.Label.JA + " " + c.Title.JA, EN: c.Label.EN + " " + c.Title.EN}, Data: d}, nil
 }
