@@ -16,6 +16,8 @@ var (
 	getSQL string
 	//go:embed sql/list.sql
 	listSQL string
+	//go:embed sql/page.sql
+	pageSQL string
 	//go:embed sql/count.sql
 	countSQL string
 	//go:embed sql/put.sql
@@ -89,8 +91,12 @@ func (r *reader) List(ctx context.Context, of store.Row, w store.Where, each fun
 	if err != nil {
 		return err
 	}
+	pattern := listSQL
+	if w.Offset > 0 {
+		pattern = pageSQL
+	}
 	// Not prepared beforehand: each may run the same list within this one.
-	rows, err := r.conn.QueryContext(ctx, fill(listSQL, of, "{where}", q.where, "{order}", q.order), append(q.args, q.limit, q.offset)...)
+	rows, err := r.conn.QueryContext(ctx, fill(pattern, of, "{where}", q.where, "{order}", q.order), append(q.args, q.limit, q.offset)...)
 	if err != nil {
 		return explain(err)
 	}
