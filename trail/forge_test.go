@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/transparency-dev/tessera/api"
+	"golang.org/x/mod/sumdb/note"
 
 	"kakusho/trail"
 	"kakusho/trail/pack"
@@ -346,6 +347,58 @@ func TestAForgeryWithAllSumsRightIsFoundAndTheEntriesAreNamed(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestOpenRefusesALastSegmentThatIsNotTheOneInTheLog(t *testing.T) {
+	dir := ramDir(t)
+	fill(t, dir, options(), 2, 2)
+	f := newForger(t, dir)
+	f.edit(f.packs()[0], func(fs []frame) []frame { fs[3] = fs[3].lines(change); reseal(fs, 3, 5); return fs })
+	if l, err := trail.Open(dir, options()); !errors.Is(err, trail.ErrDamage) {
+		t.Errorf("got %v, want ErrDamage", err)
+		if err == nil {
+			l.Close()
+		}
+	}
+}
+
+// TestARootThatDoesNotFitIsFoundThoughItIsSigned has a writer that signs what it
+// did not hash: frames and table are right, the root of the entries is not.
+func TestARootThatDoesNotFitIsFoundThoughItIsSigned(t *testing.T) {
+	dir := ramDir(t)
+	fill(t, dir, options(), 1, 1)
+	f := newForger(t, dir)
+	var text []byte
+	f.edit(f.packs()[0], func(fs []frame) []frame {
+		text, _, _ = fs[1].Split(fs[1].raw)
+		r, _ := seal.ParseRecord(text)
+		table := fs[1].raw[len(text):]
+		r.Root[0] ^= 1
+		text = r.Text()
+		fs[1].raw = append(slices.Clone(text), table...)
+		return fs
+	})
+	leaf := seal.Leaf(text)
+	key := strings.TrimSpace(string(f.read("key/trail.key")))
+	signer, err := note.NewSigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cp, err := note.Sign(&note.Note{Text: fmt.Sprintf("kakusho/test\n1\n%s\n", leaf)}, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, f.file("log/checkpoint"), cp)
+	write(t, f.file("log/tile/0/000.p/1"), leaf[:])
+	write(t, f.file("log/tile/entries/000.p/1"), append(binary.BigEndian.AppendUint16(nil, uint16(len(text))), text...))
+	write(t, f.file("log/.state/treeState"), fmt.Appendf(nil, `{"size":1,"root":"%s"}`, leaf))
+	public, err := trail.PublicKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := findings(t, dir, public), []string{"order"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -50,7 +50,7 @@ func ParseCheckpoint(text []byte, v note.Verifier) (Checkpoint, error) {
 	if c.Root, err = ParseHash(lines[2]); err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
 	}
-	sig, err := base64.StdEncoding.Strict().DecodeString(n.Sigs[0].Base64)
+	sig, err := base64.StdEncoding.DecodeString(n.Sigs[0].Base64)
 	if err != nil || base64.StdEncoding.EncodeToString(sig) != n.Sigs[0].Base64 ||
 		string(text) != fmt.Sprintf("%s\n\u2014 %s %s\n", n.Text, v.Name(), n.Sigs[0].Base64) {
 		return Checkpoint{}, errors.New("checkpoint: signature line is not in canonical form")

@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"reflect"
 	"strings"
@@ -195,9 +196,36 @@ func TestAProofComesBackAndHolds(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrProof", name, err)
 		}
 	}
+	// The log may sign a record under a number that is not its own, or of another log.
+	for _, r := range []seal.Record{{Origin: "kakusho/test", Segment: 1, Count: 1, Root: seal.Leaf([]byte("b"))}, {Origin: "kakusho/else", Count: 1, Root: seal.Leaf([]byte("b"))}} {
+		cp, v := signed(t, "kakusho/test\n1\n"+seal.Leaf(r.Text()).String()+"\n")
+		p := seal.Proof{Entry: []byte("b"), Record: r.Text(), Checkpoint: cp}
+		if _, _, err := p.Verify(v); !errors.Is(err, seal.ErrProof) {
+			t.Errorf("record of segment %d of %s as leaf 0: got %v, want ErrProof", r.Segment, r.Origin, err)
+		}
+	}
+	text := string(want.Text())
+	for name, bad := range map[string]string{
+		"a leading zero":      strings.Replace(text, "index 1", "index 01", 1),
+		"a plus":              strings.Replace(text, "index 1", "index +1", 1),
+		"no newline in extra": inExtra(text, func(s string) string { return strings.TrimSuffix(s, "\n") }),
+		"a zero within":       inExtra(text, func(s string) string { return strings.Replace(s, "index 1", "index 01", 1) }),
+	} {
+		if p, err := seal.ParseProof([]byte(bad)); err == nil {
+			t.Errorf("%s: got %+v, want an error", name, p)
+		}
+	}
 	if _, err := seal.ParseProof(bytes.Repeat([]byte("x"), seal.MaxProof+1)); !errors.Is(err, seal.ErrProof) {
 		t.Errorf("too long: got %v, want ErrProof", err)
 	}
+}
+
+// inExtra changes the text inside the extra line.
+func inExtra(proof string, change func(string) string) string {
+	head, rest, _ := strings.Cut(proof, "extra ")
+	line, rest, _ := strings.Cut(rest, "\n")
+	b, _ := base64.StdEncoding.DecodeString(line)
+	return head + "extra " + base64.StdEncoding.EncodeToString([]byte(change(string(b)))) + "\n" + rest
 }
 
 func TestATableComesBack(t *testing.T) {
