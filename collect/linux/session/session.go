@@ -127,10 +127,11 @@ func Manager(l *collect.Look) (string, error) {
 		return strings.TrimSuffix(path.Base(link), ".service"), nil
 	}
 	b, there, err := etc.Optional(l, "/etc/X11/default-display-manager")
-	if !there || err != nil {
+	program := strings.TrimSpace(string(b))
+	if !there || err != nil || program == "" {
 		return "", err
 	}
-	return path.Base(strings.TrimSpace(string(b))), nil
+	return path.Base(program), nil
 }
 
 // Lock is how one desktop locks.

@@ -50,6 +50,7 @@ lock-delay=uint32 10
 func TestScreenLock(t *testing.T) {
 	const noGnome = "-- usr/share/xsessions/ubuntu.desktop gone --\n-- usr/share/wayland-sessions/ubuntu-wayland.desktop gone --\n"
 	const xfce = noGnome + "-- usr/share/xsessions/xfce.desktop --\n-- usr/bin/xfce4-screensaver --\n"
+	const kde = noGnome + "-- usr/share/wayland-sessions/plasma.desktop --\n-- etc/xdg/kscreenlockerrc --\n"
 	const channel = "-- etc/xdg/xfce4/xfconf/xfce-perchannel-xml/xfce4-screensaver.xml --\n"
 	fixture.Check(t, session.Collector(), []fixture.Case{
 		terminal("GNOME enforced by the administrator", enforced, "screen_lock_enabled: true", "screen_lock_enforced: true", "screen_lock_idle: 10m10s"),
@@ -62,6 +63,13 @@ func TestScreenLock(t *testing.T) {
 		terminal("KDE as installed", noGnome+"-- usr/share/xsessions/plasma.desktop --\n", "screen_lock_enabled: true", "screen_lock_enforced: false", "screen_lock_idle: 5m5s"),
 		terminal("KDE enforced", noGnome+"-- usr/share/wayland-sessions/plasma.desktop --\n-- etc/xdg/kscreenlockerrc --\n[Daemon][$i]\nAutolock=true\nTimeout=10\nLockGrace=0\n", "screen_lock_enforced: true", "screen_lock_idle: 10m0s"),
 		terminal("KDE enforced key by key", noGnome+"-- usr/share/wayland-sessions/plasma.desktop --\n-- etc/xdg/kscreenlockerrc --\n[Daemon]\nAutolock[$i]=true\nTimeout[$i]=10\nLockGrace[$i]=5\n", "screen_lock_enforced: true"),
+		terminal("KDE enforced as a whole file", kde+"[$i]\n[Daemon]\nAutolock=true\nTimeout=10\nLockGrace=5\n", "screen_lock_enforced: true"),
+		terminal("KDE with the switch left open", kde+"[Daemon]\nAutolock=true\nTimeout[$i]=10\nLockGrace[$i]=5\n", "screen_lock_enforced: false"),
+		terminal("KDE with the grace left open", kde+"[Daemon]\nAutolock[$i]=true\nTimeout[$i]=10\nLockGrace=500\n", "screen_lock_enforced: false", "screen_lock_idle: 18m20s"),
+		terminal("KDE with another mark on a key", kde+"[Daemon]\nAutolock[$i]=true\nTimeout[$e]=10\nLockGrace[$i]=5\n", "screen_lock_enforced: false"),
+		terminal("KDE with a switch that is none", kde+"[Daemon]\nAutolock=maybe\n", "screen_lock_enabled: error malformed: /etc/xdg/kscreenlockerrc"),
+		terminal("KDE with a time that is none", kde+"[Daemon]\nTimeout=ten\n", "screen_lock_enabled: error malformed"),
+		terminal("KDE that waits for ever", kde+"[Daemon]\nTimeout=0\n", "screen_lock_enabled: false"),
 		terminal("KDE switched off", noGnome+"-- usr/share/wayland-sessions/plasma.desktop --\n-- etc/xdg/kscreenlockerrc --\n[Daemon]\nAutolock=false\n", "screen_lock_enabled: false"),
 		terminal("Xfce as installed", xfce, "screen_lock_enabled: true", "screen_lock_enforced: false", "screen_lock_idle: 5m0s"),
 		terminal("Xfce enforced", xfce+channel+`<channel name="xfce4-screensaver" version="1.0"><property name="saver" type="empty" locked="*"><property name="enabled" type="bool" value="true"/><property name="idle-activation" type="empty"><property name="delay" type="int" value="10"/></property></property><property name="lock" type="empty" locked="*"><property name="enabled" type="bool" value="true"/></property></channel>`+"\n",
@@ -70,6 +78,10 @@ func TestScreenLock(t *testing.T) {
 		terminal("Xfce with a file that is none", xfce+channel+"<channel\n", "screen_lock_enabled: error malformed"),
 		terminal("Xfce with xscreensaver that does not lock", noGnome+"-- usr/share/xsessions/xfce.desktop --\n-- usr/bin/xscreensaver --\n-- etc/X11/app-defaults/XScreenSaver --\n*timeout:\t0:10:00\n*lock:\tFalse\n", "screen_lock_enabled: false"),
 		terminal("xscreensaver that locks", noGnome+"-- usr/share/xsessions/openbox.desktop --\n-- usr/bin/xscreensaver --\n-- etc/X11/app-defaults/XScreenSaver --\n!*lock: False\n*timeout:\t0:10:00\n*lock:\tTrue\n*lockTimeout: 0:01:00\n", "screen_lock_enabled: true", "screen_lock_enforced: false", "screen_lock_idle: 11m0s"),
+		terminal("xscreensaver with a time that is none", noGnome+"-- usr/share/xsessions/openbox.desktop --\n-- usr/bin/xscreensaver --\n-- etc/X11/app-defaults/XScreenSaver --\n*timeout: 0:ten\n", "screen_lock_enabled: error malformed"),
+		terminal("xscreensaver that never starts", noGnome+"-- usr/share/xsessions/openbox.desktop --\n-- usr/bin/xscreensaver --\n-- etc/X11/app-defaults/XScreenSaver --\n*lock: True\n*mode: off\n", "screen_lock_enabled: false"),
+		server("a display manager without systemd", "-- etc/X11/default-display-manager --\n/usr/sbin/lightdm\n", "graphical: true"),
+		server("no display manager without systemd", "-- etc/X11/default-display-manager --\n\n", "graphical: false"),
 		terminal("a desktop nobody understands", noGnome+"-- usr/share/xsessions/i3.desktop --\n", "graphical: true", "screen_lock_enabled: error unknown: how the session \"i3\" locks"),
 		terminal("one weak desktop beside an enforced one", enforced+"-- usr/share/xsessions/plasma.desktop --\n", "screen_lock_enabled: true", "screen_lock_enforced: false", "screen_lock_idle: 5m5s"),
 		terminal("MATE counts in minutes", noGnome+"-- usr/share/xsessions/mate.desktop --\n", "screen_lock_idle: 5m0s"),
