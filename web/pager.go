@@ -21,7 +21,7 @@ func (r *Request) Offset() int {
 	if err != nil || n < 0 {
 		return 0
 	}
-	return n
+	return min(n, 1<<30)
 }
 
 // Pager makes the links for a list of total rows.

@@ -28,6 +28,7 @@ import (
 	"kakusho/bilingual"
 	"kakusho/gate"
 	"kakusho/identity"
+	"kakusho/kind"
 	"kakusho/register"
 )
 
@@ -360,6 +361,7 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 	status, text := http.StatusInternalServerError, bilingual.Say(
 		"処理できなかった。運用者は時刻と番号を手掛かりに記録を確認すること。", "Something failed. The operator can find it in the log by time and number.")
 	var tooLarge *http.MaxBytesError
+	var typed kind.Fault // in an address: forms show their faults themselves
 	switch {
 	case errors.Is(err, gate.ErrRefused):
 		status, text = http.StatusForbidden, bilingual.Say("この操作を行う権限がない。要求は記録された。", "Your posts do not allow this. The request was recorded.")
@@ -373,7 +375,7 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		status, text = http.StatusConflict, bilingual.Say("他の者が先に変更した。開き直して入力すること。", "Somebody changed it meanwhile. Open it again and enter your change.")
 	case errors.As(err, &tooLarge):
 		status, text = http.StatusRequestEntityTooLarge, bilingual.Say("送信された内容が大き過ぎる（上限12MiB）。", "The request is too large (at most 12 MiB).")
-	case errors.Is(err, ErrBadRequest):
+	case errors.Is(err, ErrBadRequest), errors.As(err, &typed):
 		status, text = http.StatusBadRequest, bilingual.Say("要求の内容を読み取れない。", "The request cannot be read.")
 	case errors.Is(err, context.Canceled):
 		return

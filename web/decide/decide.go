@@ -6,6 +6,7 @@ package decide
 import (
 	"embed"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"kakusho/control"
 	"kakusho/decision"
 	"kakusho/fact"
+	"kakusho/gate"
 	"kakusho/govern"
 	"kakusho/kind"
 	"kakusho/posture"
@@ -80,6 +82,7 @@ func (s pages) list(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	d := listData{Words: strings.TrimSpace(r.URL.Query().Get("q")), Mine: r.URL.Query().Get("all") == ""}
+	all = slices.DeleteFunc(all, func(x decision.Decision) bool { return s.closed(r, x.Subject) })
 	var open []waiting
 	for _, v := range st.Verdicts(posture.Filter{Words: d.Words}) {
 		c, ok := s.posture.Control(v.Control)
@@ -109,6 +112,12 @@ func (s pages) list(r *web.Request) (web.Answer, error) {
 	}
 	d.All = all[:min(100, len(all))]
 	return web.Answer{Page: "list", Title: bilingual.Say("判断・決定", "Decisions"), Data: d}, nil
+}
+
+// closed reports whether a subject is not for the reader's duties: then what was
+// decided about it is not either.
+func (s pages) closed(r *web.Request, ref fact.Ref) bool {
+	return !s.posture.Kinds()[ref.Kind()].MayRead(r.Actor)
 }
 
 // wants reports whether an answer is missing or too old.
@@ -150,6 +159,9 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 	sub, ok := st.Named(typed["subject"])
 	if !ok {
 		return web.Answer{}, web.ErrNotFound
+	}
+	if sub.Closed {
+		return web.Answer{}, fmt.Errorf("decide about %s: %w", sub.Ref, gate.ErrRefused)
 	}
 	d := formData{Subject: sub, Typed: typed, Faults: faults, Type: decision.Type(typed["type"])}
 	if c, ok := s.posture.Control(typed["control"]); ok {
@@ -286,6 +298,9 @@ func (s pages) one(r *web.Request) (web.Answer, error) {
 	st, err := s.posture.Now(r.Context(), r.Permit, r.At)
 	if err != nil {
 		return web.Answer{}, err
+	}
+	if s.closed(r, all[i].Subject) {
+		return web.Answer{}, fmt.Errorf("decision about %s: %w", all[i].Subject, gate.ErrRefused)
 	}
 	d := oneData{Decision: all[i], Name: string(all[i].Subject), Answer: all[i].Answer, Own: all[i].By == r.Actor.Person, State: state(all[i], r.At)}
 	if sub, ok := st.Subject(all[i].Subject); ok {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"image/png"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -134,12 +135,12 @@ func (p pages) showSetup(r *web.Request, f setupForm, status int) (web.Answer, e
 	} else {
 		f.Person = invited
 	}
-	url, secret, err := p.identity.Secret(f.Token, account, "Kakusho")
+	address, secret, err := p.identity.Secret(f.Token, account, "Kakusho")
 	if err != nil {
 		return web.Answer{}, err
 	}
 	f.Secret = groups(secret)
-	if f.QR, err = qr(url); err != nil {
+	if f.QR, err = qr(address); err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Page: "setup", Title: setupTitle, Data: f, Status: status}, nil
@@ -157,8 +158,8 @@ func groups(s string) string {
 	return b.String()
 }
 
-func qr(url string) (string, error) {
-	key, err := otp.NewKeyFromURL(url)
+func qr(address string) (string, error) {
+	key, err := otp.NewKeyFromURL(address)
 	if err != nil {
 		return "", fmt.Errorf("draw code: %w", err)
 	}
@@ -204,7 +205,7 @@ func (p pages) doSetup(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return p.withFaults(r, f, err)
 	}
-	return web.Answer{Redirect: "/login?done&person=" + f.Person}, nil
+	return web.Answer{Redirect: "/login?done&person=" + url.QueryEscape(f.Person)}, nil
 }
 
 func missing(f setupForm) (out []identity.Fault) {

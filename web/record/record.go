@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"kakusho/actor"
@@ -41,6 +42,7 @@ type pages struct {
 	gate    *gate.Gate
 	about   About
 	collect func(context.Context) error
+	busy    *sync.Mutex // held while it does
 }
 
 // Mount adds the pages to the site. collect observes the own machine once.
@@ -49,7 +51,7 @@ func Mount(site *web.Site, a *audit.Audit, p *posture.Posture, g *gate.Gate, abo
 	if err != nil {
 		return err
 	}
-	s := pages{a, p, g, about, collect}
+	s := pages{a, p, g, about, collect, new(sync.Mutex)}
 	site.Page(tmpl, "/trail", s.search)
 	site.Page(tmpl, "/trail/key", s.key)
 	site.Page(tmpl, "/trail/{seq}", s.entry)
@@ -240,9 +242,16 @@ func (s pages) aboutPage(r *web.Request) (web.Answer, error) {
 }
 
 func (s pages) collectNow(r *web.Request) (web.Answer, error) {
-	if !r.Actor.Has(actor.Maintainer) && !r.Actor.Has(actor.Operator) {
-		return web.Answer{}, gate.ErrRefused
+	_, err := s.gate.Ask(r.Context(), gate.Request{
+		Actor: r.Actor, At: r.At, Action: gate.Collect, Object: "computer/" + s.about.OwnHost, Scope: []string{"system/" + s.about.Own},
+	})
+	if err != nil {
+		return web.Answer{}, err
 	}
+	if !s.busy.TryLock() { // pressed again: the one that runs sees the same
+		return web.Answer{Redirect: "/about"}, nil
+	}
+	defer s.busy.Unlock()
 	if err := s.collect(r.Context()); err != nil {
 		return web.Answer{}, err
 	}

@@ -340,6 +340,11 @@ func (s pages) export(r *web.Request, st *posture.Standing, vs []verdict.Verdict
 	}
 	_ = w.Write(head) // a strings.Builder takes everything
 	for _, x := range s.rows(st, vs, r.Lang) {
+		if sub, ok := st.Named(x.Subject); ok {
+			if f, _ := sub.Kind.Field(sub.Kind.Name); f.Personal {
+				x.SubjectName = "" // as exports of registers leave it out
+			}
+		}
 		var reasons []string
 		for _, y := range x.Reasons {
 			reasons = append(reasons, y.In(r.Lang))

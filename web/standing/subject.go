@@ -1,12 +1,14 @@
 package standing
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"kakusho/bilingual"
 	"kakusho/decision"
 	"kakusho/fact"
+	"kakusho/gate"
 	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/verdict"
@@ -65,6 +67,9 @@ func (s pages) subject(r *web.Request) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, web.ErrNotFound
 	}
+	if sub.Closed {
+		return web.Answer{}, fmt.Errorf("subject %s: %w", ref, gate.ErrRefused)
+	}
 	d := subjectData{Subject: sub, Kind: sub.Kind, Facts: factLines(sub, r), Decisions: slices.Clone(sub.Decisions)}
 	slices.Reverse(d.Decisions)
 	t := tallyOf(sub.Verdicts)
@@ -113,7 +118,7 @@ func factLines(sub *posture.Subject, r *web.Request) []factLine {
 	var out []factLine
 	for _, f := range sub.Kind.Fields {
 		l := factLine{Name: f.Name, Label: f.Label, Group: f.Group, Layer: kind.Declared}
-		if len(f.See) > 0 && !slices.ContainsFunc(f.See, r.Actor.Has) {
+		if !f.MayRead(r.Actor) {
 			l.Hidden = true
 			out = append(out, l)
 			continue
