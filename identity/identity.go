@@ -55,7 +55,9 @@ type Identity struct {
 	policy func(context.Context, time.Time) (Policy, error)
 	vault  *vault
 
-	hashing chan struct{} // bounds the memory argon2 takes at one time
+	login     chan struct{} // one login is checked at a time
+	hashing   chan struct{} // bounds the memory argon2 takes at one time
+	enrolling sync.Mutex    // held from the look at a link to its being used up
 
 	mu      sync.Mutex
 	seen    map[string]time.Time // session digest → last request
@@ -73,8 +75,8 @@ func New(log *slog.Logger, rows store.Store, g *gate.Gate, dir string, policy fu
 	}
 	return &Identity{
 		log: log, rows: rows, gate: g, policy: policy, vault: v,
-		hashing: make(chan struct{}, 2),
-		seen:    map[string]time.Time{}, steps: map[string]int64{}, pending: map[string]string{},
+		login: make(chan struct{}, 1), hashing: make(chan struct{}, 2),
+		seen: map[string]time.Time{}, steps: map[string]int64{}, pending: map[string]string{},
 	}, nil
 }
 
@@ -118,6 +120,9 @@ func (id *Identity) FirstRun(ctx context.Context) (string, error) {
 // Invite makes a one-time link's token for person, good until the given instant.
 // An earlier invitation stays good; using one ends only that one.
 func (id *Identity) Invite(ctx context.Context, who actor.Actor, person string, at, until time.Time) (string, error) {
+	if person == "" || person == actor.Program.Person {
+		return "", fault("person", "この番号の職員のログインは設定できない。", "Nobody with this number can have a login.")
+	}
 	text, digest := token()
 	_, err := id.gate.Ask(ctx, gate.Request{
 		Actor: who, At: at, Action: gate.Invite, Object: "person/" + person,
@@ -181,11 +186,13 @@ func (id *Identity) Secret(text, person, issuer string) (url, secret string, err
 // the secret shown. It returns a Fault for what the person must correct, or
 // ErrInvite. On return the login works, also after a crash.
 func (id *Identity) Enrol(ctx context.Context, text, person, password, code, addr string, at time.Time) error {
+	id.enrolling.Lock()
+	defer id.enrolling.Unlock()
 	invited, err := id.Invited(ctx, text, at)
 	if err != nil {
 		return err
 	}
-	if person == "" || invited != "" && invited != person {
+	if person == "" || person == actor.Program.Person || invited != "" && invited != person {
 		return ErrInvite
 	}
 	p, err := id.policy(ctx, at)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/base32"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pquerna/otp/totp"
 
@@ -24,6 +26,14 @@ const decoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAA
 // returns. Every refusal is in the trail and counts towards a lock-out; the
 // error is ErrLogin whatever the cause.
 func (id *Identity) Login(ctx context.Context, person, password, code, addr string, at time.Time) (string, error) {
+	// One at a time, from the look at the refusals before to the sealing of this
+	// one: whoever tries many at once would see all of them before the first counts.
+	select {
+	case id.login <- struct{}{}:
+		defer func() { <-id.login }()
+	case <-ctx.Done():
+		return "", fmt.Errorf("wait to log in: %w", ctx.Err())
+	}
 	p, err := id.policy(ctx, at)
 	if err != nil {
 		return "", err
@@ -56,27 +66,36 @@ func (id *Identity) Login(ctx context.Context, person, password, code, addr stri
 	return text, nil
 }
 
-// cut bounds what an unknown caller can write into the trail.
+// cut bounds what an unknown caller can write into the trail, and is the name
+// under which refusals count. No register key is longer.
 func cut(s string) string {
-	const limit = 64
+	const limit = 64 * utf8.UTFMax
 	if len(s) > limit {
 		s = s[:limit]
 	}
-	return fmt.Sprintf("%q", s)[1 : len(fmt.Sprintf("%q", s))-1]
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
 }
 
 // check says why a login is refused, as a code, or "".
 func (id *Identity) check(ctx context.Context, person, password, code, addr string, at time.Time, p Policy) (why string, err error) {
 	var cred store.Credential
+	var before []store.Session
 	var byPerson, byAddr []store.Failure
 	err = id.rows.View(ctx, func(r store.Reader) (err error) {
-		if cred, _, err = store.Get(ctx, r, store.Credential{Person: person}); err != nil {
+		if person != "" && utf8.ValidString(person) { // else nobody is called so
+			if cred, _, err = store.Get(ctx, r, store.Credential{Person: person}); err != nil {
+				return err
+			}
+			if before, err = store.All[store.Session](ctx, r, store.Where{Equal: map[string]any{"person": person}, Sort: []string{"-entry"}, Limit: 1}); err != nil {
+				return err
+			}
+		}
+		since := map[string]any{"at": at.Add(-p.Window - p.Duration)} // none before can lock now
+		if byPerson, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"person": cut(person)}, From: since}); err != nil {
 			return err
 		}
-		if byPerson, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"person": person}}); err != nil {
-			return err
-		}
-		byAddr, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"addr": addr}})
+		byAddr, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"addr": addr}, From: since})
 		return err
 	})
 	if err != nil {
@@ -108,13 +127,26 @@ func (id *Identity) check(ctx context.Context, person, password, code, addr stri
 	if step == 0 {
 		return "code", nil
 	}
-	id.mu.Lock()
-	defer id.mu.Unlock()
-	if step <= id.steps[person] {
+	if !id.use(person, step, before) {
 		return "code-used", nil
 	}
-	id.steps[person] = step
 	return "", nil
+}
+
+// use notes the step of a code and reports whether it is later than every one
+// used. After a restart the last session says which may have been.
+func (id *Identity) use(person string, step int64, before []store.Session) bool {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	last, known := id.steps[person]
+	if !known && len(before) > 0 {
+		last = before[0].OpenedAt.Unix()/30 + 1
+	}
+	if step <= last {
+		return false
+	}
+	id.steps[person] = step
+	return true
 }
 
 // locked reports whether refusals lock at the instant at: threshold of them
@@ -215,7 +247,7 @@ func (id *Identity) Logout(ctx context.Context, a actor.Actor, at time.Time) err
 // duties reads the person and the posts he holds at the instant at.
 func duties(ctx context.Context, r store.Reader, person string, at time.Time) (actor.Actor, error) {
 	p, ok, err := store.Get(ctx, r, store.Subject{Kind: "person", ID: person})
-	if err != nil || !ok || p.Retired {
+	if err != nil || !ok || p.Retired || person == actor.Program.Person {
 		return actor.Actor{}, err
 	}
 	a := actor.Actor{Person: person, Name: p.Name}
