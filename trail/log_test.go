@@ -216,6 +216,26 @@ func TestManyWritersGetNumbersWithoutGapsAndReadersSeeThem(t *testing.T) {
 	checkTrail(t, dir, 32*40*3)
 }
 
+func TestASegmentHoldsNoMoreThanItsLimit(t *testing.T) {
+	dir := ramDir(t)
+	o := options()
+	o.SealEvery = time.Hour
+	l := open(t, dir, o)
+	batch := slices.Repeat([]trail.Entry{entry(1)}, 40_000)
+	for range 3 {
+		if _, err := l.Append(t.Context(), batch...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkTrail(t, dir, 120_000)
+	if n := segments(t, dir); n != 3 {
+		t.Errorf("got %d segments, want 3", n)
+	}
+}
+
 func TestASecondOpenerIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, options())

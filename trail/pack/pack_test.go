@@ -2,7 +2,9 @@ package pack_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,6 +79,18 @@ func TestAFrameWithAnyBitFlippedIsRefused(t *testing.T) {
 			if !errors.Is(err, pack.ErrFrame) {
 				t.Errorf("bit %d of byte %d: got %v, want ErrFrame", bit, i, err)
 			}
+		}
+	}
+}
+
+func TestAFrameWithSomethingInItsReservedBytesIsRefused(t *testing.T) {
+	b, _ := entries(t, codec(t), 3, 40, `{"a":1}`)
+	for _, at := range []int{5, 6, 7, 56, 59} {
+		bad := bytes.Clone(b[:60])
+		bad[at] = 1
+		bad = binary.BigEndian.AppendUint32(bad, crc32.Checksum(bad, crc32.MakeTable(crc32.Castagnoli)))
+		if h, err := pack.ParseHeader(bad); !errors.Is(err, pack.ErrFrame) {
+			t.Errorf("byte %d: got %+v, %v, want ErrFrame", at, h, err)
 		}
 	}
 }
@@ -201,6 +215,22 @@ func TestAPackThatACrashLeftUnbornIsBegunAgain(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestSyncReachesTheKernel(t *testing.T) {
+	f, err := pack.OS{}.Create(filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Errorf("sync: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err == nil {
+		t.Error("a closed file was synced")
 	}
 }
 
