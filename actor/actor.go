@@ -68,6 +68,10 @@ type Actor struct {
 // on its own host, sealing, refolding.
 var Program = Actor{Person: "system", Name: "Kakusho"}
 
+// IsProgram reports whether a is the program itself. Who came in through a login is
+// not, whatever his number.
+func (a Actor) IsProgram() bool { return a.Person == Program.Person && a.Session == "" }
+
 // Nobody reports whether a has not logged in.
 func (a Actor) Nobody() bool { return a.Person == "" }
 

@@ -152,7 +152,7 @@ func decide(r Request) string {
 	switch {
 	case !ok:
 		return "no-such-action"
-	case r.Actor.Person == actor.Program.Person:
+	case r.Actor.IsProgram():
 		if !rule.program {
 			return "not-for-the-program"
 		}

@@ -20,6 +20,7 @@ const (
 	ApproveParameter Action = "parameter.approve"  // by somebody else
 	EndParameter     Action = "parameter.withdraw" //
 	PutFacts         Action = "fact.batch"         // bring evidence
+	Collect          Action = "system.collect"     // have the own machine looked at now
 	Invite           Action = "identity.invite"    // let a person set up a login
 	Enrol            Action = "identity.enrol"     // the person sets it up
 	Login            Action = "identity.login"     //
@@ -58,6 +59,7 @@ var rights = map[Action]right{
 	ApproveParameter: {duties: []actor.Duty{actor.SecurityAdministrator, actor.Chief}},
 	EndParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},
 	PutFacts:         {duties: []actor.Duty{actor.Maintainer}, program: true},
+	Collect:          {duties: []actor.Duty{actor.Maintainer, actor.Operator}},
 	Invite:           {duties: []actor.Duty{actor.Operator}, program: true},
 	Enrol:            {nobody: true, program: true},
 	Login:            {nobody: true},

@@ -102,6 +102,17 @@ func (f Field) In(l Layer) bool {
 	return slices.Contains(f.Layers, l)
 }
 
+// MayRead reports whether who may see the field of an entry that he may read.
+func (f Field) MayRead(who actor.Actor) bool {
+	return len(f.See) == 0 || who.IsProgram() || slices.ContainsFunc(f.See, who.Has)
+}
+
+// MayRead reports whether who may read entries of k: its own duties, and those that
+// enter it.
+func (k Kind) MayRead(who actor.Actor) bool {
+	return len(k.See) == 0 || who.IsProgram() || slices.ContainsFunc(k.See, who.Has) || slices.ContainsFunc(k.Owner, who.Has)
+}
+
 // Field finds a field by name.
 func (k Kind) Field(name string) (Field, bool) {
 	for _, f := range k.Fields {

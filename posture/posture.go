@@ -88,11 +88,15 @@ func (p *Posture) Control(id string) (control.Control, bool) {
 	return p.controls[i], true
 }
 
-// Now is the standing at the instant at. It holds every entry that was folded
-// when it was called.
+// Now is the standing at the instant at, as the permit's holder may see it. It
+// holds every entry that was folded when it was called.
 func (p *Posture) Now(ctx context.Context, permit gate.Permit, at time.Time) (*Standing, error) {
-	permit.Who()
-	return p.standing(ctx, at)
+	who := permit.Who()
+	st, err := p.standing(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return st.view(who), nil
 }
 
 // Of judges subjects and facts that stand in no store: a machine looked at once.
@@ -111,12 +115,20 @@ func (p *Posture) Of(subjects []store.Subject, facts []store.Fact, at time.Time)
 	return q.judgeAll(at), nil
 }
 
+// outrun is how much later another reader's instant may be whose standing serves
+// for one who waited: readers overtake each other, and judging everything again for
+// each would cost more than it tells.
+const outrun = 5 * time.Second
+
 func (p *Posture) standing(ctx context.Context, at time.Time) (*Standing, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	changed, err := p.world.refresh(ctx, p.rows)
 	if err != nil {
 		return nil, fmt.Errorf("read the standing: %w", err)
+	}
+	if p.last != nil && at.Before(p.last.At) && p.last.At.Sub(at) < outrun {
+		at = p.last.At
 	}
 	if !changed && p.last != nil && !at.Before(p.last.At) && (p.last.until.IsZero() || at.Before(p.last.until)) {
 		return p.last, nil
@@ -156,13 +168,13 @@ func (p *Posture) judgeAll(at time.Time) *Standing {
 // judgeItem asks the judge about one subject unless its verdicts still hold.
 func (p *Posture) judgeItem(it *Item, at time.Time) {
 	params := p.world.parameters(it, at)
-	version := it.version(params, p.world.cursor)
+	in := p.world.input(it)
+	version := it.version(params, p.world.cursor, in.InServiceOn)
 	if it.judged == version && !at.Before(it.judgedAt) && (it.until.IsZero() || at.Before(it.until)) {
 		return
 	}
 	it.judged, it.judgedAt, it.until = version, at, time.Time{}
 	it.verdicts = make([]verdict.Verdict, 0, len(p.rules[it.Kind.ID]))
-	in := p.world.input(it)
 	for _, r := range p.rules[it.Kind.ID] {
 		v := r.Judge(in, params, at, p.holds(it, at, nil))
 		it.verdicts = append(it.verdicts, v)
@@ -225,6 +237,7 @@ type Subject struct {
 	Derived   map[string]judge.Cell
 	Decisions []Decision
 	Verdicts  []verdict.Verdict
+	Closed    bool // not for the reader's duties: only the outcomes are here
 }
 
 // Until is the next instant at which something changes by time alone; zero: none

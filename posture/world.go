@@ -383,13 +383,14 @@ func (w *world) prefecture(it *Item) string {
 }
 
 // version says what an item's verdicts rest on: what touched it, its derived
-// values, its decisions, and the parameter values it is held to.
-func (it *Item) version(params directive.Values, cursor int64) string {
+// values, its decisions, since when its system is in service, and the parameter
+// values it is held to.
+func (it *Item) version(params directive.Values, cursor int64, inService time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d", it.entry)
+	fmt.Fprintf(&b, "%d@%d", it.entry, inService.Unix())
 	for _, f := range it.Kind.Layer(kind.Derived) {
 		c := it.derived[f.Name]
-		fmt.Fprintf(&b, " %s=%s/%s/%d", f.Name, c.Fact.Status, fact.Digest(c.Fact.Value), c.ObservedAt.UnixNano())
+		fmt.Fprintf(&b, " %s=%s/%s/%s/%d/%d", f.Name, c.Fact.Status, c.Fact.Reason, fact.Digest(c.Fact.Value), c.ObservedAt.UnixNano(), c.Since.UnixNano())
 	}
 	for _, d := range it.decisions {
 		fmt.Fprintf(&b, " %s/%d/%d", d.ID, d.ApprovedAt.UnixNano(), d.WithdrawnAt.UnixNano())

@@ -3,7 +3,9 @@ package register
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"kakusho/actor"
 	"kakusho/fact"
@@ -47,7 +49,7 @@ func (r *Register) List(ctx context.Context, p gate.Permit, q Query) (Page, erro
 	}
 	for name, text := range q.Equal {
 		f, ok := k.Field(name)
-		if !ok || !f.In(kind.Declared) || !mayRead(f, p.Who()) {
+		if !ok || !f.In(kind.Declared) || !f.MayRead(p.Who()) {
 			continue // an unknown filter in an address filters nothing
 		}
 		v, err := f.Parse(text)
@@ -58,6 +60,10 @@ func (r *Register) List(ctx context.Context, p gate.Permit, q Query) (Page, erro
 	}
 	if s := sorting(k, q.Sort, p.Who()); s != "" {
 		w.Sort = []string{s, "id"}
+	}
+	hidden := slices.DeleteFunc(k.Layer(kind.Declared), func(f kind.Field) bool { return f.MayRead(p.Who()) })
+	if q.Words != "" && len(hidden) > 0 {
+		return r.search(ctx, p, k, w, hidden)
 	}
 	var page Page
 	err = r.rows.View(ctx, func(rd store.Reader) error {
@@ -74,13 +80,41 @@ func (r *Register) List(ctx context.Context, p gate.Permit, q Query) (Page, erro
 	return page, err
 }
 
+// search is List for a reader who may not see every field: a word that stands only
+// in a hidden one finds nothing, or asking would tell.
+func (r *Register) search(ctx context.Context, p gate.Permit, k kind.Kind, w store.Where, hidden []kind.Field) (page Page, err error) {
+	limit, offset := w.Limit, w.Offset
+	w.Limit, w.Offset = 0, 0
+	err = r.rows.View(ctx, func(rd store.Reader) error {
+		return rd.List(ctx, &store.Subject{}, w, func(row store.Row) error {
+			s := *row.(*store.Subject)
+			seen := s
+			seen.Values = maps.Clone(s.Values)
+			for _, f := range hidden {
+				delete(seen.Values, f.Name)
+			}
+			hay, _ := store.Words(&seen)
+			for word := range strings.FieldsSeq(store.Plain(w.Like)) {
+				if !strings.Contains(hay, word) {
+					return nil
+				}
+			}
+			if page.Total++; page.Total > int64(offset) && len(page.Entries) < limit {
+				page.Entries = append(page.Entries, entry(k, s, p.Who()))
+			}
+			return nil
+		})
+	})
+	return page, err
+}
+
 func sorting(k kind.Kind, by string, who actor.Actor) string {
 	name, sign := by, ""
 	if len(by) > 1 && by[0] == '-' {
 		name, sign = by[1:], "-"
 	}
 	f, ok := k.Field(name)
-	if !ok || !f.In(kind.Declared) || !mayRead(f, who) {
+	if !ok || !f.In(kind.Declared) || !f.MayRead(who) {
 		return ""
 	}
 	return sign + "values." + name
@@ -134,14 +168,10 @@ func (r *Register) readable(p gate.Permit, id string) (kind.Kind, error) {
 	if !ok {
 		return kind.Kind{}, fmt.Errorf("%w: %s", ErrNoKind, id)
 	}
-	if len(k.See) > 0 && !slices.ContainsFunc(k.See, who.Has) && !slices.ContainsFunc(owners(k), who.Has) {
+	if !k.MayRead(who) && !slices.ContainsFunc(owners(k), who.Has) {
 		return kind.Kind{}, fmt.Errorf("register %s: %w", id, gate.ErrRefused)
 	}
 	return k, nil
-}
-
-func mayRead(f kind.Field, who actor.Actor) bool {
-	return len(f.See) == 0 || who.Person == actor.Program.Person || slices.ContainsFunc(f.See, who.Has)
 }
 
 // entry types a row's values and leaves out what its reader may not see. A value
@@ -153,7 +183,7 @@ func entry(k kind.Kind, row store.Subject, who actor.Actor) Entry {
 	}
 	for name, v := range row.Values {
 		f, ok := k.Field(name)
-		if ok && !mayRead(f, who) {
+		if ok && !f.MayRead(who) {
 			e.Hidden = append(e.Hidden, name)
 			continue
 		}

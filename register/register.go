@@ -47,7 +47,7 @@ type Register struct {
 	gate  *gate.Gate
 	kinds kind.Set
 
-	changing sync.Mutex // held from the look at an entry's rev to the sealing of its change
+	changing sync.Mutex // held from the look at an entry to the sealing of its change
 }
 
 // New returns the registers of kinds, kept in rows, changed through g.
@@ -125,15 +125,17 @@ type change struct {
 // that who may not see keeps the value it has.
 func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, values map[string]any) (change, error) {
 	var c change
-	if id, ok := values[k.Key].(string); ok {
-		var err error
-		if c.old, _, err = store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: id}); err != nil {
+	values = maps.Clone(values)
+	key, _ := k.Field(k.Key)
+	if id, err := key.Check(values[k.Key]); err == nil && id != nil { // normalised, else another entry would be looked up
+		values[k.Key] = id
+		text, _ := id.(string)
+		if c.old, _, err = store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: text}); err != nil {
 			return c, err
 		}
 	}
-	values = maps.Clone(values)
 	for _, f := range k.Layer(kind.Declared) {
-		if mayRead(f, who) {
+		if f.MayRead(who) {
 			continue
 		}
 		delete(values, f.Name)
@@ -150,10 +152,9 @@ func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 		}
 	}
 	c.id, _ = c.values[k.Key].(string)
-	if c.old.ID != c.id { // the key was normalised
-		var err error
-		c.old, _, err = store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: c.id})
-		return c, err
+	if k.ID == "person" && c.id == actor.Program.Person { // his acts could not be told from the program's
+		c.faults = append(c.faults, kind.Fault{Field: k.Key, Label: key.Label, Message: bilingual.Say(
+			"この番号は本システム自身を表す。別の番号とする。", "this number stands for the program itself; choose another")})
 	}
 	return c, nil
 }
@@ -237,6 +238,8 @@ func (r *Register) Retire(ctx context.Context, who actor.Actor, ref fact.Ref, re
 	if reason == "" {
 		return Faults{{Field: "reason", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")}}
 	}
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	var old store.Subject
 	err := r.rows.View(ctx, func(rd store.Reader) (err error) {
 		old, ok, err = store.Get(ctx, rd, store.Subject{Kind: ref.Kind(), ID: ref.ID()})
