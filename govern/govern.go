@@ -84,6 +84,7 @@ func New(rows store.Store, g *gate.Gate, d *directive.Directive, controls []cont
 // Give takes a decision, or the application for one that needs approval. By,
 // Post, At and ID are set here. Faults when something is missing or not allowed.
 func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision, at time.Time) (id string, err error) {
+	d = of(d)
 	d.ID, d.By, d.At = newID(), who.Person, at
 	d.ApprovedBy, d.ApprovedAt, d.WithdrawnAt = "", time.Time{}, time.Time{}
 	if d.From.IsZero() {
@@ -118,6 +119,23 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 	return d.ID, err
 }
 
+// of leaves of a decision what its type is about, so that nobody approves one thing
+// and lays another over a verdict: a deferral is of its clause, never of a control.
+func of(d decision.Decision) decision.Decision {
+	switch d.Type {
+	case decision.Attestation, decision.Judgement, decision.Exception:
+		d.Clause, d.Field, d.Value = "", "", nil
+	case decision.Deferral, decision.Special:
+		d.Control, d.Field, d.Value = "", "", nil
+	case decision.Override:
+		d.Control, d.Clause = "", ""
+	}
+	return d
+}
+
+// mostConditions bounds what each judging of a decision asks for in turn.
+const mostConditions = 20
+
 // checkCommon holds for every decision.
 func (g *Govern) checkCommon(d decision.Decision, at time.Time, longest time.Duration, faults *Faults) {
 	if !d.Type.Valid() {
@@ -134,6 +152,10 @@ func (g *Govern) checkCommon(d decision.Decision, at time.Time, longest time.Dur
 	}
 	if !d.Until.IsZero() && !d.Until.After(at) {
 		faults.add("until", "終期が既に過ぎている。", "The end is in the past.")
+	}
+	if len(d.Conditions) > mostConditions {
+		faults.add("conditions", fmt.Sprintf("条件は%d件以内とすること。", mostConditions), fmt.Sprintf("At most %d conditions.", mostConditions))
+		return
 	}
 	for _, c := range d.Conditions {
 		if _, ok := g.controls[c]; !ok {
