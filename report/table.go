@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/mattn/go-runewidth"
 
@@ -21,7 +22,7 @@ func (r *Report) table(w io.Writer, l bilingual.Lang, width int, detailed bool) 
 	out := bufio.NewWriter(w)
 	t := tabular{out: out, lang: l, width: max(width, 60)}
 	fmt.Fprintf(out, "%s\n", r.Title.In(l))
-	fmt.Fprintf(out, "%s  %s  %s  (%s)\n", r.Host, r.Root, r.At.In(japan).Format("2006-01-02 15:04:05 JST"), r.Privilege)
+	fmt.Fprintf(out, "%s  %s  %s  (%s)\n", visible(r.Host), visible(r.Root), r.At.In(japan).Format("2006-01-02 15:04:05 JST"), r.Privilege)
 	for _, k := range slices.Sorted(mapKeys(r.Assumed)) {
 		fmt.Fprintf(out, "%s: %s = %s\n", bilingual.Say("仮定", "assumed").In(l), k, r.Assumed[k])
 	}
@@ -94,7 +95,7 @@ func (t tabular) chip(o verdict.Outcome) string {
 }
 
 func (t tabular) verdict(v verdict.Verdict, title bilingual.Text) {
-	fmt.Fprintf(t.out, "      %s %s — %s\n", t.chip(v.Outcome), title.In(t.lang), v.Subject)
+	fmt.Fprintf(t.out, "      %s %s — %s\n", t.chip(v.Outcome), title.In(t.lang), visible(v.Subject))
 	for i, reason := range v.Reasons {
 		if i == 3 {
 			fmt.Fprintf(t.out, "          … +%d\n", len(v.Reasons)-3)
@@ -115,11 +116,16 @@ func (t tabular) verdict(v verdict.Verdict, title bilingual.Text) {
 
 // cut shortens a line to the terminal; nothing is lost, the other formats have it.
 func (t tabular) cut(s string, indent int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+	return runewidth.Truncate(visible(s), t.width-indent, "…")
+}
+
+// visible keeps what a machine brought from steering the terminal or reordering
+// what is read.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
 			return ' '
 		}
 		return r
 	}, s)
-	return runewidth.Truncate(s, t.width-indent, "…")
 }

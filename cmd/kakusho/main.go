@@ -130,6 +130,15 @@ func (p *program) root() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if lang, err := cmd.Flags().GetString("lang"); err == nil {
+				if _, ok := bilingual.ParseLang(lang); !ok {
+					return usage(cmd, "--lang は ja 又は en とすること。", "--lang is ja or en.")
+				}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return usage(cmd, "コマンドを指定すること。", "Name a command.")
 		},
@@ -139,9 +148,7 @@ func (p *program) root() *cobra.Command {
 		return usage(cmd, err.Error(), err.Error())
 	})
 	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo())
-	for _, c := range root.Commands() {
-		noExtra(c)
-	}
+	noExtra(root)
 	return root
 }
 

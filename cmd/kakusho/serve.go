@@ -17,6 +17,9 @@ func (p *program) serve() *cobra.Command {
 		Short: bilingual.Say("ページを提供し、この機器の事実を収集する", "Serve the pages and collect facts of this machine").In(p.lang),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
+				return usage(cmd, "--tls-cert と --tls-key は両方を指定すること。", "--tls-cert and --tls-key belong together.")
+			}
 			began := time.Now()
 			s, err := server.New(cmd.Context(), cfg)
 			if err != nil {
