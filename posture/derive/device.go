@@ -164,9 +164,6 @@ func computerInternet(r *posture.Reading, it *posture.Item) posture.Result {
 	if posture.AnyOf(declared, line, publicAddress(r, it)) == posture.Yes {
 		return posture.Found(true)
 	}
-	if declared == posture.No && ok && r.Text(sys, "internet") == "none" {
-		return posture.Found(false)
-	}
 	if declared == posture.No && ok && r.Is(sys, "internet_connected") == posture.No {
 		return posture.Found(false)
 	}

@@ -2,6 +2,7 @@ package derive
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -264,7 +265,8 @@ func changes(r *posture.Reading, sys *posture.Item) []time.Time {
 		r.Note(it, name, c)
 		out = append(out, c.Since)
 	}
-	for kindID, fields := range structural {
+	for _, kindID := range slices.Sorted(maps.Keys(structural)) { // in one order, so that the lineage is the same each time
+		fields := structural[kindID]
 		for _, it := range r.L.InSystem(sys, kindID) {
 			if c, ok := it.Declared[it.Kind.Key]; ok {
 				add(it, it.Kind.Key, c) // entered
@@ -311,7 +313,7 @@ func firstChange(r *posture.Reading, it *posture.Item) posture.Result {
 		return posture.Cannot("blank: the document has no date")
 	}
 	from := revised.AddDate(0, 0, 1)
-	if confirmed.After(from) {
+	if confirmed.After(revised) {
 		from = confirmed.AddDate(0, 0, 1)
 	}
 	var first time.Time
@@ -349,7 +351,7 @@ func liveOf(kindID string, live func(*posture.Lookup, *posture.Item) bool) postu
 	return func(r *posture.Reading, it *posture.Item) posture.Result {
 		return posture.Texts(posture.Keys(slices.DeleteFunc(r.L.InSystem(it, kindID), func(x *posture.Item) bool {
 			r.Note(x, "status", x.Declared["status"])
-			return !people.Live(r.L, x)
+			return !live(r.L, x)
 		})))
 	}
 }

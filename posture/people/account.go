@@ -29,7 +29,7 @@ var Accounts = map[string]posture.Derivation{
 func registered(r *posture.Reading, it *posture.Item) []*posture.Item {
 	return r.L.Matching("account", func(a *posture.Item) bool {
 		bound := posture.DeclaredText(a, it.Kind.ID)
-		free := posture.DeclaredText(a, "computer") == "" && posture.DeclaredText(a, "database") == "" && posture.DeclaredText(a, "network_device") == "" && a.Row.System == it.Row.System
+		free := posture.DeclaredText(a, "computer") == "" && posture.DeclaredText(a, "database") == "" && posture.DeclaredText(a, "network_device") == "" && it.Row.System != "" && a.Row.System == it.Row.System
 		if bound != it.Row.ID && !free {
 			return false
 		}

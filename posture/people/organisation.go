@@ -175,14 +175,15 @@ func personHasAccount(r *posture.Reading, it *posture.Item) posture.Result {
 
 // LiveAccount: active, or ended only in the future.
 func LiveAccount(l *posture.Lookup, it *posture.Item) bool {
+	ends := false
 	for _, f := range []string{"disabled_on", "removed_on"} {
-		if t := posture.DeclaredTime(it, f); !t.IsZero() && !l.Within(time.Time{}, t) {
+		t := posture.DeclaredTime(it, f)
+		if !t.IsZero() && !l.Within(time.Time{}, t) {
 			return false
-		} else if !t.IsZero() {
-			return true
 		}
+		ends = ends || !t.IsZero()
 	}
-	return posture.DeclaredText(it, "status") == "active"
+	return ends || posture.DeclaredText(it, "status") == "active"
 }
 
 // notices lists those in force that are addressed to a person.
