@@ -13,9 +13,9 @@ import (
 	"kakusho/web/standing"
 )
 
-// demoMark is the file in the data folder that says: an invented body. A folder
+// DemoMark is the file in the data folder that says: an invented body. A folder
 // has it from its first moment or never.
-const demoMark = "DEMO"
+const DemoMark = "DEMO"
 
 // pages mounts every page.
 func (s *Server) pages() (http.Handler, error) {

@@ -111,7 +111,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, Kinds: kind.Default(), Directive: directive.Default()}
 	s.Controls = control.Default(s.Kinds, s.Directive)
-	if _, err := os.Stat(filepath.Join(cfg.Data, demoMark)); err == nil {
+	if _, err := os.Stat(filepath.Join(cfg.Data, DemoMark)); err == nil {
 		s.demo = true
 	}
 	var err error

@@ -1,0 +1,208 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/clause"
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/posture"
+	"kakusho/server"
+	"kakusho/store"
+	"kakusho/verdict"
+)
+
+// answers are what people say where a control asks them.
+type answers struct {
+	OneIn   int                 `yaml:"one_in"` // of so many questions one is left open
+	Reason  string              `yaml:"reason"` // where none is given
+	Answers map[string]struct { // by control; else the control's first answer, which is the good one
+		Answer string `yaml:"answer"`
+		Reason string `yaml:"reason"`
+	} `yaml:"answers"`
+}
+
+// given is a decision of the data. Days count from today.
+type given struct {
+	Type       decision.Type `yaml:"type"`
+	Subject    fact.Ref      `yaml:"subject"`
+	Control    string        `yaml:"control"`
+	Clause     clause.ID     `yaml:"clause"`
+	Field      string        `yaml:"field"`
+	Value      any           `yaml:"value"`
+	Reason     string        `yaml:"reason"`
+	Measures   string        `yaml:"measures"`
+	Consulted  string        `yaml:"consulted"`
+	Conditions []string      `yaml:"conditions"`
+	Given      int           `yaml:"given"`
+	Approved   *int          `yaml:"approved"`  // absent: not yet
+	Withdrawn  *int          `yaml:"withdrawn"` // absent: never
+	Until      int           `yaml:"until"`
+}
+
+// setting is a parameter value of the data.
+type setting struct {
+	Key      string `yaml:"key"`
+	Layer    string `yaml:"layer"`
+	Value    any    `yaml:"value"`
+	Source   string `yaml:"source"`
+	Proposed int    `yaml:"proposed"`
+	Approved *int   `yaml:"approved"`
+	From     *int   `yaml:"from"`
+}
+
+// answering are the answers to what the controls ask, spread over the past half
+// year. What is asked, the judge says: it is shown the body as it stands, without
+// a single answer.
+func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
+	var a answers
+	if err := read("answers.yaml", &a); err != nil {
+		return nil, err
+	}
+	var subjects []store.Subject
+	for _, id := range order {
+		for _, e := range b.entries[id] {
+			subjects = append(subjects, e.row(b.now))
+		}
+	}
+	standing, err := s.Posture.Of(subjects, rows(all), b.now)
+	if err != nil {
+		return nil, err
+	}
+	var out []step
+	for _, v := range standing.Verdicts(posture.Filter{}) {
+		asked := slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool { return r.Code == "no-record" })
+		c, _ := s.Posture.Control(v.Control)
+		if !asked || c.Record == nil {
+			continue
+		}
+		chance := lot(v.Control + v.Subject)
+		answer, open := c.Record.Answers[0].Value, chance.IntN(a.OneIn) == 0
+		if x := a.Answers[v.Control].Answer; x != "" {
+			answer = x
+		}
+		for _, p := range b.planted {
+			if p.Control == v.Control && (p.Subject == v.Subject || p.Sibling == v.Subject) {
+				open = p.Subject == v.Subject && p.Answer == "none"
+				if p.Subject == v.Subject && p.Answer != "" {
+					answer = p.Answer
+				}
+			}
+		}
+		if open {
+			continue
+		}
+		reason := a.Reason
+		if x := a.Answers[v.Control].Reason; x != "" {
+			reason = x
+		}
+		e := b.byRef[fact.Ref(v.Subject)]
+		since := max(1, min(150, -b.sheets[e.kind.ID].Entered-2)) // not before it was entered
+		at := b.hour(-1-chance.IntN(since), 17).Add(time.Duration(chance.IntN(3600)) * time.Second)
+		d := decision.Decision{Type: c.Record.Type, Subject: e.ref(), Control: c.ID, Answer: answer, Reason: reason}
+		who, err := b.holder(c.Record.Duty, e, "")
+		if err != nil {
+			return nil, fmt.Errorf("answer %s: %w", c.ID, err)
+		}
+		out = append(out, step{at: at, do: func(ctx context.Context) error {
+			_, err := s.Govern.Give(ctx, who, d, at)
+			return wrap(err, "answer %s for %s", d.Control, d.Subject)
+		}})
+	}
+	return out, nil
+}
+
+func wrap(err error, format string, a ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(a, err)...)
+}
+
+// hour is an hour of a day counted from today.
+func (b *body) hour(day, hour int) time.Time {
+	return place{now: b.now}.day(day).Add(time.Duration(hour) * time.Hour)
+}
+
+// deciding are exceptions, deferrals, special provisions and overrides, each
+// asked for by one and approved by another.
+func (b *body) deciding(s *server.Server) ([]step, error) {
+	var list []given
+	if err := read("decisions.yaml", &list); err != nil {
+		return nil, err
+	}
+	var out []step
+	for _, g := range list {
+		e, there := b.byRef[g.Subject]
+		if !there {
+			return nil, fmt.Errorf("decision about %s: no such entry", g.Subject)
+		}
+		asker, err := b.holder([]actor.Duty{actor.SystemOfficer}, e, "")
+		if err != nil {
+			return nil, err
+		}
+		d := decision.Decision{
+			Type: g.Type, Subject: g.Subject, Control: g.Control, Clause: g.Clause, Field: g.Field, Value: g.Value,
+			Reason: g.Reason, Measures: g.Measures, Consulted: g.Consulted, Conditions: g.Conditions,
+			From: b.hour(g.Given, 10), Until: b.hour(g.Until, 0),
+		}
+		id := new(string)
+		out = append(out, step{at: d.From, do: func(ctx context.Context) (err error) {
+			*id, err = s.Govern.Give(ctx, asker, d, d.From)
+			return wrap(err, "ask for %s of %s", d.Type, d.Subject)
+		}})
+		if g.Approved != nil {
+			chief := b.actor(approver)
+			at := b.hour(*g.Approved, 11)
+			out = append(out, step{at: at, do: func(ctx context.Context) error {
+				return wrap(s.Govern.Approve(ctx, chief, *id, at), "approve %s of %s", d.Type, d.Subject)
+			}})
+		}
+		if g.Withdrawn != nil {
+			at := b.hour(*g.Withdrawn, 12)
+			out = append(out, step{at: at, do: func(ctx context.Context) error {
+				return wrap(s.Govern.Withdraw(ctx, asker, *id, "対策が完了したため", at), "withdraw %s of %s", d.Type, d.Subject)
+			}})
+		}
+	}
+	return out, nil
+}
+
+// The staff numbers of those who decide for the whole body.
+const (
+	administrator = "k0202" // proposes parameters
+	approver      = "k0201" // the chief
+)
+
+// setting are the parameter values, proposed by one and approved by another.
+func (b *body) setting(s *server.Server) ([]step, error) {
+	var list []setting
+	if err := read("settings.yaml", &list); err != nil {
+		return nil, err
+	}
+	var out []step
+	for _, x := range list {
+		at := b.hour(x.Proposed, 13)
+		v := directive.Setting{Key: x.Key, Layer: x.Layer, Value: x.Value, Source: x.Source, From: at}
+		if x.From != nil {
+			v.From = b.hour(*x.From, 0)
+		}
+		id := new(string)
+		out = append(out, step{at: at, do: func(ctx context.Context) (err error) {
+			*id, err = s.Govern.Propose(ctx, b.actor(administrator), v, at)
+			return wrap(err, "propose %s", v.Key)
+		}})
+		if x.Approved != nil {
+			at := b.hour(*x.Approved, 14)
+			out = append(out, step{at: at, do: func(ctx context.Context) error {
+				return wrap(s.Govern.ApproveSetting(ctx, b.actor(approver), *id, at), "approve %s", v.Key)
+			}})
+		}
+	}
+	return out, nil
+}
