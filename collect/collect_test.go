@@ -258,3 +258,35 @@ func FuzzCleanIsSafeAndSettles(f *testing.F) {
 		}
 	})
 }
+
+func TestRunMakesAnswersFitToSend(t *testing.T) {
+	bring := func(group string, facts ...fact.Fact) map[string]fact.Fact {
+		c := collect.Collector{Group: group, Collect: func(context.Context, collect.Host) []fact.Fact { return facts }}
+		out := map[string]fact.Fact{}
+		for _, f := range collect.Run(t.Context(), collect.Host{}, "computer/PC-1", []collect.Collector{c}, nil)[0].Facts {
+			out[f.Field] = f
+		}
+		return out
+	}
+	full := make([]any, 5000)
+	for i := range full {
+		full[i] = map[string]any{"who": "a"}
+	}
+	got := bring("account", collect.Saw("sudo_rules", full), collect.Saw("admins", []any{"a\nb", "c"}), collect.Unclear("uid0_accounts", "error: line\nbreak"))
+	if f := got["sudo_rules"]; f.Status != fact.Observed || len(f.Value.([]any)) != 5000 || f.Reason != "" {
+		t.Errorf("a full list: %s %q", f.Status, f.Reason)
+	}
+	if l := got["admins"].Value.([]any); l[0] != `a\x0ab` || l[1] != "c" {
+		t.Errorf("a list of strings: %q", l)
+	}
+	if r := got["uid0_accounts"].Reason; r != `error: line\x0abreak` {
+		t.Errorf("a reason: %q", r)
+	}
+	got = bring("banner", collect.Saw("banner_local", "two\nlines\u202e"), collect.Saw("banner_remote", strings.Repeat("長", 501)), collect.Saw("banner_present", true))
+	if v := got["banner_local"].Value; v != `two\x0alines\u202e` {
+		t.Errorf("a string: %q", v)
+	}
+	if v := []rune(got["banner_remote"].Value.(string)); len(v) != 500 || v[499] != '…' {
+		t.Errorf("a long string: %d runes", len(v))
+	}
+}

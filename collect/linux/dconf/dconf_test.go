@@ -72,6 +72,30 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+func TestValuesInTheNotationOfGVariant(t *testing.T) {
+	load := func(v string) *dconf.Settings {
+		s, err := dconf.Load(fixture.Host(t, "-- etc/dconf/profile/user --\nsystem-db:local\n-- etc/dconf/db/local.d/.hidden --\n[org/x]\nk=9\n-- etc/dconf/db/local.d/00 --\n[org/x]\nk="+v+"\n-- etc/dconf/db/local.d/locks/.hidden --\n/org/x/k\n-- etc/dconf/db/local --\n").Look(), "user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Locked("/org/x/k") {
+			t.Error("a hidden file locks")
+		}
+		return s
+	}
+	for v, want := range map[string]int64{"5": 5, "-5": -5, "uint32 6": 6, "int32 7": 7, "uint64 8": 8, "int64 9": 9, "0x10": 16, "byte 1": -1, "uint32 x": -1, "uint32 1 2": -1, "'5'": -1} {
+		n, err := load(v).Number("/org/x/k", 99)
+		if bad := want == -1; (err != nil) != bad || !bad && n != want {
+			t.Errorf("%s: %d, %v", v, n, err)
+		}
+	}
+	for v, want := range map[string]string{"'a'": "a", `"b"`: "b", `'it\'s'`: "it's", `'two\nlines'`: "two\nlines", "bare": "bare", "'": "'", "'open": "'open", `'mixed"`: `'mixed"`, "''": "", "xx": "xx"} {
+		if got := load(v).Text("/org/x/k"); got != want {
+			t.Errorf("%s: %q, want %q", v, got, want)
+		}
+	}
+}
+
 func TestALockSilencesWhatIsAbove(t *testing.T) {
 	s, err := dconf.Load(fixture.Host(t, host, "-- etc/dconf/db/site.d/locks/01 --\n/org/x/k\n-- etc/dconf/db/site --\n").Look(), "user")
 	if err != nil {
