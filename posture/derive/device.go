@@ -10,7 +10,6 @@ import (
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
-	"kakusho/posture/people"
 	"kakusho/store"
 )
 
@@ -446,7 +445,7 @@ func hostDiskEncrypted(r *posture.Reading, it *posture.Item) posture.Result {
 func clientsOf(r *posture.Reading, it *posture.Item) []*posture.Item {
 	var clients []*posture.Item
 	for _, c := range r.L.InSystem(it, "computer") {
-		if people.Live(r.L, c) && c.Row.ID != posture.DeclaredText(it, "computer") {
+		if posture.DeclaredText(c, "status") == "in-service" && c.Row.ID != posture.DeclaredText(it, "computer") {
 			clients = append(clients, c)
 		}
 	}

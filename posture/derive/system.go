@@ -57,7 +57,8 @@ func systemOf(r *posture.Reading, it *posture.Item) (*posture.Item, bool) {
 }
 
 // internetFacts says what lines and machines show, declarations of the system
-// left out.
+// left out. What it rests on is those that show a connection: a machine that has
+// stopped reporting takes nothing away from the others.
 func internetFacts(r *posture.Reading, sys *posture.Item) posture.Tri {
 	seen := posture.No
 	for _, line := range r.L.InSystem(sys, "line") {
@@ -66,8 +67,11 @@ func internetFacts(r *posture.Reading, sys *posture.Item) posture.Tri {
 			seen = posture.Yes
 		}
 	}
+	connected := func(r *posture.Reading, c *posture.Item) bool {
+		return r.Is(c, "internet_declared") == posture.Yes || publicAddress(r, c) == posture.Yes
+	}
 	for _, c := range r.L.InSystem(sys, "computer") {
-		if people.Live(r.L, c) && (r.Is(c, "internet_declared") == posture.Yes || publicAddress(r, c) == posture.Yes) {
+		if people.Live(r.L, c) && connected(&posture.Reading{L: r.L}, c) && connected(r, c) {
 			seen = posture.Yes
 		}
 	}
@@ -82,6 +86,9 @@ func systemInternet(r *posture.Reading, it *posture.Item) posture.Result {
 	declared := posture.Unsure
 	if s := r.Text(sys, "internet"); s != "" {
 		declared = posture.Truth(s != "none")
+	}
+	if declared == posture.Yes {
+		return posture.Found(true) // no evidence can be too old for it
 	}
 	return posture.AnyOf(declared, internetFacts(r, sys)).Result("blank: nobody declared whether the system is connected")
 }
@@ -382,13 +389,24 @@ func seenOn(r *posture.Reading, m *posture.Item) []*posture.Item {
 	if serial == "" {
 		return nil
 	}
-	return r.L.Matching("computer", func(c *posture.Item) bool {
-		list, _, _ := r.Records(c, "removable_media")
+	var latest *posture.Item // who looked last: as old as that is what nobody saw
+	found := r.L.Matching("computer", func(c *posture.Item) bool {
+		if latest == nil || c.Observed["removable_media"].ObservedAt.After(latest.Observed["removable_media"].ObservedAt) {
+			latest = c
+		}
+		list, _, _ := (&posture.Reading{L: r.L}).Records(c, "removable_media")
 		return slices.ContainsFunc(list, func(e map[string]any) bool {
 			s, _ := e["serial"].(string)
 			return len(posture.Minus([]string{s}, []string{serial})) == 0
 		})
 	})
+	if len(found) == 0 && latest != nil {
+		r.Records(latest, "removable_media")
+	}
+	for _, c := range found {
+		r.Records(c, "removable_media")
+	}
+	return found
 }
 
 func mediumSeenOn(r *posture.Reading, it *posture.Item) posture.Result {
