@@ -84,6 +84,11 @@ func New(rows store.Store, g *gate.Gate, d *directive.Directive, controls []cont
 // Give takes a decision, or the application for one that needs approval. By,
 // Post, At and ID are set here. Faults when something is missing or not allowed.
 func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision, at time.Time) (id string, err error) {
+	if _, err := fact.ParseRef(string(d.Subject)); err != nil {
+		var faults Faults
+		faults.add("subject", "対象が台帳に登録されていない。", "The subject is not in a register.")
+		return "", faults
+	}
 	d = of(d)
 	d.ID, d.By, d.At = newID(), who.Person, at
 	d.ApprovedBy, d.ApprovedAt, d.WithdrawnAt = "", time.Time{}, time.Time{}

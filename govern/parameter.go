@@ -32,7 +32,7 @@ func (g *Govern) Propose(ctx context.Context, who actor.Actor, s directive.Setti
 	}
 	v, err := p.Check(s.Value)
 	if err != nil || v == nil {
-		faults.add("value", fmt.Sprintf("%sの値が正しくない（%v）。", p.Label.JA, err), fmt.Sprintf("The value does not fit %s: %v.", p.Label.EN, err))
+		faults.add("value", p.Label.JA+"の値が正しくない。型、単位及び範囲を確認すること。", fmt.Sprintf("The value does not fit %s: %v.", p.Label.EN, err))
 	}
 	if !layers.MatchString(s.Layer) {
 		faults.add("layer", "層は national、prefecture/名称、system/番号 のいずれかとすること。", "The layer is national, prefecture/NAME or system/NUMBER.")

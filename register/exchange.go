@@ -89,9 +89,12 @@ func (r *Register) planRow(ctx context.Context, rd store.Reader, who actor.Actor
 		return nil
 	}
 	id, _ := row.Values[k.Key].(string)
-	old, _, err := store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: id})
-	if err != nil {
-		return err
+	var old store.Subject
+	if id != "" { // without its key it is a new one, and the plan says that the key is wanted
+		var err error
+		if old, _, err = store.Get(ctx, rd, store.Subject{Kind: k.ID, ID: id}); err != nil {
+			return err
+		}
 	}
 	values := maps.Clone(old.Values)
 	if values == nil {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,7 +157,21 @@ func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 		c.faults = append(c.faults, kind.Fault{Field: k.Key, Label: key.Label, Message: bilingual.Say(
 			"この番号は本システム自身を表す。別の番号とする。", "this number stands for the program itself; choose another")})
 	}
+	if c.old.Rev == 0 && c.id != "" && !reachable(c.id) {
+		c.faults = append(c.faults, kind.Fault{Field: k.Key, Label: key.Label, Message: bilingual.Say(
+			"「?」「#」「%」を含む番号、「/」で始まり若しくは終わる番号、「.」だけの番号並びに new、import 及び export は用いることができない。",
+			"a number may not hold ?, # or %, begin or end with /, be dots, or be new, import or export")})
+	}
 	return c, nil
+}
+
+// reachable reports whether an address can name an entry with this key: what
+// nobody can open, nobody can correct or strike out.
+func reachable(id string) bool {
+	if strings.ContainsAny(id, "?#%") || slices.Contains([]string{"new", "import", "export"}, id) {
+		return false
+	}
+	return !slices.ContainsFunc(strings.Split(id, "/"), func(s string) bool { return s == "" || s == "." || s == ".." })
 }
 
 // checkRef adds a fault when f points to an entry that is not there.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"kakusho/decision"
 	"kakusho/fact"
 	"kakusho/gate"
+	"kakusho/govern"
 	"kakusho/identity"
 	"kakusho/posture"
 	"kakusho/register"
@@ -280,5 +282,38 @@ func TestADeferralEndsForTheMembersWhenTheSystemTurnsOutToBeYounger(t *testing.T
 	}
 	if got := outcome(); got != verdict.Violates {
 		t.Errorf("once the system is younger than the directive: got %s, want violates", got)
+	}
+}
+
+func TestAnEntryGetsNoKeyThatNoAddressCanName(t *testing.T) {
+	s := guarded(t)
+	for _, id := range []string{"a?b", "a#b", "a%41", "/a", "a/", "a//b", "..", "a/../b", "new", "import", "export"} {
+		values := map[string]any{"asset_no": id, "role": "server", "system": "S1", "unit": "HQ", "status": "in-service"}
+		var faults register.Faults
+		if _, err := s.Register.Put(t.Context(), actor.Program, "computer", values, 0, guardedAt); !errors.As(err, &faults) {
+			t.Errorf("put computer %q: got %v, want a fault", id, err)
+		}
+	}
+	for _, id := range []string{"a/b", "a.b", "newer", "a b", "端末1"} {
+		values := map[string]any{"asset_no": id, "role": "server", "system": "S1", "unit": "HQ", "status": "in-service"}
+		if _, err := s.Register.Put(t.Context(), actor.Program, "computer", values, 0, guardedAt); err != nil {
+			t.Errorf("put computer %q: %v", id, err)
+		}
+	}
+}
+
+func TestHalfASubjectIsAFaultAndNoFailure(t *testing.T) {
+	s := guarded(t)
+	for _, ref := range []fact.Ref{"", "system", "system/", "/S1"} {
+		d := deferral(s)
+		d.Subject = ref
+		var faults govern.Faults
+		if _, err := s.Govern.Give(t.Context(), holder(actor.SystemOfficer), d, guardedAt); !errors.As(err, &faults) {
+			t.Errorf("decide about %q: got %v, want a fault", ref, err)
+		}
+	}
+	plan, err := s.Register.Plan(t.Context(), reading(t, s, holder(actor.Maintainer)), "computer", strings.NewReader("種別\nserver\n"), "a.csv")
+	if err != nil || len(plan.Faults) == 0 {
+		t.Errorf("a file without the key's column: got %v, %v, want faults", plan.Faults, err)
 	}
 }

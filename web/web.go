@@ -205,6 +205,10 @@ func (s *Site) Act(pages Pages, pattern string, h func(*Request) (Answer, error)
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 			return
 		}
+		if err := r.ParseForm(); err != nil {
+			s.fail(w, req, fmt.Errorf("%w: %w", ErrBadRequest, err))
+			return
+		}
 		s.answer(w, req, pages, h)
 	})
 }

@@ -58,7 +58,7 @@ var loginTitle = bilingual.Say("ログイン", "Log in")
 
 func (p pages) login(r *web.Request) (web.Answer, error) {
 	if !r.Actor.Nobody() {
-		return web.Answer{Redirect: r.URL.Query().Get("next")}, nil
+		return web.Answer{Redirect: "/" + strings.TrimPrefix(r.URL.Query().Get("next"), "/")}, nil
 	}
 	q := r.URL.Query()
 	return web.Answer{Page: "login", Title: loginTitle, Data: loginForm{Next: q.Get("next"), Person: q.Get("person"), Done: q.Has("done")}}, nil
@@ -66,7 +66,7 @@ func (p pages) login(r *web.Request) (web.Answer, error) {
 
 func (p pages) doLogin(r *web.Request) (web.Answer, error) {
 	if err := r.ParseForm(); err != nil {
-		return web.Answer{}, err
+		return web.Answer{}, fmt.Errorf("%w: %w", web.ErrBadRequest, err)
 	}
 	f := loginForm{Person: strings.TrimSpace(r.PostFormValue("person")), Next: r.PostFormValue("next")}
 	token, err := p.identity.Login(r.Context(), f.Person, r.PostFormValue("password"), digits(r.PostFormValue("code")), web.Addr(r.Request), r.At)
@@ -176,7 +176,7 @@ func qr(address string) (string, error) {
 
 func (p pages) doSetup(r *web.Request) (web.Answer, error) {
 	if err := r.ParseForm(); err != nil {
-		return web.Answer{}, err
+		return web.Answer{}, fmt.Errorf("%w: %w", web.ErrBadRequest, err)
 	}
 	field := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 	f := setupForm{Token: field("token"), Person: field("person"), Name: field("name"), Office: field("office")}

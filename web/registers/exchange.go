@@ -3,6 +3,7 @@ package registers
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -112,7 +113,7 @@ func carry(k kind.Kind, sheet table.Sheet, rows []map[string]any) (string, error
 // uploaded is the file, or what was pasted.
 func uploaded(r *web.Request) (content []byte, name string, err error) {
 	if err := r.ParseMultipartForm(11 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return nil, "", err
+		return nil, "", fmt.Errorf("%w: %w", web.ErrBadRequest, err)
 	}
 	f, head, err := r.FormFile("file")
 	if err == nil {
