@@ -8,7 +8,6 @@ package clause
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -75,12 +74,23 @@ func (id ID) Section() ID {
 	return ID(strings.Join(parts[:min(2, len(parts))], "."))
 }
 
-// Compare orders IDs by source, then as the directive is printed.
+// Compare orders IDs by source, then as the directive is printed. IDs that Parse
+// refuses have a place too, the same each time.
 func Compare(a, b ID) int {
-	if c := cmp.Compare(a.Source(), b.Source()); c != 0 {
-		return c
+	sa, pa, _ := strings.Cut(string(a), "@")
+	sb, pb, _ := strings.Cut(string(b), "@")
+	if sa != sb {
+		return cmp.Compare(sa, sb)
 	}
-	return slices.Compare(a.Numbers(), b.Numbers())
+	for pa != "" && pb != "" {
+		var na, nb string
+		na, pa, _ = strings.Cut(pa, ".")
+		nb, pb, _ = strings.Cut(pb, ".")
+		if na != nb { // numbers without leading zeros: the longer is the greater
+			return cmp.Or(cmp.Compare(len(na), len(nb)), cmp.Compare(na, nb))
+		}
+	}
+	return cmp.Compare(len(pa), len(pb))
 }
 
 // Force is how strongly a clause binds.

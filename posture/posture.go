@@ -10,6 +10,7 @@ package posture
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -162,6 +163,7 @@ func (p *Posture) judgeAll(at time.Time) *Standing {
 			}
 		}
 	}
+	s.tally()
 	return s
 }
 
@@ -223,6 +225,7 @@ type Standing struct {
 	order    []*Subject
 	subjects map[fact.Ref]*Subject
 	bySystem map[string][]*Subject
+	tallies  map[clause.ID]map[string]Tally // by system; "*" over all
 }
 
 // Subject is one subject as it stands. It does not change.
@@ -384,38 +387,56 @@ func (t Tally) Total() (n int) {
 	return n
 }
 
-// Clause tallies one clause over one system; over all when system is "*".
+// Clause tallies one clause, section, part or the whole directive over one
+// system; over all when system is "*", over what belongs to none when it is
+// empty. A verdict counts once, however many of its clauses are under it.
 func (s *Standing) Clause(id clause.ID, system string) Tally {
-	t := Tally{}
-	for _, sub := range s.order {
-		if system != "*" && sub.System != system {
-			continue
-		}
-		for _, v := range sub.Verdicts {
-			if slices.ContainsFunc(clausesOf(v), func(c clause.ID) bool { return Under(c, id) }) {
-				t[v.Outcome]++
-			}
-		}
-	}
-	return t
+	return maps.Clone(s.tallies[id][system])
 }
 
-// Matrix is clause × system, each cell a tally. The empty system is what belongs
-// to none.
-func (s *Standing) Matrix() map[clause.ID]map[string]Tally {
-	m := map[clause.ID]map[string]Tally{}
+// Soonest lists the n verdicts that become worse soonest by time alone.
+func (s *Standing) Soonest(n int) []verdict.Verdict {
+	var out []verdict.Verdict
 	for _, sub := range s.order {
 		for _, v := range sub.Verdicts {
-			for _, c := range clausesOf(v) {
-				if m[c] == nil {
-					m[c] = map[string]Tally{}
-				}
-				if m[c][sub.System] == nil {
-					m[c][sub.System] = Tally{}
-				}
-				m[c][sub.System][v.Outcome]++
+			if !v.NextChange.IsZero() && v.ChangesTo != "" && verdict.Worse(v.Outcome, v.ChangesTo) != v.Outcome {
+				out = append(out, v)
 			}
 		}
 	}
-	return m
+	slices.SortStableFunc(out, func(a, b verdict.Verdict) int { return a.NextChange.Compare(b.NextChange) })
+	return out[:min(n, len(out))]
+}
+
+// tally counts every verdict under its clauses and everything above them, by
+// system and over all.
+func (s *Standing) tally() {
+	s.tallies = map[clause.ID]map[string]Tally{}
+	for _, sub := range s.order {
+		for _, v := range sub.Verdicts {
+			for id := range lineage(v) {
+				if s.tallies[id] == nil {
+					s.tallies[id] = map[string]Tally{"*": {}}
+				}
+				if s.tallies[id][sub.System] == nil {
+					s.tallies[id][sub.System] = Tally{}
+				}
+				s.tallies[id][sub.System][v.Outcome]++
+				s.tallies[id]["*"][v.Outcome]++
+			}
+		}
+	}
+}
+
+// lineage is the clauses of a verdict and all above them, the directive itself
+// last.
+func lineage(v verdict.Verdict) map[clause.ID]bool {
+	ids := map[clause.ID]bool{}
+	for _, c := range clausesOf(v) {
+		ids[clause.ID(c.Source())] = true
+		for up, ok := c, true; ok; up, ok = up.Parent() {
+			ids[up] = true
+		}
+	}
+	return ids
 }

@@ -23,6 +23,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"kakusho/actor"
 	"kakusho/bilingual"
@@ -105,6 +106,10 @@ func (s *Site) headers(next http.Handler) http.Handler {
 			h.Set("Cache-Control", "no-store")
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, 12<<20)
+		if !utf8.ValidString(r.URL.Path) { // names nothing, and the trail could not say what was asked for
+			http.Error(w, "400", http.StatusBadRequest)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

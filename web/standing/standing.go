@@ -106,7 +106,6 @@ type line struct {
 	Link  string
 	Open  bool
 	Sub   bool
-	All   posture.Tally
 	Cells []cell
 }
 
@@ -134,16 +133,13 @@ func (s pages) overview(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	d := overviewData{Words: strings.TrimSpace(r.URL.Query().Get("q"))}
-	all := posture.Tally{}
-	for _, v := range st.Verdicts(posture.Filter{}) {
-		all[v.Outcome]++
-	}
+	all := st.Clause(clause.ID(s.posture.Directive().Source), "*")
 	d.Total = all.Total()
 	d.Tiles = tiles(all, func(o verdict.Outcome) string { return "/verdicts?outcome=" + string(o) }, "")
 	d.Columns = s.columns(st, d.Words, r.Lang)
 	d.Lines = s.lines(st, d.Columns, clause.ID(r.URL.Query().Get("open")), r)
 	d.Obligations = tiles(s.obligations(st), func(verdict.Outcome) string { return "/clauses" }, "")
-	d.Next = s.rows(st, next(st, 8), r.Lang)
+	d.Next = s.rows(st, st.Soonest(8), r.Lang)
 	if own, ok := st.Named("system/" + s.own); ok {
 		d.Own, d.OwnTally = own, st.Clause(clause.ID(s.posture.Directive().Source), s.own)
 	}
@@ -153,20 +149,10 @@ func (s pages) overview(r *web.Request) (web.Answer, error) {
 // obligations rolls each of the directive's obligations up over everything.
 func (s pages) obligations(st *posture.Standing) posture.Tally {
 	t := posture.Tally{}
-	m := st.Matrix()
 	for _, c := range s.posture.Directive().Clauses {
-		if c.Type != clause.Obligation {
-			continue
+		if c.Type == clause.Obligation {
+			t[st.Clause(c.ID, "*").Outcome()]++
 		}
-		sum := posture.Tally{}
-		for id, cells := range m {
-			if posture.Under(id, c.ID) {
-				for _, x := range cells {
-					sum.Add(x)
-				}
-			}
-		}
-		t[sum.Outcome()]++
 	}
 	return t
 }
@@ -188,11 +174,10 @@ func (s pages) columns(st *posture.Standing, words string, l bilingual.Lang) []c
 }
 
 func (s pages) lines(st *posture.Standing, cols []column, open clause.ID, r *web.Request) []line {
-	m := st.Matrix()
 	d := s.posture.Directive()
 	var out []line
 	for _, sec := range d.Sections {
-		l := s.line(m, cols, sec.ID, sec.Label.In(r.Lang), sec.Title.In(r.Lang))
+		l := s.line(st, cols, sec.ID, sec.Label.In(r.Lang), sec.Title.In(r.Lang))
 		l.Open = sec.ID == open
 		l.Link = r.With("open", string(sec.ID))
 		if l.Open {
@@ -204,7 +189,7 @@ func (s pages) lines(st *posture.Standing, cols []column, open clause.ID, r *web
 		}
 		for _, id := range sec.Clauses {
 			c, _ := d.Clause(id)
-			sub := s.line(m, cols, id, c.Label.In(r.Lang), c.Title.In(r.Lang))
+			sub := s.line(st, cols, id, c.Label.In(r.Lang), c.Title.In(r.Lang))
 			sub.Sub, sub.Link = true, "/clause/"+string(id)
 			out = append(out, sub)
 		}
@@ -212,23 +197,10 @@ func (s pages) lines(st *posture.Standing, cols []column, open clause.ID, r *web
 	return out
 }
 
-func (s pages) line(m map[clause.ID]map[string]posture.Tally, cols []column, id clause.ID, label, title string) line {
-	l := line{ID: id, Label: label, Title: title, All: posture.Tally{}}
-	sums := map[string]posture.Tally{}
-	for c, cells := range m {
-		if !posture.Under(c, id) {
-			continue
-		}
-		for sys, t := range cells {
-			if sums[sys] == nil {
-				sums[sys] = posture.Tally{}
-			}
-			sums[sys].Add(t)
-			l.All.Add(t)
-		}
-	}
+func (s pages) line(st *posture.Standing, cols []column, id clause.ID, label, title string) line {
+	l := line{ID: id, Label: label, Title: title}
 	for _, col := range cols {
-		t := sums[col.ID]
+		t := st.Clause(id, col.ID)
 		if t.Total() == 0 {
 			l.Cells = append(l.Cells, cell{})
 			continue
@@ -245,15 +217,6 @@ func (c column) key() string {
 		return "-"
 	}
 	return c.ID
-}
-
-// next lists the verdicts that change soonest by time alone.
-func next(st *posture.Standing, n int) []verdict.Verdict {
-	vs := slices.DeleteFunc(st.Verdicts(posture.Filter{}), func(v verdict.Verdict) bool {
-		return v.NextChange.IsZero() || v.ChangesTo == "" || verdict.Worse(v.Outcome, v.ChangesTo) == v.Outcome
-	})
-	slices.SortStableFunc(vs, func(a, b verdict.Verdict) int { return a.NextChange.Compare(b.NextChange) })
-	return vs[:min(n, len(vs))]
 }
 
 type verdictsData struct {
