@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/pquerna/otp/totp"
 
+	"kakusho/demo"
 	"kakusho/server"
 )
 
@@ -291,5 +292,23 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 	}
 	if err := os.WriteFile(filepath.Join(*screens, name+"-"+lang+".png"), png, 0o644); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// fullPages are looked at with the sample body, where tables are long and names
+// are wide.
+var fullPages = []string{"/", "/?open=npa-r3%402.2", "/verdicts", "/systems", "/system/ARCH", "/clause/npa-r3@2.3.1", "/register/computer", "/register/contract",
+	"/register/person", "/decisions", "/parameters", "/trail"}
+
+func TestTheSampleBodyFillsThePages(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "body")
+	if _, err := demo.Fill(t.Context(), data, time.Now, nil); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, data)
+	s.firstAdministrator()
+	s.walk(fullPages, "demo-")
+	if !strings.Contains(s.text(".demo-note"), "invented") {
+		t.Error("a page of the sample body does not say that it is one")
 	}
 }
