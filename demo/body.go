@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -159,9 +160,9 @@ func (b *body) seat() {
 // settle lays the planted faults over the entries and types their values.
 func (b *body) settle() error {
 	for _, f := range b.planted {
-		e, there := b.byRef[fact.Ref(f.Subject)]
+		e, there := b.byRef[fact.Ref(cmp.Or(f.Lay, f.Subject))]
 		if !there {
-			return fmt.Errorf("planted fault %s: no entry %s", f.Control, f.Subject)
+			return fmt.Errorf("planted fault %s of %s: no such entry", f.Control, f.Subject)
 		}
 		for name, v := range f.Set {
 			if v == nil {
@@ -188,13 +189,11 @@ func (b *body) settle() error {
 // what lies after that day, without what is not entered yet; yesterday whole.
 func (b *body) entering(s *server.Server) []step {
 	var out []step
-	known := map[fact.Ref]bool{}
+	known := map[string]time.Time{} // kind → when it is first entered
 	for _, id := range order {
 		var first, whole []map[string]any
 		at := place{now: b.now}.day(b.sheets[id].Entered).Add(9*time.Hour + time.Duration(len(out))*time.Minute)
-		for _, e := range b.entries[id] {
-			known[e.ref()] = true
-		}
+		known[id] = at
 		for _, e := range b.entries[id] {
 			early := maps.Clone(e.values)
 			maps.DeleteFunc(early, func(name string, v any) bool { return b.unknown(e.kind, name, v, at, known) })
@@ -212,14 +211,15 @@ func (b *body) entering(s *server.Server) []step {
 }
 
 // unknown reports whether a value could not be entered at an instant.
-func (b *body) unknown(k kind.Kind, name string, v any, at time.Time, known map[fact.Ref]bool) bool {
+func (b *body) unknown(k kind.Kind, name string, v any, at time.Time, known map[string]time.Time) bool {
 	f, _ := k.Field(name)
 	switch v := v.(type) {
 	case time.Time:
 		// Ends of periods lie ahead by nature.
 		return v.After(at) && v.Before(b.now) && !f.Required
 	case string:
-		return f.Type == kind.Ref && !known[fact.NewRef(f.To, v)]
+		there, entered := known[f.To]
+		return f.Type == kind.Ref && v != "" && (!entered || there.After(at))
 	}
 	return false
 }

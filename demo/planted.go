@@ -28,6 +28,7 @@ type Planted struct {
 	What    bilingual.Text  `yaml:"what"`
 	Outcome verdict.Outcome `yaml:"outcome"` // empty: violates
 
+	Lay    string         `yaml:"lay"`    // where Set is laid; empty: the subject itself
 	Set    map[string]any `yaml:"set"`    // declared fields instead; nil: blank
 	See    map[string]any `yaml:"see"`    // observed fields instead; with "+" behind the name: records more
 	Answer string         `yaml:"answer"` // what was answered; "none": nothing was

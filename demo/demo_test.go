@@ -1,0 +1,376 @@
+package demo_test
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/decision"
+	"kakusho/demo"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/govern"
+	"kakusho/posture"
+	"kakusho/register"
+	"kakusho/server"
+	"kakusho/trail"
+	"kakusho/verdict"
+)
+
+// at is a fixed day, so that a failure is the same for everybody.
+var at = time.Date(2026, 11, 24, 15, 30, 0, 0, time.FixedZone("JST", 9*60*60))
+
+func now() time.Time { return at }
+
+var reader = actor.Actor{Person: "k0008", Assignments: []actor.Assignment{{Post: "P-KANSATSU", Duty: actor.Auditor, Scope: "*"}}}
+
+func open(t *testing.T, dir string) *server.Server {
+	t.Helper()
+	s, err := server.New(t.Context(), server.Config{Data: dir, Now: now, Interval: -1, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func ask(t *testing.T, s *server.Server) gate.Permit {
+	t.Helper()
+	p, err := s.Gate.Ask(t.Context(), gate.Request{Actor: reader, At: at, Action: gate.Read, Object: "page/test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestSample fills one sample and looks at it from every side.
+func TestSample(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sample")
+	var last, total int64
+	began := time.Now()
+	r, err := demo.Fill(t.Context(), dir, now, func(done, of int64) {
+		if done < last || of <= 0 || done > of {
+			t.Errorf("progress went from %d to %d of %d", last, done, of)
+		}
+		last, total = done, of
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d systems, %d devices, %d steps in %v", r.Systems, r.Devices, total, time.Since(began).Round(100*time.Millisecond))
+	if r.Systems != 12 || r.Devices < 300 || last != total {
+		t.Errorf("made %d systems and %d devices, progress ended at %d of %d; want 12, 300 or more, and the end", r.Systems, r.Devices, last, total)
+	}
+
+	s := open(t, dir)
+	defer s.Close()
+	t.Run("every planted fault is found and its sibling conforms", func(t *testing.T) { planted(t, s) })
+	t.Run("the list on disk is the list in the code", func(t *testing.T) { listed(t, s, r.List) })
+	t.Run("no rule fails, and most of the body conforms", func(t *testing.T) { standing(t, s) })
+	t.Run("every register has entries and every field of computers was seen", func(t *testing.T) { filled(t, s) })
+	t.Run("a first login can be made", func(t *testing.T) { firstRun(t, s) })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("the trail verifies", func(t *testing.T) { verifies(t, dir) })
+	t.Run("the rows fold again to the same", func(t *testing.T) {
+		diffs, err := server.Refold(t.Context(), dir, true, now, nil)
+		if err != nil || len(diffs) > 0 {
+			t.Errorf("refold: %d differences, %v; want none: %.3v", len(diffs), err, diffs)
+		}
+	})
+	t.Run("it is not filled twice", func(t *testing.T) {
+		before := tree(t, dir)
+		if _, err := demo.Fill(t.Context(), dir, now, nil); !errors.As(err, new(demo.Fault)) {
+			t.Errorf("filling again: %v, want a Fault", err)
+		}
+		if after := tree(t, dir); !slices.Equal(before, after) {
+			t.Errorf("filling again touched the folder:\n%v\n%v", before, after)
+		}
+	})
+}
+
+func planted(t *testing.T, s *server.Server) {
+	st, err := s.Posture.Now(t.Context(), ask(t, s), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := demo.List(s.Controls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome := func(control, ref string) verdict.Verdict {
+		sub, ok := st.Named(ref)
+		if !ok {
+			t.Errorf("%s: no such subject", ref)
+			return verdict.Verdict{}
+		}
+		i := slices.IndexFunc(sub.Verdicts, func(v verdict.Verdict) bool { return v.Control == control })
+		if i < 0 {
+			t.Errorf("%s is not judged by %s", ref, control)
+			return verdict.Verdict{}
+		}
+		return sub.Verdicts[i]
+	}
+	sections := map[string]bool{}
+	for _, p := range list {
+		sections[section(p)] = true
+		if !p.What.Complete() {
+			t.Errorf("%s of %s: what is wrong is not said in both languages", p.Control, p.Subject)
+		}
+		if p.Outcome == demo.Refused {
+			refused(t, s, p)
+			continue
+		}
+		if v := outcome(p.Control, p.Subject); v.Outcome != p.Outcome {
+			t.Errorf("%s of %s (%s): got %s, want %s; %v", p.Control, p.Subject, p.What.EN, v.Outcome, p.Outcome, v.Reasons)
+		}
+		if v := outcome(p.Control, p.Sibling); v.Outcome != verdict.Conforms {
+			t.Errorf("%s of the sibling %s: got %s, want conforms; %v", p.Control, p.Sibling, v.Outcome, v.Reasons)
+		}
+	}
+	if len(list) < 40 {
+		t.Errorf("%d faults are planted, want 40 or more", len(list))
+	}
+	for _, c := range s.Directive.Clauses {
+		if id := section(demo.Planted{Clause: c.ID}); !sections[id] {
+			t.Errorf("no fault is planted in section %s", id)
+			sections[id] = true
+		}
+	}
+}
+
+// section is 2.3 of npa-r3@2.3.1, and the part alone of the parts 4 and 5.
+func section(p demo.Planted) string {
+	_, numbers, _ := strings.Cut(string(p.Clause), "@")
+	parts := strings.Split(numbers, ".")
+	if parts[0] == "4" || parts[0] == "5" {
+		return parts[0]
+	}
+	return strings.Join(parts[:2], ".")
+}
+
+// refused asks for the deferral that is never granted.
+func refused(t *testing.T, s *server.Server, p demo.Planted) {
+	who := actor.Actor{Person: "k0011", Assignments: []actor.Assignment{{Post: "P-KEIKI", Duty: actor.SystemOfficer, Scope: "system/CASE"}}}
+	d := decision.Decision{
+		Type: decision.Deferral, Subject: fact.Ref(p.Subject), Clause: "npa-r3@2.3.1", Reason: "更新待ち", Measures: "施錠", Until: at.AddDate(0, 3, 0),
+	}
+	_, err := s.Govern.Give(t.Context(), who, d, at)
+	var faults govern.Faults
+	if !errors.As(err, &faults) {
+		t.Errorf("deferral of %s: got %v, want faults", p.Subject, err)
+	}
+	d.Subject = "system/INQ"
+	who.Assignments[0].Scope = "system/INQ"
+	if _, err := s.Govern.Give(t.Context(), who, d, at); err != nil {
+		t.Errorf("deferral of an old system: got %v, want it taken", err)
+	}
+}
+
+func listed(t *testing.T, s *server.Server, path string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, marked := strings.CutPrefix(string(b), "\uFEFF")
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || !marked {
+		t.Fatalf("read the list: %v, byte order mark %v", err, marked)
+	}
+	list, err := demo.List(s.Controls)
+	if err != nil || len(rows) != len(list)+1 {
+		t.Fatalf("%d rows, %v; want a head and %d", len(rows), err, len(list))
+	}
+	for i, p := range list {
+		row := rows[i+1]
+		if row[0] != string(p.Clause) || row[2] != p.Control || row[4] != p.Subject || row[5] != p.What.JA || row[6] == "" {
+			t.Errorf("row %d says %q, want %s %s %s", i+1, row, p.Clause, p.Control, p.Subject)
+		}
+	}
+}
+
+func standing(t *testing.T, s *server.Server) {
+	began := time.Now()
+	st, err := s.Posture.Now(t.Context(), ask(t, s), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally := posture.Tally{}
+	judged := map[string]bool{} // controls with a subject that they are about
+	for _, sub := range st.Subjects() {
+		for _, v := range sub.Verdicts {
+			tally[v.Outcome]++
+			if v.Outcome != verdict.NotApplicable {
+				judged[v.Control] = true
+			}
+			if v.Outcome == verdict.Error {
+				t.Errorf("%s of %s fails: %v", v.Control, v.Subject, v.Reasons)
+			}
+		}
+	}
+	t.Logf("%v in %v", tally, time.Since(began).Round(10*time.Millisecond))
+	for _, o := range verdict.Outcomes {
+		if o != verdict.Error && tally[o] == 0 {
+			t.Errorf("no verdict is %s", o)
+		}
+	}
+	if bad, good := tally[verdict.Violates], tally[verdict.Conforms]; bad > good/50 {
+		t.Errorf("%d violate and %d conform: a sample is a body mostly in order", bad, good)
+	}
+	var idle []string
+	for _, c := range s.Controls {
+		if !judged[c.ID] {
+			idle = append(idle, c.ID)
+		}
+	}
+	if len(idle) > 8 {
+		t.Errorf("%d controls have nothing to judge: %v", len(idle), idle)
+	}
+	t.Logf("nothing to judge for %v", idle)
+}
+
+func filled(t *testing.T, s *server.Server) {
+	who := actor.Actor{Person: "k0116", Assignments: []actor.Assignment{
+		{Post: "CM", Duty: actor.Maintainer, Scope: "*"}, {Post: "CM", Duty: actor.SystemOfficer, Scope: "*"}, {Post: "CM", Duty: actor.Auditor, Scope: "*"}}}
+	p, err := s.Gate.Ask(t.Context(), gate.Request{Actor: who, At: at, Action: gate.Read, Object: "page/test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range s.Kinds.IDs() {
+		page, err := s.Register.List(t.Context(), p, register.Query{Kind: id, Limit: 1000})
+		if err != nil || page.Total == 0 {
+			t.Errorf("register %s: %d entries, %v; want some", id, page.Total, err)
+		}
+		for _, e := range page.Entries {
+			if id == "unit" && e.Ref == "unit/HQ" || id == "post" && e.Ref == "post/FIRST" {
+				t.Errorf("%s is where the first set-up writes", e.Ref)
+			}
+		}
+	}
+	st, err := s.Posture.Now(t.Context(), p, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, ok := st.Subject("computer/CASE-S1")
+	if !ok {
+		t.Fatal("no computer/CASE-S1")
+	}
+	for _, f := range s.Kinds["computer"].Fields {
+		if f.Group == "" {
+			continue
+		}
+		if cell, ok := c.Facts[f.Name]; !ok || cell.Fact.Status != fact.Observed && cell.Fact.Status != fact.Absent {
+			t.Errorf("computer/CASE-S1.%s: %s %s, want it seen", f.Name, cell.Fact.Status, cell.Fact.Reason)
+		}
+	}
+}
+
+// firstRun: nobody has a login, and the one-time token sets one up.
+func firstRun(t *testing.T, s *server.Server) {
+	token, err := s.Identity.FirstRun(t.Context())
+	if err != nil || token == "" {
+		t.Fatalf("first run: token %q, %v; want one", token, err)
+	}
+	for _, e := range []struct {
+		kind   string
+		values map[string]any
+	}{
+		{"unit", map[string]any{"unit_id": "HQ", "title": "見本を見る所属", "level": "prefecture"}},
+		{"post", map[string]any{"post_id": "FIRST", "title": "初期管理者", "unit": "HQ", "status": "active"}},
+		{"person", map[string]any{"staff_no": "admin", "name": "管理者", "unit": "HQ", "employment": "staff", "status": "active"}},
+	} {
+		if _, err := s.Register.Put(t.Context(), actor.Program, e.kind, e.values, 0, at); err != nil {
+			t.Errorf("enter first %s: %v", e.kind, err)
+		}
+	}
+}
+
+func verifies(t *testing.T, dir string) {
+	key, err := os.ReadFile(filepath.Join(dir, "trail", "trail.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := trail.Verify(t.Context(), filepath.Join(dir, "trail"), strings.TrimSpace(string(key)), nil)
+	if err != nil || len(report.Problems) > 0 {
+		t.Errorf("verify: %v, %d problems: %v", err, len(report.Problems), report.Problems)
+	}
+}
+
+// tree lists what is in a folder, with sizes and times.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(path)
+		out = append(out, fmt.Sprint(path, " ", info.Size(), " ", info.ModTime()))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestAFolderWithAnythingInItIsLeftAlone(t *testing.T) {
+	for name, lay := range map[string]func(dir string) error{
+		"a file":                    func(dir string) error { return os.WriteFile(filepath.Join(dir, "台帳.xlsx"), []byte("x"), 0o600) },
+		"a hidden file":             func(dir string) error { return os.WriteFile(filepath.Join(dir, ".keep"), nil, 0o600) },
+		"a folder":                  func(dir string) error { return os.Mkdir(filepath.Join(dir, "trail"), 0o700) },
+		"a real installation":       func(dir string) error { s := open(t, dir); return s.Close() },
+		"the mark of a sample only": func(dir string) error { return os.WriteFile(filepath.Join(dir, server.DemoMark), nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := lay(dir); err != nil {
+				t.Fatal(err)
+			}
+			before := tree(t, dir)
+			_, err := demo.Fill(t.Context(), dir, now, nil)
+			var f demo.Fault
+			if !errors.As(err, &f) || !f.Text().Complete() || !strings.Contains(f.Text().JA, dir) {
+				t.Errorf("got %v, want a Fault in both languages that names the folder", err)
+			}
+			if after := tree(t, dir); !slices.Equal(before, after) {
+				t.Errorf("the folder was touched:\n%v\n%v", before, after)
+			}
+		})
+	}
+}
+
+func TestAPlaceThatIsNoFolderIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := demo.Fill(t.Context(), file, now, nil); err == nil {
+		t.Error("a file was filled as a folder")
+	}
+}
+
+func TestAnEndedContextEndsFilling(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sample")
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := demo.Fill(ctx, dir, now, func(done, _ int64) {
+		if done == 3 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want cancelled", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, server.DemoMark)); err != nil {
+		t.Errorf("a part of a sample is not marked: %v", err)
+	}
+}
