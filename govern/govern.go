@@ -51,6 +51,15 @@ func (f *Faults) add(field, ja, en string) {
 	*f = append(*f, kind.Fault{Field: field, Label: label, Message: bilingual.Say(ja, en)})
 }
 
+// read adds what makes a text unfit to be kept: its length, or characters that
+// hide or reorder what a reader sees.
+func (f *Faults) read(field, text string) {
+	x := kind.Field{Name: field, Type: kind.Text, Label: labels[field], Max: 20000}
+	if _, err := x.Check(text); err != nil {
+		*f = append(*f, kind.AsFault(x, err))
+	}
+}
+
 // labels name the fields of the forms of decisions and parameters.
 var labels = map[string]bilingual.Text{
 	"subject": bilingual.Say("対象", "Subject"), "type": bilingual.Say("種別", "Type"), "reason": bilingual.Say("理由", "Reason"),
@@ -149,9 +158,9 @@ func (g *Govern) checkCommon(d decision.Decision, at time.Time, longest time.Dur
 	if d.Reason == "" {
 		faults.add("reason", "理由を入力すること。", "Give the reason.")
 	}
-	if len(d.Reason) > 20000 || len(d.Measures) > 20000 || len(d.Consulted) > 20000 {
-		faults.add("reason", "20,000バイト以内とすること。", "At most 20,000 bytes.")
-	}
+	faults.read("reason", d.Reason)
+	faults.read("measures", d.Measures)
+	faults.read("consulted", d.Consulted)
 	if !d.Until.IsZero() && !d.Until.After(d.From) {
 		faults.add("until", "終期は始期より後とすること。", "The end must be after the beginning.")
 	}
@@ -305,12 +314,18 @@ func (g *Govern) Approve(ctx context.Context, who actor.Actor, id string, at tim
 
 // Withdraw ends a decision at once, or rejects an application.
 func (g *Govern) Withdraw(ctx context.Context, who actor.Actor, id, reason string, at time.Time) error {
-	if reason == "" {
-		var f Faults
-		f.add("reason", "理由を入力すること。", "Give the reason.")
-		return f
+	if faults := why(reason); len(faults) > 0 {
+		return faults
 	}
 	return g.step(ctx, who, gate.WithdrawDecision, id, reason, at)
+}
+
+// why is what is wrong with the reason of a step.
+func why(reason string) (f Faults) {
+	if f.read("reason", reason); reason == "" {
+		f.add("reason", "理由を入力すること。", "Give the reason.")
+	}
+	return f
 }
 
 func (g *Govern) step(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {

@@ -40,6 +40,8 @@ func (g *Govern) Propose(ctx context.Context, who actor.Actor, s directive.Setti
 	if s.Source == "" {
 		faults.add("source", "根拠となる文書の名称・番号・日付を入力すること。", "Name the document (title, number, date) that determines it.")
 	}
+	faults.read("source", s.Source)
+	faults.read("layer", s.Layer)
 	if s.From.IsZero() {
 		s.From = at
 	}
@@ -67,10 +69,8 @@ func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string,
 
 // EndSetting ends a value at once, or rejects a proposal.
 func (g *Govern) EndSetting(ctx context.Context, who actor.Actor, id, reason string, at time.Time) error {
-	if reason == "" {
-		var f Faults
-		f.add("reason", "理由を入力すること。", "Give the reason.")
-		return f
+	if faults := why(reason); len(faults) > 0 {
+		return faults
 	}
 	return g.settingStep(ctx, who, gate.EndParameter, id, reason, at)
 }

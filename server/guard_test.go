@@ -1,9 +1,12 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +33,7 @@ var guardedAt = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 // guarded is an installation with one unit, one person and one contract.
 func guarded(t *testing.T) *server.Server {
 	t.Helper()
-	s, err := server.New(t.Context(), server.Config{Data: t.TempDir(), Interval: -1, Now: func() time.Time { return guardedAt }, Log: slog.New(slog.DiscardHandler)})
+	s, err := server.New(t.Context(), server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Interval: -1, Now: func() time.Time { return guardedAt }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,21 +169,7 @@ func TestTheStandingKeepsAClosedRegisterClosed(t *testing.T) {
 
 func TestTryingManyPasswordsAtOnceIsStoppedAtTheThreshold(t *testing.T) {
 	s := guarded(t)
-	token, err := s.Identity.Invite(t.Context(), actor.Program, "P1", guardedAt, guardedAt.Add(time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, secret, err := s.Identity.Secret(token, "P1", "Kakusho")
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, err := totp.GenerateCode(secret, guardedAt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Identity.Enrol(t.Context(), token, "P1", "Kanji-to-kagi-7712", code, "192.0.2.1", guardedAt); err != nil {
-		t.Fatal(err)
-	}
+	enrolled(t, s)
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
@@ -191,7 +180,6 @@ func TestTryingManyPasswordsAtOnceIsStoppedAtTheThreshold(t *testing.T) {
 		})
 	}
 	all.Wait()
-	tried := 0
 	who := holder(actor.Auditor)
 	q := audit.Query{Kind: "identity.refused", Words: `"password"`, Limit: 500}
 	p, err := s.Audit.Permit(t.Context(), who, q, guardedAt)
@@ -202,7 +190,7 @@ func TestTryingManyPasswordsAtOnceIsStoppedAtTheThreshold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tried = len(hits.Entries)
+	tried := len(hits.Entries)
 	if tried == 0 || tried > 10 {
 		t.Errorf("%d of 40 passwords were checked", tried)
 	}
@@ -316,4 +304,84 @@ func TestHalfASubjectIsAFaultAndNoFailure(t *testing.T) {
 	if err != nil || len(plan.Faults) == 0 {
 		t.Errorf("a file without the key's column: got %v, %v, want faults", plan.Faults, err)
 	}
+}
+
+func TestTheTextOfADecisionHidesNothing(t *testing.T) {
+	s := guarded(t)
+	for _, text := range []string{"承認\u202e済", "a\x00b", strings.Repeat("長", 20001)} {
+		d := deferral(s)
+		d.Measures = text
+		var faults govern.Faults
+		if _, err := s.Govern.Give(t.Context(), holder(actor.SystemOfficer), d, guardedAt); !errors.As(err, &faults) {
+			t.Errorf("measures %.20q: got %v, want a fault", text, err)
+		}
+		if err := s.Govern.Withdraw(t.Context(), holder(actor.SystemOfficer), "x", text, guardedAt); !errors.As(err, &faults) {
+			t.Errorf("withdrawn because of %.20q: got %v, want a fault", text, err)
+		}
+	}
+}
+
+func TestThePageOfADecidedSubjectIsShown(t *testing.T) {
+	s := guarded(t)
+	duty := map[string]any{"assignment_no": "A1", "post": "F", "person": "P1", "duty": "auditor", "scope": "*", "from": "2026-04-01"}
+	if _, err := s.Register.Put(t.Context(), actor.Program, "assignment", duty, 0, guardedAt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Govern.Give(t.Context(), holder(actor.SystemOfficer), deferral(s), guardedAt); err != nil {
+		t.Fatal(err)
+	}
+	code, err := totp.GenerateCode(enrolled(t, s), guardedAt.Add(30*time.Second)) // the one before is used
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := s.Identity.Login(t.Context(), "P1", guardedPassword, code, "127.0.0.1", guardedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	base, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func(b, _ string) { base <- b }) }()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, <-base+"/subject/system/S1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "kakusho", Value: session})
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK || !strings.Contains(string(body), "承認待ち") {
+		t.Errorf("the page of a system with an application: got %s", answer.Status)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+const guardedPassword = "Kanji-to-kagi-7712"
+
+// enrolled sets up the login of P1 and returns the secret of its codes.
+func enrolled(t *testing.T, s *server.Server) string {
+	t.Helper()
+	token, err := s.Identity.Invite(t.Context(), actor.Program, "P1", guardedAt, guardedAt.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, err := s.Identity.Secret(token, "P1", "Kakusho")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := totp.GenerateCode(secret, guardedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Identity.Enrol(t.Context(), token, "P1", guardedPassword, code, "192.0.2.1", guardedAt); err != nil {
+		t.Fatal(err)
+	}
+	return secret
 }
