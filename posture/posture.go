@@ -178,7 +178,14 @@ func (p *Posture) judgeItem(it *Item, at time.Time) {
 	it.judged, it.judgedAt, it.until = version, at, time.Time{}
 	it.verdicts = make([]verdict.Verdict, 0, len(p.rules[it.Kind.ID]))
 	for _, r := range p.rules[it.Kind.ID] {
-		v := r.Judge(in, params, at, p.holds(it, at, nil))
+		var next time.Time
+		v := r.Judge(in, params, at, p.holds(it, at, nil, &next))
+		if !next.IsZero() && (v.NextChange.IsZero() || next.Before(v.NextChange)) {
+			it.until = Earlier(it.until, next) // a condition of what lies over it
+			if then := r.Judge(in, p.world.parameters(it, next), next, p.holds(it, next, nil, new(time.Time))); then.Outcome != v.Outcome {
+				v.NextChange, v.ChangesTo = next, then.Outcome
+			}
+		}
 		it.verdicts = append(it.verdicts, v)
 		it.until = Earlier(it.until, v.NextChange)
 	}
@@ -197,8 +204,9 @@ func Earlier(a, b time.Time) time.Time {
 
 // holds answers whether a compensating control is met: of the subject when the
 // control is about its kind, else of the subject's system and of everything in
-// it that the control is about. A control that asks for itself is unknown.
-func (p *Posture) holds(it *Item, at time.Time, asking []string) func(string) verdict.Outcome {
+// it that the control is about. A control that asks for itself is unknown. next
+// becomes the first instant at which an answer that was given may be another.
+func (p *Posture) holds(it *Item, at time.Time, asking []string, next *time.Time) func(string) verdict.Outcome {
 	return func(id string) verdict.Outcome {
 		r, ok := p.byControl[id]
 		if !ok || slices.Contains(asking, id) {
@@ -210,8 +218,9 @@ func (p *Posture) holds(it *Item, at time.Time, asking []string) func(string) ve
 			if !slices.Contains(c.Kinds, other.Kind.ID) {
 				continue
 			}
-			v := r.Judge(p.world.input(other), p.world.parameters(other, at), at, p.holds(other, at, append(slices.Clone(asking), id)))
+			v := r.Judge(p.world.input(other), p.world.parameters(other, at), at, p.holds(other, at, append(slices.Clone(asking), id), next))
 			outcomes = append(outcomes, v.Outcome)
+			*next = Earlier(*next, v.NextChange)
 		}
 		return verdict.RollUp(outcomes...)
 	}

@@ -400,8 +400,8 @@ func (it *Item) version(params directive.Values, cursor int64, inService time.Ti
 	}
 	settings := make([]string, 0, 8)
 	for key, v := range params {
-		if v.Setting != "" {
-			settings = append(settings, key+"="+v.Setting)
+		if v.Setting != "" || !v.Next.IsZero() { // what will count later ends what is remembered
+			settings = append(settings, fmt.Sprintf("%s=%s/%d", key, v.Setting, v.Next.Unix()))
 		}
 	}
 	slices.Sort(settings)
