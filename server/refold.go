@@ -16,13 +16,14 @@ import (
 
 // Refold folds the whole trail of an installation into fresh rows. With compare
 // it reports every difference from the rows in use and leaves them; without, it
-// puts the fresh rows in their place and keeps the old file beside them. The
-// installation must not be running.
+// puts the fresh rows in their place and keeps the old file beside them. Comparing
+// may be done beside a running installation; replacing may not.
 func Refold(ctx context.Context, data string, compare bool, now func() time.Time, progress func(done, total int64)) ([]store.Difference, error) {
 	if _, err := os.Stat(filepath.Join(data, "trail")); err != nil {
 		return nil, fmt.Errorf("data folder %s holds no trail: %w", data, err)
 	}
-	t, err := trail.Open(filepath.Join(data, "trail"), trail.Options{Now: now})
+	current := filepath.Join(data, "store.db")
+	t, upto, err := openToRead(ctx, data, current, compare, now)
 	if err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
@@ -33,10 +34,9 @@ func Refold(ctx context.Context, data string, compare bool, now func() time.Time
 	}
 	defer os.RemoveAll(dir)
 	fresh := filepath.Join(dir, "store.db")
-	if err := foldInto(ctx, t, fresh, progress); err != nil {
+	if err := foldInto(ctx, t, fresh, upto, progress); err != nil {
 		return nil, err
 	}
-	current := filepath.Join(data, "store.db")
 	if compare {
 		return sqlite.Compare(ctx, fresh, current)
 	}
@@ -49,12 +49,48 @@ func Refold(ctx context.Context, data string, compare bool, now func() time.Time
 	return nil, os.Rename(fresh, current)
 }
 
-func foldInto(ctx context.Context, t *trail.Log, path string, progress func(done, total int64)) error {
+// closer is a reader that is closed after use.
+type closer interface {
+	reader
+	Close() error
+}
+
+// openToRead opens the trail, and says how far to fold it: for comparing, as far
+// as the rows in use have come, because what was sealed a moment ago is folded a
+// moment later.
+func openToRead(ctx context.Context, data, current string, compare bool, now func() time.Time) (closer, int64, error) {
+	if !compare {
+		t, err := trail.Open(filepath.Join(data, "trail"), trail.Options{Now: now})
+		if err != nil {
+			return nil, 0, err
+		}
+		return t, t.Len(), nil
+	}
+	upto := int64(-1)
+	if rows, err := sqlite.Open(current); err == nil {
+		if n, err := rows.Cursor(ctx); err == nil {
+			upto = n
+		}
+		if err := rows.Close(); err != nil {
+			return nil, 0, err
+		}
+	}
+	t, err := trail.NewReader(filepath.Join(data, "trail"))
+	if err != nil {
+		return nil, 0, err
+	}
+	if upto < 0 || upto > t.Len() {
+		upto = t.Len()
+	}
+	return t, upto, nil
+}
+
+func foldInto(ctx context.Context, t reader, path string, upto int64, progress func(done, total int64)) error {
 	rows, err := sqlite.Open(path)
 	if err != nil {
 		return fmt.Errorf("open fresh rows: %w", err)
 	}
-	if err := foldAll(ctx, t, rows, folds(kind.Default()), t.Len(), progress); err != nil {
+	if err := foldAll(ctx, t, rows, folds(kind.Default()), upto, progress); err != nil {
 		return errors.Join(fmt.Errorf("refold: %w", err), rows.Close())
 	}
 	return rows.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 
 	"kakusho/govern"
@@ -82,8 +83,14 @@ func (r *river) catchUp(ctx context.Context, upto int64) error {
 // progress and a kill loses little.
 const foldStep = 2000
 
+// reader is a trail that is read: the log in use, or a copy beside it.
+type reader interface {
+	Read(ctx context.Context, from int64) iter.Seq2[trail.Sealed, error]
+	Len() int64
+}
+
 // foldAll folds the trail into rows up to upto, in steps.
-func foldAll(ctx context.Context, t *trail.Log, rows store.Store, folds []fold, upto int64, progress func(done, total int64)) error {
+func foldAll(ctx context.Context, t reader, rows store.Store, folds []fold, upto int64, progress func(done, total int64)) error {
 	for {
 		from, err := rows.Cursor(ctx)
 		if err != nil {
@@ -104,7 +111,7 @@ func foldAll(ctx context.Context, t *trail.Log, rows store.Store, folds []fold, 
 }
 
 // foldRange folds from the cursor up to to within one transaction.
-func foldRange(ctx context.Context, t *trail.Log, tx store.Tx, folds []fold, to int64) error {
+func foldRange(ctx context.Context, t reader, tx store.Tx, folds []fold, to int64) error {
 	from, err := tx.Cursor(ctx)
 	if err != nil {
 		return err
