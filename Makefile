@@ -36,8 +36,8 @@ check: tools ## the whole judgement: format, vet, lint, tests with the race dete
 bench: ## one line per goal: GOAL area/name figure op bound met|short   (AREA=judge for one area)
 	$(GO) run ./bench $(AREA)
 
-screens: build tools ## screenshots of the pages into docs/screens
-	$(GO) test -count=1 -run TestScreens ./web/browser -args -screens $(CURDIR)/docs/screens
+screens: build tools ## screenshots of every page into screens/
+	$(GO) test -count=1 -run TestScreens ./web/browser -args -screens $(CURDIR)/screens
 
 clean:
 	rm -rf bin
