@@ -55,6 +55,9 @@ func (in *Intake) Accept(ctx context.Context, who actor.Actor, batches []fact.Ba
 		if b.Subject != ref {
 			return fmt.Errorf("batch %s: %s and %s in one delivery", b.ID, ref, b.Subject)
 		}
+		if err := dated(b, at); err != nil {
+			return err
+		}
 		if err := collect.Check(in.kinds[ref.Kind()], b); err != nil {
 			return fmt.Errorf("batch %s of %s: %w", b.Collector, ref, err)
 		}
@@ -74,6 +77,24 @@ func (in *Intake) Accept(ctx context.Context, who actor.Actor, batches []fact.Ba
 		Actor: who, At: at, Action: gate.PutFacts, Object: string(ref), Scope: places, Changes: changes,
 	})
 	return err
+}
+
+// ahead is how far a sender's clock may be before ours.
+const ahead = 5 * time.Minute
+
+// dated refuses a batch that could not be told from another, or that would hide
+// every later one: what was seen in the future is newer than all that follows.
+func dated(b fact.Batch, at time.Time) error {
+	switch {
+	case b.ID == "":
+		return fmt.Errorf("batch %s of %s has no ID", b.Collector, b.Subject)
+	case b.ObservedAt.IsZero():
+		return fmt.Errorf("batch %s of %s does not say when it was observed", b.Collector, b.Subject)
+	case b.ObservedAt.After(at.Add(ahead)):
+		return fmt.Errorf("batch %s of %s was observed at %s, after now (%s): correct the sender's clock",
+			b.Collector, b.Subject, b.ObservedAt.UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 func (in *Intake) places(ctx context.Context, ref fact.Ref) (places []string, err error) {
