@@ -3,6 +3,7 @@ package account
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func unsafeHomes(l *collect.Look, b *base) fact.Fact {
 	var bad []string
 	var src []fact.Source
 	for _, u := range b.users {
-		home := "/" + collect.Name(u.Home)
+		home := path.Clean("/" + u.Home)
 		if !interactive(u.Shell) || u.Home == "" || home == "/" || home == "/nonexistent" || slices.Contains(bad, home) {
 			continue
 		}
