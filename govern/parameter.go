@@ -67,7 +67,8 @@ func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string,
 	return g.settingStep(ctx, who, gate.ApproveParameter, id, "", at)
 }
 
-// EndSetting ends a value at once, or rejects a proposal.
+// EndSetting rejects or takes back a proposal. A value that was approved is not
+// ended by one person: another value takes its place, and needs approval too.
 func (g *Govern) EndSetting(ctx context.Context, who actor.Actor, id, reason string, at time.Time) error {
 	if faults := why(reason); len(faults) > 0 {
 		return faults
@@ -90,7 +91,7 @@ func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.A
 	if !ok {
 		return fmt.Errorf("%s: %w", id, ErrNone)
 	}
-	if !s.WithdrawnAt.IsZero() || action == gate.ApproveParameter && s.Approver != "" {
+	if !s.WithdrawnAt.IsZero() || s.Approver != "" {
 		return fmt.Errorf("%s: %w", id, ErrState)
 	}
 	r := gate.Request{
