@@ -260,13 +260,13 @@ func (b *body) actor(person string) actor.Actor {
 	return a
 }
 
-// holder finds who may act with one of the duties on an entry: whose post is
-// nearest to it, and not the one named.
-func (b *body) holder(duties []actor.Duty, e *entry, not string) (actor.Actor, error) {
+// holder finds who may act with one of the duties on an entry: whose post
+// is nearest to it.
+func (b *body) holder(duties []actor.Duty, e *entry) (actor.Actor, error) {
 	for _, scope := range []string{"system/" + e.system(), "unit/" + e.text("unit"), "*"} {
 		for _, as := range b.entries["assignment"] {
 			p := as.text("person")
-			if p != "" && p != not && as.text("scope") == scope && slices.Contains(duties, actor.Duty(as.text("duty"))) {
+			if p != "" && as.text("scope") == scope && slices.Contains(duties, actor.Duty(as.text("duty"))) {
 				return b.actor(p), nil
 			}
 		}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/clause"
+	"kakusho/control"
 	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
@@ -22,8 +24,9 @@ type answers struct {
 	OneIn   int                 `yaml:"one_in"` // of so many questions one is left open
 	Reason  string              `yaml:"reason"` // where none is given
 	Answers map[string]struct { // by control; else the control's first answer, which is the good one
-		Answer string `yaml:"answer"`
-		Reason string `yaml:"reason"`
+		Answer   string            `yaml:"answer"`
+		Reason   string            `yaml:"reason"`
+		Subjects map[string]string `yaml:"subjects"` // answers about these
 	} `yaml:"answers"`
 }
 
@@ -81,40 +84,45 @@ func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
 		if !asked || c.Record == nil {
 			continue
 		}
-		chance := lot(v.Control + v.Subject)
-		answer, open := c.Record.Answers[0].Value, chance.IntN(a.OneIn) == 0
-		if x := a.Answers[v.Control].Answer; x != "" {
-			answer = x
-		}
-		for _, p := range b.planted {
-			if p.Control == v.Control && (p.Subject == v.Subject || p.Sibling == v.Subject) {
-				open = p.Subject == v.Subject && p.Answer == "none"
-				if p.Subject == v.Subject && p.Answer != "" {
-					answer = p.Answer
-				}
-			}
-		}
-		if open {
+		d := decision.Decision{Type: c.Record.Type, Subject: fact.Ref(v.Subject), Control: c.ID}
+		if d.Answer, d.Reason = b.answer(a, c, v.Subject); d.Answer == "" {
 			continue
 		}
-		reason := a.Reason
-		if x := a.Answers[v.Control].Reason; x != "" {
-			reason = x
-		}
-		e := b.byRef[fact.Ref(v.Subject)]
-		since := max(1, min(150, -b.sheets[e.kind.ID].Entered-2)) // not before it was entered
-		at := b.hour(-1-chance.IntN(since), 17).Add(time.Duration(chance.IntN(3600)) * time.Second)
-		d := decision.Decision{Type: c.Record.Type, Subject: e.ref(), Control: c.ID, Answer: answer, Reason: reason}
-		who, err := b.holder(c.Record.Duty, e, "")
+		e := b.byRef[d.Subject]
+		who, err := b.holder(c.Record.Duty, e)
 		if err != nil {
 			return nil, fmt.Errorf("answer %s: %w", c.ID, err)
 		}
+		// One goes round on one day for each control, and not before it was entered.
+		day := lot(c.ID + who.Person + e.kind.ID).IntN(max(1, min(150, -b.sheets[e.kind.ID].Entered-2)))
+		at := b.hour(-1-day, 17).Add(time.Duration(lot(v.Subject).IntN(3600)) * time.Second)
 		out = append(out, step{at: at, do: func(ctx context.Context) error {
 			_, err := s.Govern.Give(ctx, who, d, at)
 			return wrap(err, "answer %s for %s", d.Control, d.Subject)
 		}})
 	}
 	return out, nil
+}
+
+// answer is what is said about a subject; "" leaves it open.
+func (b *body) answer(a answers, c control.Control, subject string) (answer, reason string) {
+	x := a.Answers[c.ID]
+	answer, reason = cmp.Or(x.Subjects[subject], x.Answer, c.Record.Answers[0].Value), cmp.Or(x.Reason, a.Reason)
+	for _, p := range b.planted {
+		switch {
+		case p.Control != c.ID:
+		case p.Sibling == subject || p.Subject == subject && p.Answer == "":
+			return answer, reason
+		case p.Subject == subject && p.Answer == "none":
+			return "", ""
+		case p.Subject == subject:
+			return p.Answer, reason
+		}
+	}
+	if x.Subjects[subject] == "" && lot(c.ID+subject).IntN(a.OneIn) == 0 {
+		return "", ""
+	}
+	return answer, reason
 }
 
 func wrap(err error, format string, a ...any) error {
@@ -142,7 +150,7 @@ func (b *body) deciding(s *server.Server) ([]step, error) {
 		if !there {
 			return nil, fmt.Errorf("decision about %s: no such entry", g.Subject)
 		}
-		asker, err := b.holder([]actor.Duty{actor.SystemOfficer}, e, "")
+		asker, err := b.holder([]actor.Duty{actor.SystemOfficer}, e)
 		if err != nil {
 			return nil, err
 		}

@@ -276,21 +276,16 @@ func (b *body) accounts(c *entry) map[string]any {
 // time, the latest now.
 func (b *body) reporting(s *server.Server, all []seen) []step {
 	var out []step
-	accept := func(batches []fact.Batch, at time.Time) {
-		out = append(out, step{at: at, do: func(ctx context.Context) error {
-			return s.Intake.Accept(ctx, actor.Program, batches, at)
-		}})
-	}
 	for _, one := range all {
-		for _, early := range one.earlier {
-			accept([]fact.Batch{early}, early.ObservedAt.Add(3*time.Second))
-		}
 		byTime := map[time.Time][]fact.Batch{}
-		for _, batch := range one.batches {
+		for _, batch := range slices.Concat(one.earlier, one.batches) {
 			byTime[batch.ObservedAt] = append(byTime[batch.ObservedAt], batch)
 		}
-		for at, batches := range byTime {
-			accept(batches, at.Add(5*time.Second))
+		for _, at := range slices.SortedFunc(maps.Keys(byTime), time.Time.Compare) {
+			received := at.Add(5 * time.Second)
+			out = append(out, step{at: received, do: func(ctx context.Context) error {
+				return s.Intake.Accept(ctx, actor.Program, byTime[at], received)
+			}})
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,10 @@ func (p *program) demo() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := demo.Fill(cmd.Context(), data, time.Now, p.progress("作成", "making"))
+			var occupied demo.Fault
+			if errors.As(err, &occupied) {
+				return exit{statusUsage, occupied.Text()}
+			}
 			if err != nil {
 				return err
 			}
