@@ -104,6 +104,11 @@ func TestReasonsOfIgnorance(t *testing.T) {
 	if len(v.Reasons) != 1 || !reflect.DeepEqual(v.Reasons[0], want) {
 		t.Errorf("got  %+v\nwant %+v", v.Reasons, want)
 	}
+	half := cell(s, "volumes", func(c *judge.Cell) { c.Fact.Reason = "permission: open /dev/sda" })
+	v = judged(rule(t, "s.volumes.all(v, v.encrypted)", nil), half)
+	if got, want := v.Reasons[0].Detail, "encrypted missing: the record does not say (permission: open /dev/sda)"; got != want {
+		t.Errorf("why a record does not say it: got %q, want %q", got, want)
+	}
 	denied := cell(subject(map[string]any{"length": int64(1)}, nil), "length", status(fact.Denied, "permission: open /etc/shadow"))
 	v = judged(rule(t, "s.length >= p.pw_length", nil), denied)
 	want = verdict.Reason{

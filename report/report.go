@@ -100,11 +100,29 @@ func (r *Report) Write(w io.Writer, format string, l bilingual.Lang, width int, 
 	return fmt.Errorf("format %q: want one of %v", format, Formats)
 }
 
+// line is a verdict as programs read it: every key is there, next_change null when
+// nothing changes by time alone.
+type line struct {
+	verdict.Verdict
+	NextChange *time.Time `json:"next_change"`
+}
+
 func (r *Report) json(w io.Writer) error {
+	verdicts := make([]line, len(r.Verdicts))
+	for i, v := range r.Verdicts {
+		verdicts[i].Verdict = v
+		if !v.NextChange.IsZero() {
+			verdicts[i].NextChange = &v.NextChange
+		}
+	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
+	err := enc.Encode(struct {
+		*Report
+		Verdicts []line `json:"verdicts"`
+	}{r, verdicts})
+	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

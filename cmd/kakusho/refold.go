@@ -7,6 +7,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/server"
+	"kakusho/store"
 )
 
 func (p *program) refold() *cobra.Command {
@@ -26,7 +27,7 @@ func (p *program) refold() *cobra.Command {
 				return nil
 			}
 			for _, d := range differences {
-				p.say(p.stdout, "相違: 表 %s 行 %s 列 %s: 証跡 %s 現在 %s", "difference: table %s row %s column %s: trail %s rows %s", d.Table, d.Key, d.Column, d.Want, d.Got)
+				p.sayDifference(d)
 			}
 			if len(differences) > 0 {
 				n := len(differences)
@@ -41,4 +42,15 @@ func (p *program) refold() *cobra.Command {
 	c.Flags().StringVar(&data, "data", "data", bilingual.Say("この導入のデータを置くフォルダ", "folder of the installation").In(p.lang))
 	c.Flags().BoolVar(&compare, "compare", false, bilingual.Say("比較だけを行い、変更しない", "compare only, change nothing").In(p.lang))
 	return c
+}
+
+func (p *program) sayDifference(d store.Difference) {
+	switch {
+	case d.Column != "":
+		p.say(p.stdout, "相違: 表 %s 行 %s 列 %s: 証跡 %s 現在 %s", "difference: table %s row %s column %s: trail %s rows %s", d.Table, d.Key, d.Column, d.Want, d.Got)
+	case d.Got == "":
+		p.say(p.stdout, "相違: 表 %s 行 %s: 証跡にあるが、現在の行にない", "difference: table %s row %s: in the trail, and missing among the rows", d.Table, d.Key)
+	default:
+		p.say(p.stdout, "相違: 表 %s 行 %s: 証跡にないが、現在の行にある", "difference: table %s row %s: not in the trail, and among the rows", d.Table, d.Key)
+	}
 }

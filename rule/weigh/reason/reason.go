@@ -237,6 +237,11 @@ func (b *Book) list(n *rule.Node, r weigh.Result, pol int) {
 		return
 	}
 	b.take(&rs, sub, r)
+	if n.List != nil && r.Cause != 0 { // why the records do not say it: "permission: open /etc/shadow"
+		if c := b.scale.State(*n.List).Cell; c != nil && c.Fact.Reason != "" && rs.Detail != "" {
+			rs.Detail += " (" + c.Fact.Reason + ")"
+		}
+	}
 	b.Add(rs)
 }
 
