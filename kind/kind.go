@@ -54,44 +54,44 @@ var Types = []Type{String, Text, Int, Number, Bool, Time, Date, Duration, Enum, 
 
 // Kind is one kind of subject or register.
 type Kind struct {
-	ID      string         `yaml:"id"`
-	Label   bilingual.Text `yaml:"label"`
-	About   bilingual.Text `yaml:"about"`             // one or two sentences: what is entered here, and why
-	Section string         `yaml:"section"`           // menu group: organisation, system, device, information, contract, record
-	Key     string         `yaml:"key"`               // field that identifies an entry; a required declared string
-	Name    string         `yaml:"name"`              // field shown as the entry's name
-	Clauses []clause.ID    `yaml:"clauses,omitempty"` // clauses that call for this register
-	Owner   []actor.Duty   `yaml:"owner"`             // duties that may enter and change
-	See     []actor.Duty   `yaml:"see,omitempty"`     // duties that may read; empty: every duty
-	Fields  []Field        `yaml:"fields"`
+	ID      string         `yaml:"id" json:"id"`
+	Label   bilingual.Text `yaml:"label" json:"label"`
+	About   bilingual.Text `yaml:"about" json:"about"`                         // one or two sentences: what is entered here, and why
+	Section string         `yaml:"section" json:"section"`                     // menu group: organisation, system, device, information, contract, record
+	Key     string         `yaml:"key" json:"key"`                             // field that identifies an entry; a required declared string
+	Name    string         `yaml:"name" json:"name"`                           // field shown as the entry's name
+	Clauses []clause.ID    `yaml:"clauses,omitempty" json:"clauses,omitempty"` // clauses that call for this register
+	Owner   []actor.Duty   `yaml:"owner" json:"owner"`                         // duties that may enter and change
+	See     []actor.Duty   `yaml:"see,omitempty" json:"see,omitempty"`         // duties that may read; empty: every duty
+	Fields  []Field        `yaml:"fields" json:"fields"`
 }
 
 // Field is one field of a kind, or of the records of a list.
 type Field struct {
-	Name     string         `yaml:"name"` // snake_case, as rules read it
-	Type     Type           `yaml:"type"`
-	Label    bilingual.Text `yaml:"label"`
-	Help     bilingual.Text `yaml:"help,omitempty"`
-	Layers   []Layer        `yaml:"layer,omitempty"` // default: declared
-	Group    string         `yaml:"group,omitempty"` // observed: the collector that brings it; sets its freshness
-	Derive   string         `yaml:"derive,omitempty"`
-	Unit     string         `yaml:"unit,omitempty"`
-	Choices  []Choice       `yaml:"choices,omitempty"` // of a choice; of a list of strings, the values its elements may have
-	To       string         `yaml:"to,omitempty"`      // ref: the kind it points to
-	Of       []Field        `yaml:"of,omitempty"`      // list of records; empty: list of strings
-	Max      int            `yaml:"max,omitempty"`     // runes of a text (default 500; text 20,000), elements of a list (default 1,000)
-	Least    *int64         `yaml:"least,omitempty"`
-	Most     *int64         `yaml:"most,omitempty"`
-	Required bool           `yaml:"required,omitempty"`
-	Personal bool           `yaml:"personal,omitempty"` // personal data: left out of exports unless asked for
-	See      []actor.Duty   `yaml:"see,omitempty"`      // duties that may read it; empty: as the kind
-	Clauses  []clause.ID    `yaml:"clauses,omitempty"`
+	Name     string         `yaml:"name" json:"name"` // snake_case, as rules read it
+	Type     Type           `yaml:"type" json:"type"`
+	Label    bilingual.Text `yaml:"label" json:"label"`
+	Help     bilingual.Text `yaml:"help,omitempty" json:"help,omitempty"`
+	Layers   []Layer        `yaml:"layer,omitempty" json:"layer,omitempty"` // default: declared
+	Group    string         `yaml:"group,omitempty" json:"group,omitempty"` // observed: the collector that brings it; sets its freshness
+	Derive   string         `yaml:"derive,omitempty" json:"derive,omitempty"`
+	Unit     string         `yaml:"unit,omitempty" json:"unit,omitempty"`
+	Choices  []Choice       `yaml:"choices,omitempty" json:"choices,omitempty"` // of a choice; of a list of strings, the values its elements may have
+	To       string         `yaml:"to,omitempty" json:"to,omitempty"`           // ref: the kind it points to
+	Of       []Field        `yaml:"of,omitempty" json:"of,omitempty"`           // list of records; empty: list of strings
+	Max      int            `yaml:"max,omitempty" json:"max,omitempty"`         // runes of a text (default 500; text 20,000), elements of a list (default 1,000)
+	Least    *int64         `yaml:"least,omitempty" json:"least,omitempty"`
+	Most     *int64         `yaml:"most,omitempty" json:"most,omitempty"`
+	Required bool           `yaml:"required,omitempty" json:"required,omitempty"`
+	Personal bool           `yaml:"personal,omitempty" json:"personal,omitempty"` // personal data: left out of exports unless asked for
+	See      []actor.Duty   `yaml:"see,omitempty" json:"see,omitempty"`           // duties that may read it; empty: as the kind
+	Clauses  []clause.ID    `yaml:"clauses,omitempty" json:"clauses,omitempty"`
 }
 
 // Choice is one value of a choice field.
 type Choice struct {
-	Value string         `yaml:"value"`
-	Label bilingual.Text `yaml:"label"`
+	Value string         `yaml:"value" json:"value"`
+	Label bilingual.Text `yaml:"label" json:"label"`
 }
 
 // In reports whether the field has layer l.

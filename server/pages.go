@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"kakusho/web"
+	"kakusho/web/api"
 	"kakusho/web/decide"
 	"kakusho/web/entry"
 	"kakusho/web/record"
@@ -42,5 +43,6 @@ func (s *Server) pages() (http.Handler, error) {
 			return nil, fmt.Errorf("mount pages: %w", err)
 		}
 	}
+	api.Mount(site, s.Register, s.Posture)
 	return site.Handler(), nil
 }

@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -175,6 +176,7 @@ type Answer struct {
 	Status   int    // zero: 200; 422 when a form came back with faults
 	Redirect string // a path of this site, after a change
 	Download *Download
+	JSON     any // for programs
 	Cookie   *http.Cookie
 }
 
@@ -215,6 +217,18 @@ func (s *Site) Act(pages Pages, pattern string, h func(*Request) (Answer, error)
 			return
 		}
 		s.answer(w, req, pages, h)
+	})
+}
+
+// Put serves "PUT pattern" to programs that are logged in.
+func (s *Site) Put(pattern string, h func(*Request) (Answer, error)) {
+	s.mux.HandleFunc("PUT "+pattern, func(w http.ResponseWriter, r *http.Request) {
+		req := s.request(w, r)
+		if req.Actor.Nobody() {
+			http.Error(w, "401", http.StatusUnauthorized)
+			return
+		}
+		s.answer(w, req, nil, h)
 	})
 }
 
@@ -301,6 +315,8 @@ func (s *Site) answer(w http.ResponseWriter, req *Request, pages Pages, h func(*
 		w.Header().Set("Content-Type", a.Download.Type)
 		w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(a.Download.Name))
 		w.Write(a.Download.Body) //nolint:errcheck // the reader went away
+	case a.JSON != nil:
+		sendJSON(w, a.Status, a.JSON)
 	default:
 		s.render(w, req, pages[string(req.Lang)+"/"+a.Page], a)
 	}
@@ -392,7 +408,21 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 	if status >= 500 {
 		s.cfg.Log.Error("serve page", "path", req.URL.Path, "error", err)
 	}
+	if strings.HasPrefix(req.URL.Path, "/api/") {
+		sendJSON(w, status, map[string]any{"status": status, "message": text.In(req.Lang)})
+		return
+	}
 	s.render(w, req, s.frames[req.Lang], Answer{Title: text, Status: status, Data: status})
+}
+
+func sendJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if status != 0 {
+		w.WriteHeader(status)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.Encode(v) //nolint:errcheck,errchkjson // the reader went away
 }
 
 func (s *Site) loadAssets() error {
