@@ -169,7 +169,11 @@ func openRows(ctx context.Context, cfg Config, entries int64) (store.Store, erro
 			return nil, fmt.Errorf("put rows aside: %w", err)
 		}
 	}
-	return sqlite.Open(path)
+	fresh, err := sqlite.Open(path)
+	if err != nil {
+		return nil, err // not a nil *sqlite.Store within the interface
+	}
+	return fresh, nil
 }
 
 // prepareFolder makes the data folder and shows that it can be written.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -114,7 +115,17 @@ var template struct {
 	dir  string
 }
 
+// roleVariable makes the test binary a process that plays a part in a test.
+const roleVariable = "KAKUSHO_SERVER_TEST_ROLE"
+
 func TestMain(m *testing.M) {
+	if role, dir, ok := strings.Cut(os.Getenv(roleVariable), " "); ok {
+		if err := roles[role](context.Background(), dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if template.dir != "" {
 		os.RemoveAll(template.dir)
