@@ -296,6 +296,16 @@ func TestNothingConformsByWhatNobodySaw(t *testing.T) {
 		return conforming
 	}
 	check("before the first look")
+	for _, c := range []struct {
+		ref     fact.Ref
+		control string
+	}{
+		{"system/A", "trail/users-informed"}, {"system/A", "trail/findings-acted-on"}, {"computer/CA-1", "document/register-agrees-with-machine"},
+	} {
+		if v := b.verdict(b.Now(), c.ref, c.control); v.Outcome == verdict.Conforms {
+			t.Errorf("%s of %s conforms by an empty register (%s)", c.control, c.ref, why(v))
+		}
+	}
 	for _, status := range []fact.Status{fact.Denied, fact.Error, fact.Timeout} {
 		b.tick(time.Minute)
 		for _, ref := range []fact.Ref{"computer/CA-1", "computer/CB-1"} {

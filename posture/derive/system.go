@@ -213,14 +213,19 @@ func unmonitored(r *posture.Reading, it *posture.Item) posture.Result {
 
 func unacknowledged(r *posture.Reading, it *posture.Item) posture.Result {
 	var out []string
+	users := 0
 	for _, a := range r.L.InSystem(it, "account") {
 		p, ok := r.L.Of("person", posture.DeclaredText(a, "person"))
 		if !ok || !people.LiveAccount(r.L, a) {
 			continue
 		}
+		users++
 		if r.Is(p, "notice_acknowledged") != posture.Yes {
 			out = append(out, p.Row.ID)
 		}
+	}
+	if users == 0 { // a register nobody has filled in informs nobody
+		return posture.Cannot("no live account of the system is registered with its holder")
 	}
 	return posture.Texts(out)
 }
