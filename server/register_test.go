@@ -456,6 +456,16 @@ func TestAnExportHoldsNoPersonalFieldAndComesBackEqual(t *testing.T) {
 			t.Errorf("%s comes back with new %d changed %d wrong %d same %d: %v %v", format, p.New, p.Changed, p.Wrong, p.Same, p.Faults, err)
 		}
 	}
+	// What a spreadsheet would read as a formula goes out as text, and comes back
+	// as it was.
+	b.put(looker(), "computer", computer("=1+1", "A"))
+	out, err = b.Register.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer", Words: "=1+1"}, table.CSV, bilingual.JA, false, b.Now())
+	if err != nil || !bytes.Contains(out, []byte("=1+1")) || bytes.Contains(out, []byte("\n=1+1")) || bytes.Contains(out, []byte(",=1+1")) {
+		t.Errorf("a formula goes out as one: %v\n%s", err, out)
+	}
+	if p, err := b.Register.Plan(b.ctx, b.permit(b.as("s-all")), "computer", bytes.NewReader(out), "x.csv"); err != nil || p.Same != 1 || p.New+p.Changed+p.Wrong != 0 {
+		t.Errorf("it comes back with new %d changed %d wrong %d same %d: %v %v", p.New, p.Changed, p.Wrong, p.Same, p.Faults, err)
+	}
 	form, err := b.Register.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer"}, table.CSV, bilingual.EN, true, b.Now())
 	if err != nil || bytes.Count(bytes.TrimSpace(form), []byte("\n")) > 1 || bytes.Contains(form, []byte("CA-1")) {
 		t.Errorf("the form to fill in: %v\n%.300s", err, form)
