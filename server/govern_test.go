@@ -492,6 +492,41 @@ func TestAParameterChangesTheVerdictsOfItsLayerFromItsDate(t *testing.T) {
 	b.sound()
 }
 
+func TestAValueDoesNotCountBeforeItWasApproved(t *testing.T) {
+	b := found(t)
+	const key = "auth.pw.min_length"
+	propose := func(value int, from time.Time) string {
+		t.Helper()
+		s := setting(key, "national", value)
+		s.From = from
+		id, err := b.Govern.Propose(b.ctx, b.as("s-admin"), s, b.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	approve := func(id string) time.Time {
+		t.Helper()
+		who := b.as("s-admin2")
+		if err := b.Govern.ApproveSetting(b.ctx, who, id, b.Now()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Now()
+	}
+	backdated := propose(14, morning.AddDate(0, -1, 0))
+	approve(propose(16, b.Now()))
+	b.tick(time.Minute)
+	at := approve(backdated) // later than the other, whatever it says of its beginning
+	v, err := b.Govern.Values(b.ctx, directive.Scope{}, b.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v[key]; got.Value != int64(14) || !got.From.Equal(at) || got.Setting != backdated {
+		t.Errorf("got %v from %s, want 14 from its approval %s", got.Value, got.From, at)
+	}
+	b.sound()
+}
+
 func TestWhatAParameterDoesNotTake(t *testing.T) {
 	b := found(t)
 	for _, c := range []struct {

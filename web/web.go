@@ -326,7 +326,8 @@ func (s *Site) answer(w http.ResponseWriter, req *Request, pages Pages, h func(*
 // the first page.
 func Local(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+	steers := func(c rune) bool { return c < ' ' || c == 0x7f || c == '\\' } // browsers leave some out, and read others as a slash
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsFunc(to, steers) {
 		return "/"
 	}
 	return to

@@ -23,6 +23,7 @@ func TestARedirectStaysOnThisSite(t *testing.T) {
 		" //evil.example":              "/",
 		"https://evil.example":         "/",
 		"https:/evil.example":          "/",
+		"/#\x01":                       "/",
 		"javascript:alert(1)":          "/",
 		"data:text/html,x":             "/",
 		"/x\r\nSet-Cookie: kakusho=me": "/",
