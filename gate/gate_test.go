@@ -26,7 +26,9 @@ func holds(d actor.Duty, scope string) actor.Assignment {
 // log is a real trail as recorder.
 type log struct{ *trail.Log }
 
-func (l log) Append(ctx context.Context, es ...trail.Entry) (int64, error) { return l.Log.Append(ctx, es...) }
+func (l log) Append(ctx context.Context, es ...trail.Entry) (int64, error) {
+	return l.Log.Append(ctx, es...)
+}
 
 func open(t *testing.T) (*gate.Gate, *trail.Log) {
 	t.Helper()
