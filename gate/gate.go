@@ -83,12 +83,6 @@ func (p Permit) Who() actor.Actor {
 	return p.who
 }
 
-// Action is what was allowed.
-func (p Permit) Action() Action { return p.action }
-
-// At is the instant the request was decided for.
-func (p Permit) At() time.Time { return p.at }
-
 // First is the trail number of the first entry sealed for it.
 func (p Permit) First() int64 { return p.first }
 

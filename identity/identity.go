@@ -123,8 +123,20 @@ func (id *Identity) Invite(ctx context.Context, who actor.Actor, person string, 
 	if person == "" || person == actor.Program.Person {
 		return "", fault("person", "この番号の職員のログインは設定できない。", "Nobody with this number can have a login.")
 	}
+	var entry store.Subject
+	var ok bool
+	err := id.rows.View(ctx, func(r store.Reader) (err error) {
+		entry, ok, err = store.Get(ctx, r, store.Subject{Kind: "person", ID: person})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("look for person: %w", err)
+	}
+	if !ok || entry.Retired {
+		return "", fault("person", "この番号の職員は登録されていない。先に台帳に登録すること。", "Nobody with this number is registered. Enter the person first.")
+	}
 	text, digest := token()
-	_, err := id.gate.Ask(ctx, gate.Request{
+	_, err = id.gate.Ask(ctx, gate.Request{
 		Actor: who, At: at, Action: gate.Invite, Object: "person/" + person,
 		Changes: []gate.Change{{Body: inviteBody{Digest: digest, Person: person, Until: until}}},
 	})

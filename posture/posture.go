@@ -58,11 +58,12 @@ func New(rows store.Store, d *directive.Directive, controls []control.Control, k
 			}
 		}
 	}
-	for _, c := range controls {
-		r, err := judge.Compile(c, kinds, d.Parameters, judge.EffectiveFrom(d.EffectiveFrom))
-		if err != nil {
-			return nil, fmt.Errorf("compile control: %w", err)
-		}
+	rules, err := judge.Rules(controls, kinds, d)
+	if err != nil {
+		return nil, fmt.Errorf("compile controls: %w", err)
+	}
+	for _, r := range rules {
+		c := r.Control()
 		p.byControl[c.ID] = r
 		for _, k := range c.Kinds {
 			p.rules[k] = append(p.rules[k], r)

@@ -101,7 +101,7 @@ func (p *program) printReport(r trail.Report, format string) error {
 		}
 	} else {
 		for _, x := range r.Problems {
-			fmt.Fprintln(p.stdout, x.String())
+			fmt.Fprintf(p.stdout, "%s: %s\n", x.What.Label().In(p.lang), x)
 		}
 		p.say(p.stdout, "記録 %d件、区分 %d、未封緘 %d件", "%d entries, %d segments, %d entries not sealed yet", r.Entries, r.Segments, r.Unsealed)
 	}

@@ -182,6 +182,35 @@ var pages = []string{
 	"/trail", "/trail/0", "/about", "/no-such-page-at-all",
 }
 
+// A second person is what approvals need: the operator invites one by his entry.
+func TestASecondPersonIsInvitedAndLogsIn(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.firstAdministrator()
+	s.do(
+		chromedp.Navigate(s.base+"/register/person/new?staff_no=B0002&name=試験次郎&unit=HQ"), chromedp.WaitVisible("#f-name"),
+		chromedp.SetValue("#f-employment", "officer", chromedp.ByQuery), chromedp.SetValue("#f-status", "active", chromedp.ByQuery),
+		chromedp.Click("main form button"), chromedp.WaitVisible("#invite button"), chromedp.Click("#invite button"), chromedp.WaitVisible("#link"),
+	)
+	link := s.text("#link")
+	var secret string
+	s.do(chromedp.Click("form[action='/logout'] button"), chromedp.WaitVisible("form[action='/login']"),
+		chromedp.Navigate(link), chromedp.WaitVisible("#secret"), chromedp.Text("#secret", &secret))
+	secret = strings.ReplaceAll(secret, " ", "")
+	s.do(
+		chromedp.SendKeys("#f-password", password), chromedp.SendKeys("#f-again", password), chromedp.SendKeys("#f-code", s.code(secret, 0)),
+		chromedp.Click("main form button"), chromedp.WaitVisible("form[action='/login']"),
+		chromedp.SetValue("#f-person", "B0002", chromedp.ByQuery), chromedp.SendKeys("#f-password", password),
+		chromedp.SendKeys("#f-code", s.code(secret, 30*time.Second)), chromedp.Click("main form button"), chromedp.WaitVisible(".status"),
+	)
+	if got := s.text("h1"); !strings.Contains(got, "403") {
+		t.Errorf("a person without a duty sees %q, want a refusal", got)
+	}
+	s.do(chromedp.Navigate(link), chromedp.WaitReady("h1"))
+	if got := s.text("main"); !strings.Contains(got, "使用済み") && !strings.Contains(got, "was used") {
+		t.Errorf("the link works twice: %.200s", got)
+	}
+}
+
 func TestEveryPageInBothLanguagesAndTwoSizes(t *testing.T) {
 	s := open(t, t.TempDir())
 	s.firstAdministrator()

@@ -45,6 +45,7 @@ func Mount(site *web.Site, id *identity.Identity, reg *register.Register) error 
 	site.Open(tmpl, "POST /logout", p.logout)
 	site.Open(tmpl, "GET /setup", p.setup)
 	site.Open(tmpl, "POST /setup", p.doSetup)
+	site.Act(tmpl, "/invite/{person...}", p.invite)
 	return nil
 }
 
@@ -283,4 +284,32 @@ func (p pages) put(r *web.Request, kindID string, values map[string]any) error {
 		}
 	}
 	return register.ErrConflict
+}
+
+// invitationHolds is how long an invited person has to set up his login.
+const invitationHolds = 72 * time.Hour
+
+type invitedData struct {
+	Person, Link string
+	Until        time.Time
+}
+
+// invite makes a one-time link with which a registered person sets up his login.
+// The link is shown once, to who made it; only its digest is kept.
+func (p pages) invite(r *web.Request) (web.Answer, error) {
+	person, until := r.PathValue("person"), r.At.Add(invitationHolds)
+	token, err := p.identity.Invite(r.Context(), r.Actor, person, r.At, until)
+	var wrong identity.Fault
+	if errors.As(err, &wrong) {
+		return web.Answer{}, fmt.Errorf("%w: %w", web.ErrNotFound, err)
+	}
+	if err != nil {
+		return web.Answer{}, err
+	}
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	return web.Answer{Page: "invited", Title: bilingual.Say("ログインの招待", "Invitation to set up a login"),
+		Data: invitedData{person, scheme + r.Host + "/setup?token=" + token, until}}, nil
 }
