@@ -21,12 +21,12 @@ var floors = []struct {
 	sees    []string // floors
 	mustNot []string // rooms it may not see although the floor would allow it
 }{
-	{name: "words", rooms: []string{"bilingual", "calendar", "clause", "fact", "verdict", "actor", "decision", "calendar"}, sees: []string{"words"}},
+	{name: "words", rooms: []string{"bilingual", "calendar", "clause", "fact", "verdict", "actor", "decision", "calendar", "event"}, sees: []string{"words"}},
 	{name: "texts", rooms: []string{"kind", "directive", "control"}, sees: []string{"words", "texts"}},
-	{name: "tools", rooms: []string{"collect", "rule", "judge", "store"}, sees: []string{"words", "texts", "tools"}},
+	{name: "tools", rooms: []string{"collect", "rule", "judge", "store", "door", "search", "sigma", "blob"}, sees: []string{"words", "texts", "tools"}},
 	{name: "trail", rooms: []string{"trail"}, sees: []string{"words"}},
 	{name: "gate", rooms: []string{"gate"}, sees: []string{"words", "trail"}},
-	{name: "work", rooms: []string{"intake", "register", "posture", "govern", "identity", "audit"}, sees: []string{"words", "texts", "tools", "trail", "gate"}},
+	{name: "work", rooms: []string{"intake", "ingest", "retention", "watch", "register", "posture", "govern", "identity", "audit"}, sees: []string{"words", "texts", "tools", "trail", "gate"}},
 	{name: "face", rooms: []string{"web", "report"}, sees: []string{"words", "texts", "gate", "work"}},
 	{name: "whole", rooms: []string{"server", "cmd", "demo", "bench"}, sees: []string{"words", "texts", "tools", "trail", "gate", "work", "face", "whole"}},
 }
