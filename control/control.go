@@ -23,10 +23,19 @@ import (
 //go:embed */*/control.yaml */*/rule.cel */*/cases.txtar
 var files embed.FS
 
-// Default loads the controls that ship with the program. It panics when they are
-// broken, which go test finds first.
+// Default is the controls that ship with the program, without their cases: judging
+// does not need them, and they are most of what there is to read. It panics when
+// the controls are broken, which go test finds first.
 func Default(kinds kind.Set, d *directive.Directive) []Control {
-	cs, err := Load(files, kinds, d)
+	return shipped(loadWith(files, kinds, d, false))
+}
+
+// WithCases is Default with the cases of each control.
+func WithCases(kinds kind.Set, d *directive.Directive) []Control {
+	return shipped(loadWith(files, kinds, d, true))
+}
+
+func shipped(cs []Control, err error) []Control {
 	if err != nil {
 		panic(err)
 	}

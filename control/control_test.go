@@ -67,7 +67,7 @@ func load(yaml, rule, txtar string) ([]control.Control, error) {
 }
 
 func TestDefaultLoads(t *testing.T) {
-	cs := control.Default(kinds, npa)
+	cs := control.WithCases(kinds, npa)
 	if !slices.IsSortedFunc(cs, func(a, b control.Control) int { return strings.Compare(a.ID, b.ID) }) {
 		t.Error("the controls are not sorted by ID")
 	}

@@ -22,6 +22,10 @@ import (
 // reported at once, each naming its file (and line, where YAML knows it). What
 // the expressions read, and whether they type-check, is for judge.Compile.
 func Load(fsys fs.FS, kinds kind.Set, d *directive.Directive) ([]Control, error) {
+	return loadWith(fsys, kinds, d, true)
+}
+
+func loadWith(fsys fs.FS, kinds kind.Set, d *directive.Directive, cases bool) ([]Control, error) {
 	dirs, err := folders(fsys)
 	if err != nil {
 		return nil, fmt.Errorf("list controls: %w", err)
@@ -29,7 +33,7 @@ func Load(fsys fs.FS, kinds kind.Set, d *directive.Directive) ([]Control, error)
 	var controls []Control
 	var faults []error
 	for _, dir := range dirs {
-		l := loader{fsys: fsys, dir: dir, kinds: kinds, directive: d}
+		l := loader{fsys: fsys, dir: dir, kinds: kinds, directive: d, cased: cases}
 		c := l.load()
 		controls = append(controls, c)
 		faults = append(faults, l.faults...)
@@ -59,6 +63,7 @@ type loader struct {
 	dir       string
 	kinds     kind.Set
 	directive *directive.Directive
+	cased     bool // read the cases too
 	faults    []error
 }
 
@@ -85,6 +90,9 @@ func (l *loader) load() Control {
 	c.Rule = string(l.read("rule.cel"))
 	if strings.TrimSpace(c.Rule) == "" {
 		l.bad("rule.cel", "holds no expression")
+	}
+	if !l.cased {
+		return c
 	}
 	if b := l.read("cases.txtar"); b != nil && c.ID != "" {
 		c.Cases = l.cases(c, b)

@@ -31,7 +31,7 @@ func (p *program) trace() *cobra.Command {
 			if !ok {
 				return exit{statusError, bilingual.Say("項 "+string(id)+" はない。kakusho clauses で一覧を見ること。", "there is no clause "+string(id)+"; kakusho clauses lists them")}
 			}
-			p.printTrace(c, control.Default(kinds, d), kinds)
+			p.printTrace(c, control.WithCases(kinds, d), kinds)
 			return nil
 		},
 	}
@@ -111,7 +111,7 @@ func (p *program) clauses() *cobra.Command {
 				return usage(cmd, "--format は table 又は json とすること。", "--format is table or json.")
 			}
 			kinds, d := kind.Default(), directive.Default()
-			lines := clauseLines(d, control.Default(kinds, d))
+			lines := clauseLines(d, control.WithCases(kinds, d))
 			if format == "json" {
 				enc := json.NewEncoder(p.stdout)
 				enc.SetIndent("", " ")
