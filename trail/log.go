@@ -61,6 +61,8 @@ type Options struct {
 	Heartbeat time.Duration // an empty segment is sealed after as long a silence; 0: never
 	PackSize  int64         // a new pack file is begun after as many bytes; 0: 32 MiB; at most 256 MiB
 
+	Archive Archive // where whole packs can be put away; nil: nowhere
+
 	FS pack.FS // of the packs; nil: the machine's
 }
 
