@@ -32,6 +32,7 @@ var order = []string{
 	"unit", "post", "person", "assignment", "zone", "system", "contract", "external-service", "line", "computer", "database",
 	"network-device", "phone", "multifunction-device", "special-device", "key", "domain", "procurement", "development",
 	"notice", "incident", "medium", "account", "disposal", "acknowledgement", "document",
+	"log-source", "alert", "hold", "saved-search",
 }
 
 // entry is one register entry of the body. fields holds what the data gave, the

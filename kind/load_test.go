@@ -111,6 +111,7 @@ func TestTheKindsThatShipAreComplete(t *testing.T) {
 		"unit", "post", "assignment", "person", "system", "computer", "phone", "network-device", "multifunction-device",
 		"special-device", "database", "account", "key", "zone", "medium", "domain", "external-service", "contract",
 		"procurement", "development", "document", "incident", "disposal", "notice", "acknowledgement", "line",
+		"log-source", "alert", "hold", "saved-search",
 	} {
 		k, ok := set[id]
 		if !ok {
@@ -134,6 +135,7 @@ func TestWhatBelongsToASystemNamesIt(t *testing.T) {
 	for _, id := range []string{
 		"computer", "phone", "network-device", "multifunction-device", "special-device", "database", "account", "key", "medium",
 		"domain", "external-service", "contract", "procurement", "development", "document", "incident", "disposal", "notice", "line",
+		"log-source", "alert", "hold", "saved-search",
 	} {
 		if f, ok := set[id].Field("system"); !ok || f.To != "system" || !f.In(kind.Declared) {
 			t.Errorf("%s has no system", id)
