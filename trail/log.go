@@ -29,8 +29,17 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 
+	"kakusho/trail/key"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
+	"kakusho/trail/tree"
+)
+
+// The names in a trail's directory, beside those of its keys.
+const (
+	lockName = "lock"
+	packName = "pack"
+	logName  = "log"
 )
 
 // What Open, Append and the readers return, wrapped with the cause.
@@ -62,6 +71,10 @@ type Options struct {
 	PackSize  int64         // a new pack file is begun after as many bytes; 0: 32 MiB; at most 256 MiB
 
 	Archive Archive // where whole packs can be put away; nil: nowhere
+	// Driver is where the log of segments is kept: "" or posix for files beside the
+	// packs, mysql:DSN for a database, others as the program was built. It is not
+	// changed once there are segments.
+	Driver string
 
 	FS pack.FS // of the packs; nil: the machine's
 }
@@ -98,7 +111,7 @@ type Log struct {
 	public   string
 	codec    *pack.Codec
 	set      *pack.Set
-	tree     *tree
+	tree     *tree.Tree
 	room     *semaphore.Weighted // bytes that wait to be written
 	durable  atomic.Int64        // entries on disk
 
@@ -162,12 +175,12 @@ func lockDir(dir string) (*os.File, error) {
 
 // start opens the parts from the bottom up, makes them agree and starts the goroutines.
 func (l *Log) start() error {
-	k, err := openKeys(l.o.FS, l.dir, l.o.Installation)
+	k, err := key.Open(l.o.FS, l.dir, l.o.Installation, packName, logName)
 	if err != nil {
 		return err
 	}
-	l.public = k.public
-	if l.verifier, err = seal.Verifier(k.public); err != nil {
+	l.public = k.Public
+	if l.verifier, err = seal.Verifier(k.Public); err != nil {
 		return err
 	}
 	if l.codec, err = pack.NewCodec(runtime.GOMAXPROCS(0)); err != nil {
@@ -177,7 +190,7 @@ func (l *Log) start() error {
 	if err := pack.MkdirAll(l.o.FS, packs); err != nil {
 		return err
 	}
-	if l.set, err = pack.Open(l.o.FS, packs, k.signer.Name(), l.o.PackSize, l.codec); err != nil {
+	if l.set, err = pack.Open(l.o.FS, packs, k.Signer.Name(), l.o.PackSize, l.codec); err != nil {
 		return err
 	}
 	tail, err := l.set.Recover()
@@ -187,7 +200,7 @@ func (l *Log) start() error {
 	if tail.Cut > 0 {
 		l.o.Log.Warn("cut torn frame", "bytes", tail.Cut, "entry", tail.First)
 	}
-	if err := l.openTree(k.signer, tail); err != nil {
+	if err := l.openTree(k.Signer, tail); err != nil {
 		return err
 	}
 	if err := l.resume(tail); err != nil {
@@ -200,40 +213,27 @@ func (l *Log) start() error {
 
 // openTree opens the log and gives it the records that a crash kept from it.
 func (l *Log) openTree(signer note.Signer, tail pack.Tail) error {
-	ctx, dir := context.Background(), filepath.Join(l.dir, logName)
-	covered := int64(-1)
-	if _, err := os.Lstat(dir); err == nil {
-		_, c, err := (&tree{dir: dir, verifier: l.verifier}).checkpoint()
-		// The first checkpoint, of nothing, is written before the first pack.
-		if err != nil && !(errors.Is(err, os.ErrNotExist) && tail.Segment == 0 && len(tail.Frames) == 0) {
-			return fmt.Errorf("%w: %w", pack.ErrDamaged, err)
-		}
-		if err == nil {
-			covered = c.Size
-		}
-	} else if tail.Segment > 0 || len(tail.Frames) > 0 {
-		return fmt.Errorf("%w: %s is missing", pack.ErrDamaged, logName)
+	ctx := context.Background()
+	chain, err := key.ReadChain(l.dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", pack.ErrDamaged, err)
 	}
-	if err := sweep(dir, covered < tail.Segment); err != nil {
-		return fmt.Errorf("sweep log: %w", err)
-	}
-	var err error
-	if l.tree, err = openTree(dir, signer, l.verifier); err != nil {
-		return err
-	}
-	size, err := l.tree.size(ctx)
+	l.tree, err = tree.Open(tree.Options{
+		Dir: filepath.Join(l.dir, logName), Driver: l.o.Driver, Signer: signer, Verifier: l.verifier, Chain: chain,
+		Sealed: tail.Segment, Fresh: tail.Segment == 0 && len(tail.Frames) == 0,
+	})
 	if err != nil {
 		return err
 	}
-	// The writer hands a record over before it seals the next, so two can be lost.
-	if size > tail.Segment || size < tail.Segment-2 || covered > size {
-		return fmt.Errorf("%w: packs hold %d segments, the log %d, its checkpoint %d", pack.ErrDamaged, tail.Segment, size, covered)
+	size, err := l.tree.Size(ctx)
+	if err != nil {
+		return err
 	}
 	return l.set.Seals(max(size-1, 0), func(segment int64, record []byte) error {
 		if segment >= size {
-			return l.tree.append(ctx, segment, record)
+			return l.tree.Append(ctx, segment, record)
 		}
-		got, err := l.tree.record(ctx, segment, size)
+		got, err := l.tree.Record(ctx, segment, size)
 		if err == nil && string(got) != string(record) {
 			err = fmt.Errorf("%w: segment %d is another in the log", pack.ErrDamaged, segment)
 		}
@@ -288,7 +288,7 @@ func (l *Log) Seal(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
-	if _, _, err := l.tree.wait(ctx, refs[0].Segment+1); err != nil {
+	if _, _, err := l.tree.Wait(ctx, refs[0].Segment+1); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
 	return nil
@@ -296,6 +296,10 @@ func (l *Log) Seal(ctx context.Context) error {
 
 // Len is how many entries are on disk; the next has this number.
 func (l *Log) Len() int64 { return l.durable.Load() }
+
+// PublicKey is the verifier key that stands beside the trail. An auditor compares
+// it with the one he was given on another way before he believes it.
+func PublicKey(dir string) (string, error) { return key.Public(dir) }
 
 // PublicKey is the verifier key: text for auditors.
 func (l *Log) PublicKey() string { return l.public }
@@ -338,7 +342,7 @@ func (l *Log) release() error {
 	var errs []error
 	if l.tree != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
-		errs = append(errs, l.tree.close(ctx))
+		errs = append(errs, l.tree.Close(ctx))
 		cancel()
 	}
 	if l.set != nil {

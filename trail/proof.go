@@ -69,10 +69,10 @@ func (l *Log) Prove(ctx context.Context, seq int64) (Proof, error) {
 	p.Index = seq - first
 	p.Path = seal.Path(leaves, int(p.Index))
 	var c Checkpoint
-	if p.Checkpoint, c, err = l.tree.wait(ctx, p.Segment+1); err != nil {
+	if p.Checkpoint, c, err = l.tree.Wait(ctx, p.Segment+1); err != nil {
 		return nil, fmt.Errorf("prove entry %d: %w", seq, err)
 	}
-	if p.LogPath, err = l.tree.inclusion(ctx, p.Segment, c); err != nil {
+	if p.LogPath, err = l.tree.Inclusion(ctx, p.Segment, c.Size); err != nil {
 		return nil, fmt.Errorf("prove entry %d: %w", seq, err)
 	}
 	// A proof that does not hold is never given: the files are not what was sealed.

@@ -293,7 +293,7 @@ func (l *Log) publish() {
 		if l.broken() != nil {
 			continue
 		}
-		if err := l.tree.append(context.Background(), r.segment, r.text); err != nil {
+		if err := l.tree.Append(context.Background(), r.segment, r.text); err != nil {
 			l.fail(err)
 			continue
 		}
@@ -303,7 +303,7 @@ func (l *Log) publish() {
 
 // late warns when checkpoints do not follow. Entries are safe, but not provable.
 func (l *Log) late(segment int64) {
-	_, c, err := l.tree.checkpoint()
+	_, c, err := l.tree.Checkpoint(context.Background())
 	if err != nil || segment-c.Size >= 10 {
 		l.o.Log.Warn("checkpoint is late", "segments", segment+1, "covered", c.Size, "error", err)
 	}
@@ -335,5 +335,5 @@ func (l *Log) resume(t pack.Tail) error {
 	if err != nil {
 		return err
 	}
-	return l.tree.append(context.Background(), r.segment, r.text)
+	return l.tree.Append(context.Background(), r.segment, r.text)
 }

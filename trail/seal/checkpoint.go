@@ -31,6 +31,9 @@ type Checkpoint struct {
 	Root   Hash
 }
 
+// Text is what is signed.
+func (c Checkpoint) Text() string { return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, c.Root) }
+
 // ParseCheckpoint checks the signature of v over text, and that text is the one
 // form it can have: note.Open would let pass other signatures and loose base64.
 func ParseCheckpoint(text []byte, v note.Verifier) (Checkpoint, error) {
