@@ -190,7 +190,7 @@ func (l *Log) start() error {
 	if err := pack.MkdirAll(l.o.FS, packs); err != nil {
 		return err
 	}
-	if l.set, err = pack.Open(l.o.FS, packs, k.Signer.Name(), l.o.PackSize, l.codec); err != nil {
+	if l.set, err = pack.Open(l.o.FS, packs, k.Signer.Name(), l.o.PackSize, l.codec, nil); err != nil {
 		return err
 	}
 	tail, err := l.set.Recover()

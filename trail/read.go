@@ -37,7 +37,7 @@ func NewReader(dir string) (*Reader, error) {
 		return nil, fmt.Errorf("open trail to read: %w", err)
 	}
 	r := &Reader{codec: codec}
-	if r.set, err = pack.Open(pack.OS{}, filepath.Join(dir, packName), v.Name(), 0, codec); err == nil {
+	if r.set, err = pack.Open(pack.OS{}, filepath.Join(dir, packName), v.Name(), 0, codec, nil); err == nil {
 		r.len, err = r.set.Peek()
 	}
 	if err != nil {

@@ -26,6 +26,7 @@ type FS interface {
 	Create(name string) (File, error) // fails if there is one
 	Open(name string, write bool) (File, error)
 	Remove(name string) error
+	Rename(from, to string) error
 	SyncDir(name string) error // returns when names created in it will survive a power cut
 }
 
@@ -47,6 +48,9 @@ func (OS) Open(name string, write bool) (File, error) {
 
 // Remove unlinks it.
 func (OS) Remove(name string) error { return os.Remove(name) }
+
+// Rename gives a file another name, in place of one that has it.
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
 // SyncDir makes names in a directory durable.
 func (OS) SyncDir(name string) error {

@@ -27,6 +27,7 @@ type Type byte
 const (
 	Entries Type = 'E' // entries, one a line, zstd
 	Seal    Type = 'S' // a segment record and its frame table, plain
+	Hashes  Type = 'H' // what is left of Entries: their leaf hashes, plain
 )
 
 // Header stands before a frame's payload.
@@ -99,12 +100,14 @@ func ParseHeader(b []byte) (Header, error) {
 
 func (h Header) check() error {
 	switch {
-	case h.Type != Entries && h.Type != Seal:
+	case h.Type != Entries && h.Type != Seal && h.Type != Hashes:
 		return fmt.Errorf("%w: type %q", ErrFrame, byte(h.Type))
 	case h.Segment < 0 || h.First < 0:
 		return fmt.Errorf("%w: segment %d, entry %d", ErrFrame, h.Segment, h.First)
-	case h.Count > MaxCount || h.Type == Entries && h.Count < 1:
+	case h.Count > MaxCount || h.Type != Seal && h.Count < 1:
 		return fmt.Errorf("%w: %d in it", ErrFrame, h.Count)
+	case h.Type == Hashes && h.Raw != h.Count*len(seal.Hash{}):
+		return fmt.Errorf("%w: %d bytes for %d hashes", ErrFrame, h.Raw, h.Count)
 	case h.Raw > MaxRaw || h.Stored > MaxRaw+MaxRaw/64:
 		return fmt.Errorf("%w: %d bytes, %d stored", ErrFrame, h.Raw, h.Stored)
 	}
@@ -192,6 +195,26 @@ func (h Header) Lines(raw []byte) ([][]byte, error) {
 		return nil, fmt.Errorf("%w: %d lines, want %d", ErrFrame, len(lines), h.Count)
 	}
 	return lines, nil
+}
+
+// Leaves are the leaf hashes of the entries, made or, of Hashes, read.
+func (h Header) Leaves(raw []byte) ([]seal.Hash, error) {
+	if h.Type == Hashes {
+		leaves := make([]seal.Hash, len(raw)/len(seal.Hash{}))
+		for i := range leaves {
+			leaves[i] = seal.Hash(raw[i*len(seal.Hash{}):])
+		}
+		return leaves, nil
+	}
+	lines, err := h.Lines(raw)
+	if err != nil {
+		return nil, err
+	}
+	leaves := make([]seal.Hash, len(lines))
+	for i, line := range lines {
+		leaves[i] = seal.Leaf(line)
+	}
+	return leaves, nil
 }
 
 // Split takes the payload of a Seal apart: the record's text and the rows.

@@ -117,7 +117,7 @@ func TestAPayloadThatDecodesToMoreThanItSaysIsRefused(t *testing.T) {
 
 func TestASetFindsEachEntryAcrossItsPacks(t *testing.T) {
 	c, dir := codec(t), t.TempDir()
-	s, err := pack.Open(pack.OS{}, dir, origin, 300, c)
+	s, err := pack.Open(pack.OS{}, dir, origin, 300, c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestASetFindsEachEntryAcrossItsPacks(t *testing.T) {
 	if err != nil || len(names) < 8 {
 		t.Fatalf("got packs %q, %v, want many", names, err)
 	}
-	if s, err = pack.Open(pack.OS{}, dir, origin, 300, c); err != nil {
+	if s, err = pack.Open(pack.OS{}, dir, origin, 300, c, nil); err != nil {
 		t.Fatal(err)
 	}
 	tail, err := s.Recover()
@@ -191,7 +191,7 @@ func TestASetFindsEachEntryAcrossItsPacks(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pack.Open(pack.OS{}, dir, "kakusho/other", 300, c); !errors.Is(err, pack.ErrDamaged) {
+	if _, err := pack.Open(pack.OS{}, dir, "kakusho/other", 300, c, nil); !errors.Is(err, pack.ErrDamaged) {
 		t.Errorf("packs of another log: got %v, want ErrDamaged", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestAPackThatACrashLeftUnbornIsBegunAgain(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, pack.Name(0)), left, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := pack.Open(pack.OS{}, dir, origin, 300, c)
+		s, err := pack.Open(pack.OS{}, dir, origin, 300, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

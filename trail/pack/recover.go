@@ -24,9 +24,9 @@ type Part struct {
 	Raw    []byte
 }
 
-// walk reads the headers of a pack up to size and checks that they follow one
-// another. It stops without an error before a frame that is not whole.
-func (p *file) walk(f io.ReaderAt, size int64) (refs []Ref, end int64, err error) {
+// walk reads the headers of a pack in a form up to size and checks that they follow
+// one another. It stops without an error before a frame that is not whole.
+func (p *file) walk(f io.ReaderAt, size int64, form Form) (refs []Ref, end int64, err error) {
 	refs = []Ref{}
 	segment, first, arrived, rows := p.segment, p.first, int64(0), 0
 	b := make([]byte, HeaderSize)
@@ -41,7 +41,7 @@ func (p *file) walk(f io.ReaderAt, size int64) (refs []Ref, end int64, err error
 			}
 			return nil, 0, fmt.Errorf("%w: %s at %d: %w", ErrDamaged, p.name, end, err)
 		}
-		if h.Segment != segment || h.First != first || h.Type == Seal && h.Count != rows || h.Arrived < arrived {
+		if h.Segment != segment || h.First != first || h.Type == Seal && h.Count != rows || h.Arrived < arrived || h.Type != Seal && h.Type != form.Entries() {
 			return nil, 0, fmt.Errorf("%w: %s at %d: frame of segment %d, entry %d, out of order", ErrDamaged, p.name, end, h.Segment, h.First)
 		}
 		if size-end-HeaderSize < int64(h.Stored) {
@@ -100,7 +100,7 @@ func (s *Set) Recover() (Tail, error) {
 }
 
 func (s *Set) recover(p *file, f File) (Tail, error) {
-	refs, end, err := p.walk(f, p.size)
+	refs, end, err := p.walk(f, p.size, Here)
 	if err != nil {
 		return Tail{}, err
 	}
@@ -131,7 +131,7 @@ func (s *Set) Peek() (next int64, err error) {
 		return 0, fmt.Errorf("open pack: %w", err)
 	}
 	defer f.Close()
-	if p.refs, p.size, err = p.walk(f, p.size); err != nil {
+	if p.refs, p.size, err = p.walk(f, p.size, Here); err != nil {
 		return 0, err
 	}
 	if n := len(p.refs); n > 0 {

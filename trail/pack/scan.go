@@ -1,6 +1,9 @@
 package pack
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Piece is a stretch of a pack file: a frame, or bytes that are none.
 type Piece struct {
@@ -14,11 +17,17 @@ type Piece struct {
 // bytes that are no frame at the next that are, so that damage to one frame does
 // not hide the others. A frame is what has a sound header and fits in the file;
 // its payload is for Codec.Payload to check.
-func Scan(image []byte) []Piece {
+func Scan(image []byte) []Piece { return ScanAs(image, Entries) }
+
+// ScanAs is Scan of a file whose entries stand in frames of the given type: a pack
+// with hashes in place of entries is not what was written.
+func ScanAs(image []byte, t Type) []Piece {
 	var ps []Piece
 	for off := min(HeaderSize, len(image)); off < len(image); {
 		p := piece(image, off)
-		if p.Err != nil {
+		if p.Err == nil && p.Header.Type != Seal && p.Header.Type != t {
+			p = Piece{Off: p.Off, Size: p.Size, Err: fmt.Errorf("%w: type %q does not belong here", ErrFrame, byte(p.Header.Type))}
+		} else if p.Err != nil {
 			end := next(image, off+1)
 			p.Size = int64(end - off)
 		}

@@ -8,10 +8,8 @@ package pack
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,8 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"kakusho/trail/seal"
+	"time"
 )
 
 // ErrDamaged is returned, wrapped with the place, when the files are not what was
@@ -42,8 +39,12 @@ type file struct {
 	name    string
 	segment int64 // first segment
 	first   int64 // first entry
-	size    int64
-	refs    []Ref // nil: not read yet, or forgotten
+	form    Form
+	source  string // of the bare: the name of its file
+	size    int64  // of the file that has the frames
+	refs    []Ref  // nil: not read yet, or forgotten
+
+	from, to int64 // arrival of the first and the last frame; zero: not read yet
 }
 
 // Set is the packs of one trail. One goroutine appends, any read.
@@ -52,7 +53,9 @@ type Set struct {
 	dir    string
 	origin string
 	limit  int64
+	age    time.Duration
 	codec  *Codec
+	away   Elsewhere
 
 	last   File   // the pack appended to; of the appending goroutine
 	unborn string // a pack at the end that has no header yet
@@ -75,55 +78,45 @@ func ParseName(name string) (int64, bool) {
 	return n, ok && err == nil && n >= 0 && Name(n) == name
 }
 
-var packMagic = []byte("KKPACK1\n")
-
 // PackHeader is the first 64 bytes of a pack.
 func PackHeader(origin string, segment, first int64) []byte {
-	b := make([]byte, 0, HeaderSize)
-	b = append(b, packMagic...)
-	b = binary.BigEndian.AppendUint64(b, uint64(segment))
-	b = binary.BigEndian.AppendUint64(b, uint64(first))
-	id := seal.Leaf([]byte(origin))
-	b = append(b, id[:]...)
-	b = append(b, 0, 0, 0, 0)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return Here.Head(origin, segment, first)
 }
 
 // ParsePackHeader reads one and checks that it is of this log.
 func ParsePackHeader(b []byte, origin string) (segment, first int64, err error) {
-	if len(b) < HeaderSize {
-		return 0, 0, fmt.Errorf("%w: %d bytes", ErrDamaged, len(b))
-	}
-	segment, first = int64(binary.BigEndian.Uint64(b[8:])), int64(binary.BigEndian.Uint64(b[16:]))
-	if !bytes.Equal(b[:HeaderSize], PackHeader(origin, segment, first)) || segment < 0 || first < 0 {
-		return 0, 0, fmt.Errorf("%w: header is not one of %s", ErrDamaged, origin)
-	}
-	return segment, first, nil
+	return Here.ParseHead(b, origin)
 }
 
 // Open reads which packs there are in dir and changes nothing. New ones are begun
 // when the last is longer than limit and its segment sealed. Recover must be called
-// before Append; Peek is enough to read.
-func Open(fs FS, dir, origin string, limit int64, codec *Codec) (*Set, error) {
-	s := &Set{fs: fs, dir: dir, origin: origin, limit: limit, codec: codec}
-	names, err := List(dir)
+// before Append; Peek is enough to read. away may be nil when there are none.
+func Open(fs FS, dir, origin string, limit int64, codec *Codec, away Elsewhere) (*Set, error) {
+	s := &Set{fs: fs, dir: dir, origin: origin, limit: limit, codec: codec, away: away}
+	names, err := Files(dir)
 	if err != nil {
 		return nil, err
 	}
 	for i, name := range names {
+		if i+1 < len(names) && names[i+1].Segment == name.Segment {
+			continue // it has moved on; what is left of it here is for package keep
+		}
 		p, err := s.read(name)
 		if err != nil {
 			// A pack is begun before anything in it is acknowledged.
 			if i == len(names)-1 && errors.Is(err, errUnborn) {
-				s.unborn = name
+				s.unborn = name.Name
 				break
 			}
-			return nil, fmt.Errorf("open %s: %w", name, err)
+			return nil, fmt.Errorf("open %s: %w", name.Name, err)
 		}
 		s.packs = append(s.packs, p)
 	}
 	if len(s.packs) > 0 && s.packs[0].segment != 0 {
 		return nil, fmt.Errorf("%w: begins with %s; earlier packs are missing", ErrDamaged, s.packs[0].name)
+	}
+	if n := len(s.packs); n > 0 && s.packs[n-1].form != Here {
+		return nil, fmt.Errorf("%w: the last pack, %s, is not here", ErrDamaged, s.packs[n-1].name)
 	}
 	return s, nil
 }
@@ -146,31 +139,37 @@ func List(dir string) ([]string, error) {
 
 var errUnborn = errors.New("pack without a header")
 
-func (s *Set) read(name string) (*file, error) {
-	f, err := s.fs.Open(filepath.Join(s.dir, name), false)
+func (s *Set) read(n FileName) (*file, error) {
+	p := &file{name: Name(n.Segment), segment: n.Segment, form: n.Form, source: n.Name}
+	if n.Form == Away {
+		x, err := s.index(p.name)
+		p.first, p.size = x.First, x.Size
+		return p, err
+	}
+	f, err := s.fs.Open(filepath.Join(s.dir, n.Name), false)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
+	if p.size, err = f.Size(); err != nil {
 		return nil, err
 	}
-	b := make([]byte, min(size, HeaderSize))
+	b := make([]byte, min(p.size, HeaderSize))
 	if _, err := f.ReadAt(b, 0); err != nil {
 		return nil, err
 	}
-	if size < HeaderSize || size == HeaderSize && bytes.Equal(b, make([]byte, HeaderSize)) {
+	if p.size < HeaderSize || p.size == HeaderSize && bytes.Equal(b, make([]byte, HeaderSize)) {
 		return nil, errUnborn
 	}
-	segment, first, err := ParsePackHeader(b, s.origin)
+	segment, first, err := n.Form.ParseHead(b, s.origin)
 	if err != nil {
 		return nil, err
 	}
-	if Name(segment) != name {
+	if segment != n.Segment {
 		return nil, fmt.Errorf("%w: begins with segment %d", ErrDamaged, segment)
 	}
-	return &file{name: name, segment: segment, first: first, size: size}, nil
+	p.first = first
+	return p, nil
 }
 
 // Append writes a frame made by Codec.Frame behind the last one and returns when
@@ -205,11 +204,11 @@ func (s *Set) room(h Header) (*file, error) {
 	if n := len(s.packs); n > 0 {
 		p := s.packs[n-1]
 		sealed := len(p.refs) > 0 && p.refs[len(p.refs)-1].Type == Seal
-		if p.size < s.limit || !sealed {
+		if !sealed || p.size < s.limit && (s.age <= 0 || h.Arrived-p.refs[0].Arrived < int64(s.age)) {
 			return p, nil
 		}
 	}
-	p := &file{name: Name(h.Segment), segment: h.Segment, first: h.First, size: HeaderSize, refs: []Ref{}}
+	p := &file{name: Name(h.Segment), source: Name(h.Segment), segment: h.Segment, first: h.First, size: HeaderSize, refs: []Ref{}}
 	f, err := s.fs.Create(filepath.Join(s.dir, p.name))
 	if err != nil {
 		return nil, fmt.Errorf("begin pack: %w", err)
@@ -279,11 +278,14 @@ func (s *Set) Segment(seq int64) ([]Ref, error) {
 	return slices.Clone(refs[from:to]), nil
 }
 
-// Find is the Entries frame that holds an entry.
+// Find is the Entries frame that holds an entry. ErrRetired: only its hash is there.
 func (s *Set) Find(seq int64) (Ref, error) {
 	refs, i, err := s.find(seq)
 	if err != nil {
 		return Ref{}, err
+	}
+	if refs[i].Type == Hashes {
+		return Ref{}, fmt.Errorf("entry %d: %w", seq, ErrRetired)
 	}
 	return refs[i], nil
 }
@@ -306,7 +308,7 @@ func (s *Set) find(seq int64) ([]Ref, int, error) {
 		}
 	}
 	i := sort.Search(len(refs), func(i int) bool { return refs[i].end() > seq })
-	if i == len(refs) || refs[i].Type != Entries || refs[i].First > seq {
+	if i == len(refs) || refs[i].Type == Seal || refs[i].First > seq {
 		return nil, 0, fmt.Errorf("no entry %d", seq)
 	}
 	return refs, i, nil
@@ -321,32 +323,50 @@ func (r Ref) end() int64 {
 }
 
 func (s *Set) load(p *file) ([]Ref, error) {
-	f, err := s.fs.Open(filepath.Join(s.dir, p.name), false)
-	if err != nil {
-		return nil, fmt.Errorf("read pack: %w", err)
-	}
-	defer f.Close()
-	refs, end, err := p.walk(f, p.size)
-	if err == nil && end != p.size {
-		err = fmt.Errorf("%w: %s: torn at %d", ErrDamaged, p.name, end)
-	}
+	refs, form, err := s.look(p)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.refs = refs
-	s.keep(p)
+	if p.form == form || form == Here && p.form == Away {
+		p.refs = refs
+		s.keep(p)
+	}
 	return refs, nil
+}
+
+// look reads the refs of a pack, in the form it is in.
+func (s *Set) look(p *file) ([]Ref, Form, error) {
+	s.mu.RLock()
+	form, size := p.form, p.size
+	s.mu.RUnlock()
+	if form == Away {
+		refs, err := s.refsOf(p, size)
+		return refs, form, err
+	}
+	f, form, size, err := s.open(p)
+	if err != nil {
+		return nil, form, fmt.Errorf("read pack: %w", err)
+	}
+	defer f.Close()
+	refs, end, err := p.walk(f, size, form)
+	if err == nil && end != size {
+		err = fmt.Errorf("%w: %s: torn at %d", ErrDamaged, p.name, end)
+	}
+	return refs, form, err
 }
 
 // Read returns the payload of a frame, decoded.
 func (s *Set) Read(r Ref) ([]byte, error) {
-	f, err := s.fs.Open(filepath.Join(s.dir, r.pack.name), false)
+	f, form, _, err := s.open(r.pack)
 	if err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	defer f.Close()
+	if r.Type == Entries && form == Bare {
+		return nil, fmt.Errorf("entries from %d: %w", r.First, ErrRetired)
+	}
 	b := make([]byte, HeaderSize+r.Stored)
 	if _, err := f.ReadAt(b, r.Off); err != nil {
 		return nil, fmt.Errorf("read frame: %s: %w", r.pack.name, err)
