@@ -123,7 +123,7 @@ type Log struct {
 	closed bool
 
 	wake    chan struct{}     // there is something in queue
-	seals   chan chan error   // asks the writer to seal now
+	seals   chan sealing      // asks the writer to seal now
 	records chan sealedRecord // from the writer to the publisher
 	stop    chan struct{}     // closed by Close
 	done    sync.WaitGroup
@@ -144,7 +144,7 @@ func Open(dir string, o Options) (*Log, error) {
 	}
 	l := &Log{
 		o: o, dir: dir, room: semaphore.NewWeighted(2 * MaxAppend),
-		wake: make(chan struct{}, 1), seals: make(chan chan error), records: make(chan sealedRecord), stop: make(chan struct{}),
+		wake: make(chan struct{}, 1), seals: make(chan sealing), records: make(chan sealedRecord), stop: make(chan struct{}),
 	}
 	if l.lock, err = lockDir(dir); err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
@@ -269,29 +269,29 @@ func (l *Log) Append(ctx context.Context, entries ...Entry) (first int64, err er
 
 // Seal seals what has been appended and returns when a checkpoint covers it.
 func (l *Log) Seal(ctx context.Context) error {
-	reply := make(chan error, 1)
-	select {
-	case l.seals <- reply:
-	case <-l.stop:
-		return fmt.Errorf("seal: %w", ErrClosed)
-	case <-ctx.Done():
-		return fmt.Errorf("seal: %w", ctx.Err())
-	}
-	if err := <-reply; err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	last := l.Len() - 1
-	if last < 0 {
-		return nil
-	}
-	refs, err := l.set.Segment(last)
-	if err != nil {
-		return fmt.Errorf("seal: %w", err)
-	}
-	if _, _, err := l.tree.Wait(ctx, refs[0].Segment+1); err != nil {
+	if _, err := l.sealWith(ctx, nil); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
 	return nil
+}
+
+// sealWith seals what has been appended, and a retirement if there is one, and
+// returns the segment when a checkpoint covers it; -1 when the trail is empty.
+func (l *Log) sealWith(ctx context.Context, r *seal.Retirement) (int64, error) {
+	s := sealing{r, make(chan outcome, 1)}
+	select {
+	case l.seals <- s:
+	case <-l.stop:
+		return -1, ErrClosed
+	case <-ctx.Done():
+		return -1, ctx.Err()
+	}
+	done := <-s.done
+	if done.err != nil || done.segment < 0 {
+		return done.segment, done.err
+	}
+	_, _, err := l.tree.Wait(ctx, done.segment+1)
+	return done.segment, err
 }
 
 // Len is how many entries are on disk; the next has this number.

@@ -47,6 +47,18 @@ type segment struct {
 	bytes    int // of entries
 	prev     seal.Hash
 	crowd    int // calls in the last frame
+	retires  *seal.Retirement
+}
+
+// sealing asks the writer to seal; done gets the last segment that is sealed.
+type sealing struct {
+	retires *seal.Retirement
+	done    chan outcome
+}
+
+type outcome struct {
+	segment int64
+	err     error
 }
 
 type sealedRecord struct {
@@ -123,10 +135,11 @@ func (l *Log) write() {
 			l.seal(false)
 		case <-beat.C:
 			l.seal(true)
-		case reply := <-l.seals:
+		case s := <-l.seals:
 			l.commit()
-			l.seal(false)
-			reply <- l.broken()
+			l.open.retires = s.retires
+			l.seal(s.retires != nil)
+			s.done <- outcome{l.open.number - 1, l.broken()}
 		case <-l.stop:
 			l.commit()
 			l.seal(false)
@@ -273,7 +286,7 @@ func (l *Log) sealFrame() (sealedRecord, error) {
 	text := seal.Record{
 		Origin: l.verifier.Name(), Segment: o.number, First: o.first, Count: int64(len(o.leaves)),
 		From: time.Unix(0, o.from), To: time.Unix(0, o.to),
-		Root: seal.Root(o.leaves), Frames: sha256.Sum256(table), Prev: o.prev,
+		Root: seal.Root(o.leaves), Frames: sha256.Sum256(table), Prev: o.prev, Retirement: o.retires,
 	}.Text()
 	frame, h, err := l.codec.Frame(h, append(text[:len(text):len(text)], table...))
 	if err != nil {
