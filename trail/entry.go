@@ -66,6 +66,25 @@ func (e Entry) encode() ([]byte, error) {
 	return line, nil
 }
 
+// encodeAll makes the lines of entries.
+func encodeAll(entries []Entry) ([][]byte, error) {
+	if n := len(entries); n == 0 || n > MaxBatch {
+		return nil, fmt.Errorf("%w: %d at once, want 1 to %d", ErrEntry, n, MaxBatch)
+	}
+	lines, size := make([][]byte, len(entries)), 0
+	for i, e := range entries {
+		line, err := e.encode()
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of %d: %w", i+1, len(entries), err)
+		}
+		lines[i] = line
+		if size += len(line) + 1; size > MaxAppend {
+			return nil, fmt.Errorf("%w: more than %d bytes at once", ErrEntry, MaxAppend)
+		}
+	}
+	return lines, nil
+}
+
 func (e Entry) check() error {
 	if b, err := hex.DecodeString(e.ID); err != nil || len(b) != 16 || hex.EncodeToString(b) != e.ID {
 		return fmt.Errorf("id %q: want 32 lower-case hex digits", e.ID)

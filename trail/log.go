@@ -22,16 +22,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 
 	"kakusho/trail/key"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
+	"kakusho/trail/segment"
 	"kakusho/trail/tree"
 )
 
@@ -45,15 +44,15 @@ const (
 // What Open, Append and the readers return, wrapped with the cause.
 var (
 	ErrInUse  = errors.New("trail is in use by another process")                          // wait for it to end
-	ErrBroken = errors.New("trail refuses writes after a fault")                          // mend the disk, open again
-	ErrClosed = errors.New("trail is closed")                                             // open it
+	ErrBroken = segment.ErrBroken                                                         // mend the disk, open again
+	ErrClosed = segment.ErrClosed                                                         // open it
 	ErrDamage = errors.New("trail is damaged; see what trail verify says before opening") // call Verify
 )
 
 // The limits of one Append.
 const (
-	MaxAppend = 32 << 20      // bytes, encoded
-	MaxBatch  = pack.MaxCount // entries
+	MaxAppend = segment.MaxAppend // bytes, encoded
+	MaxBatch  = pack.MaxCount     // entries
 )
 
 // Options say how a trail runs. Now must be given; the rest has defaults.
@@ -61,8 +60,9 @@ type Options struct {
 	Now func() time.Time // the caller owns the clock; entries arrive by it
 	Log *slog.Logger     // nil: silent
 
-	// Installation is the last part of the log's name, kakusho/INSTALLATION. It is
-	// fixed when the trail is first opened; empty: random then, and any later.
+	// Installation is the rest of the log's name, kakusho/INSTALLATION; it may have
+	// parts, as tokyo/events/3y. It is fixed when the trail is first opened; empty:
+	// random then, and any later.
 	Installation string
 
 	Window    time.Duration // longest wait for others to share a write; 0: 5 ms, below 0: none. Who comes alone never waits
@@ -107,28 +107,15 @@ type Log struct {
 	o        Options
 	dir      string
 	lock     *os.File
+	signer   note.Signer
 	verifier note.Verifier
 	public   string
 	codec    *pack.Codec
 	set      *pack.Set
 	tree     *tree.Tree
-	room     *semaphore.Weighted // bytes that wait to be written
-	durable  atomic.Int64        // entries on disk
-
-	mu     sync.Mutex
-	next   int64   // number of the next entry
-	queue  []*call // waits to be written
-	bytes  int     // in queue
-	fault  error   // why nothing is taken any more
-	closed bool
-
-	wake    chan struct{}     // there is something in queue
-	seals   chan sealing      // asks the writer to seal now
-	records chan sealedRecord // from the writer to the publisher
-	stop    chan struct{}     // closed by Close
-	done    sync.WaitGroup
-
-	open segment // of the writer
+	writer   *segment.Writer
+	ends     sealedEnds // of segments in the log
+	close    sync.Once
 }
 
 // Open opens the trail in dir, or makes it. What a crash has left is brought in
@@ -142,10 +129,7 @@ func Open(dir string, o Options) (*Log, error) {
 	if err := pack.MkdirAll(o.FS, dir); err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
-	l := &Log{
-		o: o, dir: dir, room: semaphore.NewWeighted(2 * MaxAppend),
-		wake: make(chan struct{}, 1), seals: make(chan sealing), records: make(chan sealedRecord), stop: make(chan struct{}),
-	}
+	l := &Log{o: o, dir: dir}
 	if l.lock, err = lockDir(dir); err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
@@ -179,7 +163,7 @@ func (l *Log) start() error {
 	if err != nil {
 		return err
 	}
-	l.public = k.Public
+	l.public, l.signer = k.Public, k.Signer
 	if l.verifier, err = seal.Verifier(k.Public); err != nil {
 		return err
 	}
@@ -203,11 +187,39 @@ func (l *Log) start() error {
 	if err := l.openTree(k.Signer, tail); err != nil {
 		return err
 	}
-	if err := l.resume(tail); err != nil {
+	return l.openWriter(tail)
+}
+
+// openWriter starts the writer where the packs end. What a crash left open is
+// sealed then, and goes to the log.
+func (l *Log) openWriter(tail pack.Tail) error {
+	w, r, err := segment.New(l.set, l.codec, segment.Options{
+		Now: l.o.Now, Log: l.o.Log, Origin: l.verifier.Name(),
+		Window: l.o.Window, SealEvery: l.o.SealEvery, Heartbeat: l.o.Heartbeat, Publish: l.publish,
+	}, tail)
+	if err == nil && r != nil {
+		err = l.publish(*r)
+	}
+	if err != nil {
 		return err
 	}
-	l.done.Go(l.write)
-	l.done.Go(l.publish)
+	l.writer = w
+	w.Start()
+	return nil
+}
+
+// publish adds the record of a segment to the log.
+func (l *Log) publish(r segment.Record) error {
+	if err := l.tree.Append(context.Background(), r.Segment, r.Text); err != nil {
+		return err
+	}
+	l.ends.add(r.Segment, r.End)
+	_, c, err := l.tree.Checkpoint(context.Background())
+	l.ends.covered(c.Size)
+	// Entries are safe when checkpoints do not follow, but not provable.
+	if err != nil || r.Segment-c.Size >= 10 {
+		l.o.Log.Warn("checkpoint is late", "segments", r.Segment+1, "covered", c.Size, "error", err)
+	}
 	return nil
 }
 
@@ -229,7 +241,11 @@ func (l *Log) openTree(signer note.Signer, tail pack.Tail) error {
 	if err != nil {
 		return err
 	}
-	return l.set.Seals(max(size-1, 0), func(segment int64, record []byte) error {
+	_, c, _ := l.tree.Checkpoint(ctx) // without one nothing is covered yet
+	return l.set.Seals(max(min(c.Size, size)-1, 0), func(segment int64, record []byte) error {
+		if r, err := seal.ParseRecord(record); err == nil { // one that is not is another in the log, or no leaf
+			l.ends.add(segment, r.First+r.Count)
+		}
 		if segment >= size {
 			return l.tree.Append(ctx, segment, record)
 		}
@@ -246,25 +262,14 @@ func (l *Log) openTree(signer note.Signer, tail pack.Tail) error {
 // outcome is waited for, so that an error always means "not acknowledged". An
 // entry whose Append failed may still be found in the trail after a crash.
 func (l *Log) Append(ctx context.Context, entries ...Entry) (first int64, err error) {
-	c, err := newCall(entries)
+	lines, err := encodeAll(entries)
+	if err == nil {
+		first, err = l.writer.Append(ctx, lines)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("append: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("append: %w", err)
-	}
-	size := int64(len(c.payload))
-	if err := l.room.Acquire(ctx, size); err != nil {
-		return 0, fmt.Errorf("append: %w", err)
-	}
-	defer l.room.Release(size)
-	if err := l.enqueue(c); err != nil {
-		return 0, fmt.Errorf("append: %w", err)
-	}
-	if err := <-c.done; err != nil {
-		return 0, fmt.Errorf("append: %w", err)
-	}
-	return c.first, nil
+	return first, nil
 }
 
 // Seal seals what has been appended and returns when a checkpoint covers it.
@@ -278,24 +283,16 @@ func (l *Log) Seal(ctx context.Context) error {
 // sealWith seals what has been appended, and a retirement if there is one, and
 // returns the segment when a checkpoint covers it; -1 when the trail is empty.
 func (l *Log) sealWith(ctx context.Context, r *seal.Retirement) (int64, error) {
-	s := sealing{r, make(chan outcome, 1)}
-	select {
-	case l.seals <- s:
-	case <-l.stop:
-		return -1, ErrClosed
-	case <-ctx.Done():
-		return -1, ctx.Err()
+	n, err := l.writer.Seal(ctx, r)
+	if err != nil || n < 0 {
+		return n, err
 	}
-	done := <-s.done
-	if done.err != nil || done.segment < 0 {
-		return done.segment, done.err
-	}
-	_, _, err := l.tree.Wait(ctx, done.segment+1)
-	return done.segment, err
+	_, _, err = l.tree.Wait(ctx, n+1)
+	return n, err
 }
 
 // Len is how many entries are on disk; the next has this number.
-func (l *Log) Len() int64 { return l.durable.Load() }
+func (l *Log) Len() int64 { return l.writer.Len() }
 
 // PublicKey is the verifier key that stands beside the trail. An auditor compares
 // it with the one he was given on another way before he believes it.
@@ -319,19 +316,9 @@ const closeWithin = 10 * time.Second
 // Close writes and seals what is queued, waits for its checkpoint and stops. The
 // second call does nothing.
 func (l *Log) Close() error {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return nil
-	}
-	l.closed = true
-	l.mu.Unlock()
-	close(l.stop)
-	l.done.Wait()
-	l.mu.Lock()
-	fault := l.fault
-	l.mu.Unlock()
-	if err := errors.Join(fault, l.release()); err != nil {
+	var err error
+	l.close.Do(func() { err = errors.Join(l.writer.Close(), l.release()) })
+	if err != nil {
 		return fmt.Errorf("close trail: %w", err)
 	}
 	return nil

@@ -19,10 +19,11 @@ type Record = seal.Record
 // Checkpoint is the signed statement of the whole log.
 type Checkpoint = seal.Checkpoint
 
-// Proven is what a proof shows: the entry and its number, and that it was taken
-// between Record.From and Record.To.
+// Proven is what a proof shows: the line and its number, and that it was taken
+// between Record.From and Record.To. Entry is zero when the line is none.
 type Proven struct {
 	Sealed
+	Line       []byte
 	Record     Record
 	Checkpoint Checkpoint
 }
@@ -115,9 +116,9 @@ func VerifyProof(p Proof, key string) (Proven, error) {
 	if err != nil {
 		return Proven{}, fmt.Errorf("verify proof: %w", err)
 	}
-	e, err := decode(parsed.Entry)
-	if err != nil {
-		return Proven{}, fmt.Errorf("verify proof: %w: %w", seal.ErrProof, err)
+	out := Proven{Sealed: Sealed{Seq: r.First + parsed.Index}, Line: parsed.Entry, Record: r, Checkpoint: c}
+	if e, err := decode(parsed.Entry); err == nil && e.check() == nil {
+		out.Entry = e
 	}
-	return Proven{Sealed{Entry: e, Seq: r.First + parsed.Index}, r, c}, nil
+	return out, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"time"
 
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
@@ -68,53 +67,27 @@ func (r *Reader) Close() error {
 }
 
 func get(set *pack.Set, seq, end int64) (Sealed, error) {
-	if seq < 0 || seq >= end {
-		return Sealed{}, fmt.Errorf("no entry %d: there are %d", seq, end)
-	}
-	r, lines, err := frame(set, seq)
+	line, err := getLine(set, seq, end)
 	if err != nil {
-		return Sealed{}, fmt.Errorf("read entry %d: %w", seq, err)
+		return Sealed{}, err
 	}
-	return sealed(r, lines, seq)
+	return line.entry()
 }
 
 func read(ctx context.Context, set *pack.Set, from, end int64, yield func(Sealed, error) bool) {
-	for seq := max(from, 0); seq < end; {
-		r, lines, err := frame(set, seq)
-		if err == nil {
-			err = ctx.Err()
-		}
+	readLines(ctx, set, from, end, func(line Line, err error) bool {
 		if err != nil {
-			yield(Sealed{}, fmt.Errorf("read entry %d: %w", seq, err))
-			return
+			return yield(Sealed{}, err)
 		}
-		for ; seq < min(end, r.First+int64(len(lines))); seq++ {
-			s, err := sealed(r, lines, seq)
-			if !yield(s, err) || err != nil {
-				return
-			}
-		}
-	}
+		s, err := line.entry()
+		return yield(s, err) && err == nil
+	})
 }
 
-// frame is the frame that holds an entry, and its lines.
-func frame(set *pack.Set, seq int64) (pack.Ref, [][]byte, error) {
-	r, err := set.Find(seq)
+func (l Line) entry() (Sealed, error) {
+	e, err := decode(l.Bytes)
 	if err != nil {
-		return pack.Ref{}, nil, err
+		return Sealed{}, fmt.Errorf("entry %d: %w", l.Seq, err)
 	}
-	raw, err := set.Read(r)
-	if err != nil {
-		return pack.Ref{}, nil, err
-	}
-	lines, err := r.Lines(raw)
-	return r, lines, err
-}
-
-func sealed(r pack.Ref, lines [][]byte, seq int64) (Sealed, error) {
-	e, err := decode(lines[seq-r.First])
-	if err != nil {
-		return Sealed{}, fmt.Errorf("entry %d: %w", seq, err)
-	}
-	return Sealed{Entry: e, Seq: seq, Arrived: time.Unix(0, r.Arrived).UTC()}, nil
+	return Sealed{Entry: e, Seq: l.Seq, Arrived: l.Arrived}, nil
 }

@@ -144,19 +144,26 @@ func (c *Codec) Close() {
 // Raw, Stored and Sum. The payload of an Entries frame ends each entry with a
 // newline.
 func (c *Codec) Frame(h Header, payload []byte) ([]byte, Header, error) {
+	return c.AppendFrame(make([]byte, 0, HeaderSize+len(payload)/2+64), h, payload)
+}
+
+// AppendFrame is Frame, behind what b holds.
+func (c *Codec) AppendFrame(b []byte, h Header, payload []byte) ([]byte, Header, error) {
 	h.Raw = len(payload)
-	b := make([]byte, HeaderSize, HeaderSize+len(payload)/2+64)
+	start := len(b)
+	b = append(b, make([]byte, HeaderSize)...)
+	stored := start + HeaderSize
 	if h.Type == Entries {
 		b = c.enc.EncodeAll(payload, b)
 	} else {
 		b = append(b, payload...)
 	}
-	h.Stored = len(b) - HeaderSize
-	h.Sum = crc32.Checksum(b[HeaderSize:], castagnoli)
+	h.Stored = len(b) - stored
+	h.Sum = crc32.Checksum(b[stored:], castagnoli)
 	if err := h.check(); err != nil {
-		return nil, Header{}, err
+		return b[:start], Header{}, err
 	}
-	h.Append(b[:0])
+	h.Append(b[:start])
 	return b, h, nil
 }
 
