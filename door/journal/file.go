@@ -86,6 +86,14 @@ type Entry struct {
 	Fields    []Field
 }
 
+func (e Entry) size() int {
+	n := 0
+	for _, f := range e.Fields {
+		n += len(f.Name) + len(f.Value)
+	}
+	return n
+}
+
 // Field is one field of an entry. A name may come more than once.
 type Field struct {
 	Name  string
