@@ -56,6 +56,7 @@ type Options struct {
 	Origin event.Origin                                // said to the sink
 	Open   func(place json.RawMessage) (Source, error) // at a place; nil: the first time
 	Sink   event.Sink
+	Now    func() time.Time
 	Log    *slog.Logger  // nil: none
 	Every  time.Duration // how often to look; zero: 250 ms
 	Max    int           // events in a hand; zero: 1,000
@@ -229,6 +230,7 @@ func (c *carrier) save() error {
 		if e.ID == "" {
 			e.ID = event.NewID()
 		}
+		e = event.Fit(e, c.Now())
 		longer, err := event.Encode(lines, e)
 		if err != nil {
 			c.Log.Error("an event cannot be written", "source", c.Name, "problem", err)

@@ -17,13 +17,14 @@ import (
 
 // Options say what is followed, and where it goes.
 type Options struct {
-	Dirs   []string      // folders of .journal files; empty: those of this machine, in /var/log/journal and /run/log/journal
-	Cursor string        // file that keeps the place and the batch in hand; needed
-	New    bool          // with no place kept yet: begin with what comes now, not with what is there
-	Sink   event.Sink    // needed
-	Origin event.Origin  // said to the sink; its door is journal when empty
-	Log    *slog.Logger  // nil: none
-	Every  time.Duration // how often to look; zero: 250 ms
+	Dirs   []string         // folders of .journal files; empty: those of this machine, in /var/log/journal and /run/log/journal
+	Cursor string           // file that keeps the place and the batch in hand; needed
+	New    bool             // with no place kept yet: begin with what comes now, not with what is there
+	Sink   event.Sink       // needed
+	Now    func() time.Time // needed
+	Origin event.Origin     // said to the sink; its door is journal when empty
+	Log    *slog.Logger     // nil: none
+	Every  time.Duration    // how often to look; zero: 250 ms
 }
 
 // ErrNone is returned when this machine has no journal.
@@ -44,7 +45,7 @@ func Follow(ctx context.Context, opt Options) error {
 		opt.Origin.Door = "journal"
 	}
 	return carry.Run(ctx, carry.Options{
-		File: opt.Cursor, Name: "journal", Origin: opt.Origin, Sink: opt.Sink, Log: opt.Log, Every: opt.Every,
+		File: opt.Cursor, Name: "journal", Origin: opt.Origin, Sink: opt.Sink, Now: opt.Now, Log: opt.Log, Every: opt.Every,
 		Open: func(place json.RawMessage) (carry.Source, error) { return open(dirs, place, opt.New) },
 	})
 }
