@@ -1,0 +1,232 @@
+package ingest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"kakusho/event"
+)
+
+// Seen is when something came, by our clock, and how often.
+type Seen struct {
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	Count int64     `json:"count"`
+}
+
+func (s Seen) with(at time.Time, n int64) Seen {
+	if s.Count == 0 || at.Before(s.First) {
+		s.First = at
+	}
+	if at.After(s.Last) {
+		s.Last = at
+	}
+	s.Count += n
+	return s
+}
+
+// Coverage is what has come by one feed, or from one sender that is not registered.
+type Coverage struct {
+	Seen
+	Classes map[event.Class]Seen `json:"classes,omitempty"`
+	Lost    int64                `json:"lost,omitempty"`    // events known to be gone
+	Missing int64                `json:"missing,omitempty"` // numbered batches that never came
+	Hours   []Hour               `json:"hours,omitempty"`   // the last ones with events, oldest first
+}
+
+// Hour is how near to their arrival the times of a source came within one hour.
+// The nearest event shows the error of its clock: what came later was only late.
+type Hour struct {
+	At  time.Time     `json:"at"`
+	Off time.Duration `json:"off"` // arrival minus the source's time; below zero: its clock is ahead
+}
+
+// Clock is the error of a source's clock as its last hours show it, and whether
+// they show any: a source that writes no times has none.
+func (c Coverage) Clock() (off time.Duration, known bool) {
+	for _, h := range c.Hours {
+		if !known || h.Off.Abs() < off.Abs() {
+			off, known = h.Off, true
+		}
+	}
+	return off, known
+}
+
+// Stranger is a sender that no register entry names.
+type Stranger struct {
+	Door    string `json:"door"`
+	Address string `json:"address,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Host    string `json:"host,omitempty"`
+}
+
+// most is how many strangers are told apart; more count as one without a name.
+const most = 10_000
+
+// hoursKept is over how long a source's clock is looked at.
+const hoursKept = 3
+
+// tally counts what came. Zero is ready.
+type tally struct {
+	mu        sync.Mutex
+	feeds     map[string]*Coverage
+	strangers map[Stranger]*Coverage
+	systems   map[string]map[string]Seen // stream → system → when it spoke there
+	upto      map[string]int64           // stream → entries counted
+}
+
+func (t *tally) start() {
+	if t.feeds == nil {
+		t.feeds, t.strangers = map[string]*Coverage{}, map[Stranger]*Coverage{}
+		t.systems, t.upto = map[string]map[string]Seen{}, map[string]int64{}
+	}
+}
+
+// counted is one kind of event within a batch.
+type counted struct {
+	feed, system, host, from string
+	class                    event.Class
+}
+
+// sums is what a batch adds, put together before the lock is taken.
+type sums struct {
+	n    map[counted]int64
+	off  map[counted]time.Duration // nearest time, for those that have one
+	lost map[counted]int64
+}
+
+func sum(events []event.Event, at time.Time) sums {
+	s := sums{n: map[counted]int64{}, off: map[counted]time.Duration{}, lost: map[counted]int64{}}
+	for i := range events {
+		e := &events[i]
+		key := counted{feed: e.Feed, system: e.System, class: e.Class}
+		if e.Feed == "" {
+			key.host, key.from = e.Device, e.Fields[fromField]
+		}
+		if n := lostIn(e); n > 0 {
+			s.lost[key] += n
+			continue // ours, not the source's
+		}
+		s.n[key]++
+		if e.Clock == event.ClockSynced || e.Clock == event.ClockSource || e.Clock == event.ClockDoubt {
+			off := at.Sub(e.At)
+			if before, any := s.off[key]; !any || off.Abs() < before.Abs() {
+				s.off[key] = off
+			}
+		}
+	}
+	return s
+}
+
+// count notes a batch that is on disk.
+func (in *Ingest) count(stream string, events []event.Event, at time.Time) {
+	s := sum(events, at)
+	missing := int64(0)
+	for i := range events {
+		if key, n, ok := mark(events[i].Fields); ok {
+			missing += in.senders.came(key, n)
+		}
+	}
+	in.tally.add(stream, s, missing, at, int64(len(events)))
+}
+
+func (t *tally) add(stream string, s sums, missing int64, at time.Time, entries int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.start()
+	t.upto[stream] += entries
+	if t.systems[stream] == nil {
+		t.systems[stream] = map[string]Seen{}
+	}
+	for key, n := range s.n {
+		c := t.coverage(key)
+		c.Seen = c.with(at, n)
+		if c.Classes == nil {
+			c.Classes = map[event.Class]Seen{}
+		}
+		c.Classes[key.class] = c.Classes[key.class].with(at, n)
+		if off, known := s.off[key]; known {
+			c.Hours = hour(c.Hours, at, off)
+		}
+		c.Missing += missing
+		missing = 0
+		t.systems[stream][key.system] = t.systems[stream][key.system].with(at, n)
+	}
+	for key, n := range s.lost {
+		t.coverage(key).Lost += n
+		t.systems[stream][key.system] = t.systems[stream][key.system].with(at, 1)
+	}
+}
+
+func (t *tally) coverage(key counted) *Coverage {
+	if key.feed != "" {
+		if t.feeds[key.feed] == nil {
+			t.feeds[key.feed] = &Coverage{}
+		}
+		return t.feeds[key.feed]
+	}
+	s := Stranger{Host: key.host}
+	s.Door, s.Address, _ = strings.Cut(key.from, "\t")
+	s.Address, s.Name, _ = strings.Cut(s.Address, "\t")
+	if t.strangers[s] == nil {
+		if len(t.strangers) >= most {
+			s = Stranger{}
+		}
+		if t.strangers[s] == nil {
+			t.strangers[s] = &Coverage{}
+		}
+	}
+	return t.strangers[s]
+}
+
+func hour(hours []Hour, at time.Time, off time.Duration) []Hour {
+	start := at.UTC().Truncate(time.Hour)
+	if n := len(hours); n > 0 && !hours[n-1].At.Before(start) {
+		if off.Abs() < hours[n-1].Off.Abs() {
+			hours[n-1].Off = off
+		}
+		return hours
+	}
+	hours = append(slices.Clone(hours), Hour{start, off})
+	return hours[max(0, len(hours)-hoursKept):]
+}
+
+func (c *Coverage) copied() Coverage {
+	out := *c
+	out.Classes, out.Hours = maps.Clone(c.Classes), slices.Clone(c.Hours)
+	return out
+}
+
+// Coverage is what came by each registered feed that ever brought something.
+func (in *Ingest) Coverage() map[string]Coverage {
+	in.tally.mu.Lock()
+	defer in.tally.mu.Unlock()
+	out := make(map[string]Coverage, len(in.tally.feeds))
+	for id, c := range in.tally.feeds {
+		out[id] = c.copied()
+	}
+	return out
+}
+
+// Strangers are the senders that no register entry names, and what they brought.
+// One that was entered since still stands here with what came before.
+func (in *Ingest) Strangers() map[Stranger]Coverage {
+	in.tally.mu.Lock()
+	defer in.tally.mu.Unlock()
+	out := make(map[Stranger]Coverage, len(in.tally.strangers))
+	for s, c := range in.tally.strangers {
+		out[s] = c.copied()
+	}
+	return out
+}
+
+// Systems are those that spoke in a stream, and when: what must be asked before
+// anything of it is thrown away. Events of no known system are under "".
+func (in *Ingest) Systems(stream string) map[string]Seen {
+	in.tally.mu.Lock()
+	defer in.tally.mu.Unlock()
+	return maps.Clone(in.tally.systems[stream])
+}
