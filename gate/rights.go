@@ -26,6 +26,10 @@ const (
 	Login            Action = "identity.login"     //
 	Logout           Action = "identity.logout"    //
 	LoginRefused     Action = "identity.refused"   //
+	AddSender        Action = "sender.add"         // give a sender of events its token
+	EndSender        Action = "sender.end"         // take it back
+	ArchiveTrail     Action = "trail.archive"      // packs of events go to the archive
+	RetireTrail      Action = "trail.retire"       // packs of events go, their hashes stay
 	Start            Action = "system.start"       //
 	Stop             Action = "system.stop"        //
 )
@@ -65,6 +69,10 @@ var rights = map[Action]right{
 	Login:            {nobody: true},
 	Logout:           {duties: everybody},
 	LoginRefused:     {nobody: true, program: true},
+	AddSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
+	EndSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
+	ArchiveTrail:     {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
+	RetireTrail:      {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
 	Start:            {program: true},
 	Stop:             {program: true},
 }

@@ -55,6 +55,12 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		})
 	case gate.Logout:
 		return with(e, func(b logoutBody) error { return closeSession(ctx, tx, b.Session, e) })
+	case gate.AddSender:
+		return with(e, func(b addSenderBody) error {
+			return tx.Put(ctx, &store.Sender{Digest: b.Digest, Name: b.Name, GivenAt: e.At, Entry: e.Seq})
+		})
+	case gate.EndSender:
+		return with(e, func(b endSenderBody) error { return endSender(ctx, tx, b.Name, e.At, e.Seq) })
 	case gate.LoginRefused:
 		return with(e, func(b refusedBody) error {
 			if b.Why == "locked" || b.Why == "address-locked" {

@@ -95,6 +95,15 @@ type Failure struct {
 	Entry  int64
 }
 
+// Sender is a token given to a program that brings events. Its key is Digest, of
+// the token.
+type Sender struct {
+	Digest           string
+	Name             string
+	GivenAt, EndedAt time.Time
+	Entry            int64
+}
+
 // Batch is a batch of facts that was folded, so that a second arrival is known.
 // Its key is ID.
 type Batch struct {
@@ -106,7 +115,7 @@ type Batch struct {
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
-		new(Credential), new(Session), new(Invite), new(Failure), new(Batch),
+		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender),
 	}
 }
 
@@ -221,4 +230,15 @@ func (b *Batch) Table() string { return "batch" }
 // Columns point into b.
 func (b *Batch) Columns() []Column {
 	return []Column{text("id", &b.ID).key(), integer("entry", &b.Entry)}
+}
+
+// Table is "sender".
+func (s *Sender) Table() string { return "sender" }
+
+// Columns point into s.
+func (s *Sender) Columns() []Column {
+	return []Column{
+		text("digest", &s.Digest).key(), text("name", &s.Name), instant("given_at", &s.GivenAt), instant("ended_at", &s.EndedAt),
+		integer("entry", &s.Entry),
+	}
 }

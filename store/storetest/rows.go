@@ -43,6 +43,7 @@ func Full() []store.Row {
 		&store.Invite{Digest: "ee", Person: "person/2", Until: day(20), UsedAt: day(19), Entry: 46},
 		&store.Failure{Person: "person/1", Addr: "192.0.2.2", At: day(19), Entry: 47},
 		&store.Batch{ID: "b-1", Entry: 48},
+		&store.Sender{Digest: "d3", Name: "pc-1.example", GivenAt: day(21), EndedAt: day(22), Entry: 49},
 	}
 }
 

@@ -150,3 +150,11 @@ create table batch (
     "id"    text not null primary key,
     "entry" integer not null
 ) strict;
+
+create table sender (
+    "digest"   text not null primary key,
+    "name"     text not null,
+    "given_at" text,
+    "ended_at" text,
+    "entry"    integer not null
+) strict;
