@@ -87,7 +87,7 @@ func (in *Ingest) seal(ctx context.Context, events []event.Event, keep time.Dura
 	}
 	buf, _ := buffers.Get().(*buffer)
 	defer buf.free()
-	lines, err := buf.encode(events)
+	lines, err := buf.encode(events, at)
 	if err != nil {
 		return event.Receipt{}, err
 	}
@@ -224,12 +224,12 @@ func (b *buffer) free() {
 // encode returns the events as lines, which hold until free. The doors keep the
 // limits of an event; one that passes a door and cannot be written is kept as far
 // as it can be.
-func (b *buffer) encode(events []event.Event) ([][]byte, error) {
+func (b *buffer) encode(events []event.Event, at time.Time) ([][]byte, error) {
 	for i := range events {
 		from := len(b.bytes)
 		out, err := event.Encode(b.bytes, events[i])
 		if err != nil {
-			events[i] = least(events[i], err)
+			events[i] = mended(events[i], at, err)
 			if out, err = event.Encode(b.bytes[:from], events[i]); err != nil {
 				return nil, fmt.Errorf("%w: event %d: %w", ErrBatch, i, err)
 			}
@@ -245,11 +245,16 @@ func (b *buffer) encode(events []event.Event) ([][]byte, error) {
 	return b.lines, nil
 }
 
-// least is what remains of an event that cannot be written as it is.
-func least(e event.Event, why error) event.Event {
-	const most = 64 << 10
-	out := event.Event{At: e.At, Clock: e.Clock, Feed: e.Feed, System: e.System, Class: e.Class, Format: e.Format,
-		Text: strings.ToValidUTF8(e.Text[:min(len(e.Text), most)], "\uFFFD"), Raw: e.Raw[:min(len(e.Raw), most)]}
+// mended is an event that can be written: as event.Fit makes it, or, when that
+// cuts what ingest itself has written into it, its text alone.
+func mended(e event.Event, at time.Time, why error) event.Event {
+	out := event.Fit(e, at)
+	if out.Fields[markField] == e.Fields[markField] && out.Fields[fromField] == e.Fields[fromField] {
+		return out
+	}
+	const most = 16 << 10
+	out = event.Fit(event.Event{ID: e.ID, At: e.At, Clock: e.Clock, Feed: e.Feed, System: e.System, Class: e.Class, Format: e.Format,
+		Text: e.Text[:min(len(e.Text), most)], Raw: e.Raw[:min(len(e.Raw), most)]}, at)
 	out.Fields = map[string]string{own + "fault": why.Error()}
 	for _, name := range []string{markField, fromField} {
 		if v := e.Fields[name]; v != "" {

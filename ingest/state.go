@@ -194,3 +194,20 @@ func (in *Ingest) replay(ctx context.Context, name string, l *trail.Log) error {
 	flush()
 	return nil
 }
+
+// firstKept is the first event from a number on whose body is still there.
+func firstKept(l *trail.Log, from int64) (int64, error) {
+	if from >= l.Len() {
+		return from, nil
+	}
+	packs, err := l.Packs()
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range packs {
+		if p.State != trail.PackHashes && p.First+p.Count > from {
+			return max(from, p.First), nil
+		}
+	}
+	return from, nil
+}
