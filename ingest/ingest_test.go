@@ -251,7 +251,7 @@ func TestCountsAreTheSameAfterEveryKindOfStart(t *testing.T) {
 		for j := range es {
 			es[j].At, es[j].Class, es[j].Clock = c.Now().Add(time.Duration(j-3)*time.Second), event.Classes()[i%4], event.ClockSource
 		}
-		o := event.Origin{Door: "syslog-tcp", Address: "192.0.2.1", Name: []string{"agent-a", "agent-b", "nobody"}[i%3]}
+		o := event.Origin{Door: "syslog-tcp", Address: "192.0.2.1", Host: "pc-1", Name: []string{"agent-a", "agent-b", "nobody"}[i%3]}
 		accept(t, in, event.Batch{Origin: o, Events: es, Sender: "s", Number: int64(1 + i*40)}) // many batches never came
 		in.Lost(o, 2, "queue full")
 	}

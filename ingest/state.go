@@ -202,7 +202,7 @@ func firstKept(l *trail.Log, from int64) (int64, error) {
 	}
 	packs, err := l.Packs()
 	if err != nil {
-		return 0, err
+		return from, nil // until trail knows its packs
 	}
 	for _, p := range packs {
 		if p.State != trail.PackHashes && p.First+p.Count > from {
