@@ -3,6 +3,7 @@ package trail
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -59,7 +60,8 @@ func checkLines(lines [][]byte) error {
 func (l *Log) GetLine(seq int64) (Line, error) { return getLine(l.set, seq, l.Len()) }
 
 // Lines yields the lines on disk, in order, from a number up to what was there
-// when it began; sealed or not. An error ends it.
+// when it began; sealed or not. An error ends it. Lines that were retired are left
+// out: the next number then is Kept.
 func (l *Log) Lines(ctx context.Context, from int64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) { readLines(ctx, l.set, from, l.Len(), yield) }
 }
@@ -86,6 +88,12 @@ func getLine(set *pack.Set, seq, end int64) (Line, error) {
 func readLines(ctx context.Context, set *pack.Set, from, end int64, yield func(Line, error) bool) {
 	for seq := max(from, 0); seq < end; {
 		r, lines, err := frame(set, seq)
+		if errors.Is(err, pack.ErrRetired) {
+			if seq = set.Kept(seq); seq < end {
+				continue
+			}
+			return
+		}
 		if err == nil {
 			err = ctx.Err()
 		}

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sys/unix"
 
+	"kakusho/trail/keep"
 	"kakusho/trail/key"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
@@ -68,6 +69,7 @@ type Options struct {
 	Window    time.Duration // longest wait for others to share a write; 0: 5 ms, below 0: none. Who comes alone never waits
 	SealEvery time.Duration // age at which a segment with entries is sealed; 0: 1 s
 	Heartbeat time.Duration // an empty segment is sealed after as long a silence; 0: never
+	PackAge   time.Duration // a new pack file is begun when the first entry of the last is as old; 0: size alone decides
 	PackSize  int64         // a new pack file is begun after as many bytes; 0: 32 MiB; at most 256 MiB
 
 	Archive Archive // where whole packs can be put away; nil: nowhere
@@ -114,6 +116,7 @@ type Log struct {
 	set      *pack.Set
 	tree     *tree.Tree
 	writer   *segment.Writer
+	keeper   *keep.Keeper
 	ends     sealedEnds // of segments in the log
 	close    sync.Once
 }
@@ -174,9 +177,14 @@ func (l *Log) start() error {
 	if err := pack.MkdirAll(l.o.FS, packs); err != nil {
 		return err
 	}
-	if l.set, err = pack.Open(l.o.FS, packs, k.Signer.Name(), l.o.PackSize, l.codec, nil); err != nil {
+	notes, err := notesOf(l.dir, k.Public, l.o.Archive)
+	if err != nil {
 		return err
 	}
+	if l.set, err = pack.Open(l.o.FS, packs, k.Signer.Name(), l.o.PackSize, l.codec, notes); err != nil {
+		return err
+	}
+	l.set.RotateAfter(l.o.PackAge)
 	tail, err := l.set.Recover()
 	if err != nil {
 		return err
@@ -187,7 +195,14 @@ func (l *Log) start() error {
 	if err := l.openTree(k.Signer, tail); err != nil {
 		return err
 	}
-	return l.openWriter(tail)
+	if err := l.openWriter(tail); err != nil {
+		return err
+	}
+	l.keeper = keep.New(keep.Options{FS: l.o.FS, Set: l.set, Codec: l.codec, Notes: notes, Signer: k.Signer, Trail: keeping{l}, Log: l.o.Log})
+	if err := l.keeper.Recover(context.Background()); err != nil {
+		return errors.Join(err, l.writer.Close())
+	}
+	return nil
 }
 
 // openWriter starts the writer where the packs end. What a crash left open is

@@ -33,7 +33,15 @@ const proveWithin = 3 * time.Second
 
 // Prove returns the proof of an entry. An entry that is not sealed yet is waited
 // for, up to 3 seconds.
-func (l *Log) Prove(ctx context.Context, seq int64) (Proof, error) {
+func (l *Log) Prove(ctx context.Context, seq int64) (Proof, error) { return l.prove(ctx, seq, nil) }
+
+// ProveLine is Prove for an entry that was retired, by somebody who still has its line:
+// exported before, or found in a backup. ErrDamage: it is not the line that was sealed.
+func (l *Log) ProveLine(ctx context.Context, seq int64, line []byte) (Proof, error) {
+	return l.prove(ctx, seq, line)
+}
+
+func (l *Log) prove(ctx context.Context, seq int64, line []byte) (Proof, error) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
 	refs, err := l.sealedSegment(ctx, seq)
@@ -54,18 +62,17 @@ func (l *Log) Prove(ctx context.Context, seq int64) (Proof, error) {
 			}
 			break
 		}
-		lines, err := r.Lines(raw)
-		if err != nil {
-			return nil, fmt.Errorf("prove entry %d: %w", seq, err)
-		}
 		if i == 0 {
 			first = r.First
 		}
-		for j, line := range lines {
-			if leaves = append(leaves, seal.Leaf(line)); r.First+int64(j) == seq {
-				p.Entry = line
-			}
+		these, err := r.Leaves(raw)
+		if err == nil && seq >= r.First && seq < r.First+int64(r.Count) {
+			p.Entry, err = lineIn(r, raw, seq, line)
 		}
+		if err != nil {
+			return nil, fmt.Errorf("prove entry %d: %w", seq, err)
+		}
+		leaves = append(leaves, these...)
 	}
 	p.Index = seq - first
 	p.Path = seal.Path(leaves, int(p.Index))
@@ -81,6 +88,21 @@ func (l *Log) Prove(ctx context.Context, seq int64) (Proof, error) {
 		return nil, fmt.Errorf("prove entry %d: %w: %w", seq, ErrDamage, err)
 	}
 	return p.Text(), nil
+}
+
+// lineIn is a line in its frame, or the one given.
+func lineIn(r pack.Ref, raw []byte, seq int64, line []byte) ([]byte, error) {
+	if line != nil {
+		return line, nil
+	}
+	if r.Type == pack.Hashes {
+		return nil, ErrRetired
+	}
+	lines, err := r.Lines(raw)
+	if err != nil {
+		return nil, err
+	}
+	return lines[seq-r.First], nil
 }
 
 // sealedSegment is the frames of the segment an entry is in, once it is sealed.

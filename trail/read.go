@@ -22,7 +22,10 @@ type Reader struct {
 
 // NewReader reads the trail in dir, which may be in use by another process or on a
 // medium that cannot be written. An entry that is not acknowledged yet may be seen.
-func NewReader(dir string) (*Reader, error) {
+func NewReader(dir string) (*Reader, error) { return NewReaderWith(dir, nil) }
+
+// NewReaderWith is NewReader for a trail of which packs are in an archive.
+func NewReaderWith(dir string, archive Archive) (*Reader, error) {
 	key, err := PublicKey(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open trail to read: %w", err)
@@ -35,8 +38,13 @@ func NewReader(dir string) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open trail to read: %w", err)
 	}
+	notes, err := notesOf(dir, key, archive)
+	if err != nil {
+		codec.Close()
+		return nil, fmt.Errorf("open trail to read: %w: %w", ErrDamage, err)
+	}
 	r := &Reader{codec: codec}
-	if r.set, err = pack.Open(pack.OS{}, filepath.Join(dir, packName), v.Name(), 0, codec, nil); err == nil {
+	if r.set, err = pack.Open(pack.OS{}, filepath.Join(dir, packName), v.Name(), 0, codec, notes); err == nil {
 		r.len, err = r.set.Peek()
 	}
 	if err != nil {

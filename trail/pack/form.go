@@ -230,23 +230,36 @@ func (s *Set) Move(n FileName, size int64) error {
 	return nil
 }
 
-// open opens what has the frames of a pack. While it looks, the pack may move.
+// open opens what has the frames of a pack.
 func (s *Set) open(p *file) (f File, form Form, size int64, err error) {
-	for try := 0; ; try++ {
-		s.mu.RLock()
-		name := p.source
-		form, size = p.form, p.size
-		s.mu.RUnlock()
-		if form == Away {
-			if s.away == nil {
-				return nil, form, size, fmt.Errorf("%s: %w", p.name, ErrElsewhere)
-			}
-			f, err = s.away.Open(p.name)
-		} else {
-			f, err = s.fs.Open(filepath.Join(s.dir, name), false)
+	s.mu.RLock()
+	name := p.source
+	form, size = p.form, p.size
+	s.mu.RUnlock()
+	switch {
+	case form != Away:
+		f, err = s.fs.Open(filepath.Join(s.dir, name), false)
+	case s.away == nil:
+		err = fmt.Errorf("%s: %w", p.name, ErrElsewhere)
+	default:
+		f, err = s.away.Open(p.name)
+	}
+	return f, form, size, err
+}
+
+// steady calls fn again when it failed and the pack has moved meanwhile: then it may
+// have looked where the pack is no longer. A pack moves twice at most.
+func (s *Set) steady(p *file, fn func() (Form, error)) error {
+	for {
+		form, err := fn()
+		if err == nil {
+			return nil
 		}
-		if !errors.Is(err, os.ErrNotExist) || try == int(Bare) {
-			return f, form, size, err
+		s.mu.RLock()
+		moved := p.form != form
+		s.mu.RUnlock()
+		if !moved {
+			return err
 		}
 	}
 }

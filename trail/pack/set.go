@@ -323,7 +323,13 @@ func (r Ref) end() int64 {
 }
 
 func (s *Set) load(p *file) ([]Ref, error) {
-	refs, form, err := s.look(p)
+	var refs []Ref
+	var form Form
+	err := s.steady(p, func() (Form, error) {
+		var err error
+		refs, form, err = s.look(p)
+		return form, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -357,20 +363,35 @@ func (s *Set) look(p *file) ([]Ref, Form, error) {
 	return refs, form, err
 }
 
-// Read returns the payload of a frame, decoded.
-func (s *Set) Read(r Ref) ([]byte, error) {
+// Read returns the payload of a frame, decoded. ErrRetired: it had entries, and only
+// their hashes are there now.
+func (s *Set) Read(r Ref) (raw []byte, err error) {
+	err = s.steady(r.pack, func() (form Form, err error) {
+		raw, form, err = s.readFrame(r)
+		return form, err
+	})
+	return raw, err
+}
+
+func (s *Set) readFrame(r Ref) ([]byte, Form, error) {
 	f, form, _, err := s.open(r.pack)
 	if err != nil {
-		return nil, fmt.Errorf("read frame: %w", err)
+		return nil, form, fmt.Errorf("read frame: %w", err)
 	}
 	defer f.Close()
-	if r.Type == Entries && form == Bare {
-		return nil, fmt.Errorf("entries from %d: %w", r.First, ErrRetired)
+	if form == Bare && r.Type == Entries {
+		return nil, form, fmt.Errorf("entries from %d: %w", r.First, ErrRetired)
 	}
 	b := make([]byte, HeaderSize+r.Stored)
 	if _, err := f.ReadAt(b, r.Off); err != nil {
-		return nil, fmt.Errorf("read frame: %s: %w", r.pack.name, err)
+		return nil, form, fmt.Errorf("read frame: %s: %w", r.pack.name, err)
 	}
+	raw, err := s.payload(r, b)
+	return raw, form, err
+}
+
+// payload is that of the frame in b, which must be r's.
+func (s *Set) payload(r Ref, b []byte) ([]byte, error) {
 	h, err := ParseHeader(b)
 	if err == nil && h != r.Header {
 		err = fmt.Errorf("%w: header has changed", ErrFrame)
