@@ -35,7 +35,7 @@ var (
 )
 
 // Packs are the packs of the trail, in order. The last is written to.
-func (l *Log) Packs(ctx context.Context) ([]Pack, error) { return l.keeper.Packs(ctx) }
+func (l *Log) Packs() ([]Pack, error) { return l.keeper.Packs(context.Background()) }
 
 // Archive puts a whole pack into Options.Archive, reads it back, and removes it here.
 // It is read on from there.

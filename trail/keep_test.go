@@ -71,7 +71,7 @@ func manyPacks(t testing.TB, dir string, segments int) trail.Options {
 
 func packNames(t testing.TB, l *trail.Log) (names []string, states []trail.PackState) {
 	t.Helper()
-	packs, err := l.Packs(t.Context())
+	packs, err := l.Packs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func packNames(t testing.TB, l *trail.Log) (names []string, states []trail.PackS
 func TestPacksTellWhatIsInThem(t *testing.T) {
 	dir := ramDir(t)
 	l := open(t, dir, manyPacks(t, dir, 6))
-	packs, err := l.Packs(t.Context())
+	packs, err := l.Packs()
 	if err != nil || len(packs) != 6 {
 		t.Fatalf("got %d packs, %v, want 6", len(packs), err)
 	}
