@@ -139,7 +139,7 @@ func Open(name string) (*File, error) {
 	n, err := size()
 	if err == nil {
 		var f *File
-		if f, err = read(name, r, n); err == nil {
+		if f, err = Read(name, r, n); err == nil {
 			f.close = r.Close
 			return f, nil
 		}
@@ -148,8 +148,8 @@ func Open(name string) (*File, error) {
 	return nil, fmt.Errorf("open journal %s: %w", name, err)
 }
 
-// read is Open for what is already open.
-func read(name string, r io.ReaderAt, size int64) (*File, error) {
+// Read is Open for what is already open.
+func Read(name string, r io.ReaderAt, size int64) (*File, error) {
 	f := &File{name: name, r: r, close: func() error { return nil }, windows: map[uint64][]byte{}, values: map[uint64]Field{}, unpack: &unpacker{}}
 	h := make([]byte, headerSize)
 	if _, err := r.ReadAt(h, 0); err != nil {

@@ -35,7 +35,7 @@ func startJournald(t *testing.T, config string, env ...string) *journald {
 	if out, err := exec.Command("unshare", "-m", "true").CombinedOutput(); err != nil {
 		t.Skipf("no mount namespace of our own here (needs root): %v %s", err, out)
 	}
-	root, err := os.MkdirTemp("", "kj") // the address of a socket must be short
+	root, err := os.MkdirTemp("/dev/shm", "kj") // journald removes nothing under /run that is not of memory; the address of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

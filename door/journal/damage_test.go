@@ -1,0 +1,147 @@
+package journal_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kakusho/door/journal"
+)
+
+// readAll reads what can be read of a file, and counts what cannot.
+func readAll(path string) (entries, damaged int64, err error) {
+	f, err := journal.Open(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	for {
+		e, err := f.Next()
+		var d *journal.Damage
+		switch {
+		case err == io.EOF:
+			return entries, damaged, nil
+		case errors.As(err, &d):
+			damaged += d.Entries
+		case err != nil:
+			return entries, damaged, err
+		default:
+			entries++
+			e.Event()
+		}
+	}
+}
+
+func TestADamagedFileGivesWhatIsLeftOfIt(t *testing.T) {
+	j := startJournald(t, "")
+	j.start(true)
+	load(j, 0, 300)
+	j.wait(j.logs(), "TEST=yes", 300)
+	j.stop()
+	whole, err := os.ReadFile(filepath.Join(j.logs(), "system.journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := bytes.LastIndexFunc(whole, func(r rune) bool { return r != 0 })
+	path := filepath.Join(t.TempDir(), "a.journal")
+	os.WriteFile(path, whole, 0o644)
+	want, _, _ := readAll(path)
+	var lost, refused int
+	for range 300 {
+		b := bytes.Clone(whole)
+		for range 1 + rand.IntN(4) {
+			b[rand.IntN(end)] ^= 1 << rand.IntN(8)
+		}
+		if rand.IntN(4) == 0 {
+			b = b[:rand.IntN(len(b))]
+		}
+		os.WriteFile(path, b, 0o644)
+		entries, damaged, err := readAll(path)
+		switch {
+		case err != nil:
+			refused++
+		case damaged > 0:
+			lost++
+		}
+		if err == nil && entries+damaged > want+int64(len(b)) {
+			t.Fatalf("%d entries and %d damaged of %d", entries, damaged, want)
+		}
+	}
+	t.Logf("of 300 damaged files %d were refused and %d had entries that could not be read", refused, lost)
+}
+
+func FuzzFile(f *testing.F) {
+	f.Add(smallFile(false))
+	f.Add(smallFile(true))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file, err := journal.Read("fuzz", bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		for range 10_000 {
+			e, err := file.Next()
+			if err == io.EOF {
+				return
+			}
+			if err == nil {
+				e.Event()
+			}
+		}
+	})
+}
+
+// smallFile is a journal of two entries with one field each.
+func smallFile(compact bool) []byte {
+	b := make([]byte, 208)
+	copy(b, "LPKSHHRH")
+	put := func(at int, v uint64) { binary.LittleEndian.PutUint64(b[at:], v) }
+	start, item := 64, 16
+	if compact {
+		b[12], start, item = 16, 72, 4
+	}
+	object := func(kind byte, size int) int {
+		at := len(b)
+		b = append(b, make([]byte, (size+7)/8*8)...)
+		b[at] = kind
+		put(at+8, uint64(size))
+		return at
+	}
+	number := func(at, v int) {
+		if compact {
+			binary.LittleEndian.PutUint32(b[at:], uint32(v))
+		} else {
+			put(at, uint64(v))
+		}
+	}
+	put(88, 208)
+	put(152, 2)
+	array := object(6, 24+2*8)
+	put(176, uint64(array))
+	for i := range 2 {
+		value := "MESSAGE=" + strings.Repeat("x", i+1)
+		data := object(1, start+len(value))
+		copy(b[data+start:], value)
+		entry := object(3, 64+item)
+		put(entry+16, uint64(i+1))
+		put(entry+24, 1_700_000_000_000_000)
+		number(entry+64, data)
+		number(array+24+i*map[bool]int{false: 8, true: 4}[compact], entry)
+	}
+	return b
+}
+
+func TestASmallFileMadeByHandIsRead(t *testing.T) {
+	for _, compact := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "a.journal")
+		os.WriteFile(path, smallFile(compact), 0o644)
+		if n, damaged, err := readAll(path); n != 2 || damaged != 0 || err != nil {
+			t.Errorf("compact %v: %d entries, %d damaged, %v", compact, n, damaged, err)
+		}
+	}
+}
