@@ -1,6 +1,8 @@
 package trail_test
 
 import (
+	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -172,11 +174,10 @@ func live(t *testing.T, dir string, o trail.Options, acked map[string]int64) err
 		return err
 	}
 	for i := range 6 {
-		a, b := entry(i), entry(i)
-		a.ID, b.ID = id(len(acked)), id(len(acked)+1)
-		first, err := l.Append(t.Context(), a, b)
+		a, b := id(len(acked)), id(len(acked)+1)
+		first, err := appendEither(l, i, a, b)
 		if err == nil {
-			acked[a.ID], acked[b.ID] = first, first+1
+			acked[a], acked[b] = first, first+1
 		}
 		if err == nil && i%2 == 1 {
 			err = l.Seal(t.Context())
@@ -196,6 +197,25 @@ func live(t *testing.T, dir string, o trail.Options, acked map[string]int64) err
 		}
 	}
 	return l.Close()
+}
+
+// appendEither appends entries with these IDs, or, every other time, lines: long
+// ones, that no compression makes short.
+func appendEither(l *trail.Log, i int, ids ...string) (int64, error) {
+	var es []trail.Entry
+	var lines [][]byte
+	for _, id := range ids {
+		e := entry(i)
+		e.ID = id
+		es = append(es, e)
+		var noise [600]byte
+		crand.Read(noise[:]) // never fails
+		lines = append(lines, fmt.Appendf(nil, `{"id":"%s","text":"端末 %d","noise":"%x"}`, id, i, noise))
+	}
+	if i%2 == 0 {
+		return l.Append(context.Background(), es...)
+	}
+	return l.AppendLines(context.Background(), lines)
 }
 
 var lives atomic.Int64 // of entries that tests have named

@@ -344,7 +344,7 @@ func TestCloseStopsEveryGoroutine(t *testing.T) {
 		b := make([]byte, 1<<20)
 		left = ""
 		for s := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-			if strings.Contains(s, "tessera") || strings.Contains(s, "kakusho/trail.(") {
+			if strings.Contains(s, "tessera") || strings.Contains(s, "kakusho/trail.(") || strings.Contains(s, "kakusho/trail/segment.") {
 				left += s + "\n\n"
 			}
 		}

@@ -2,6 +2,7 @@ package trail_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -22,6 +23,7 @@ type memory struct {
 	left  int // operations until the one that fails
 	dead  bool
 	stop  bool // after the failure nothing works any more, as when the power goes
+	some  bool // of what was not synced the power cut leaves some sectors, in no order
 	files map[string]*page
 }
 
@@ -30,6 +32,25 @@ type page struct {
 	disk  []byte
 	dirty map[int64][]byte
 	named bool // the directory was synced since it was made
+}
+
+// flush writes to the disk.
+func (p *page) flush(off int64, b []byte) {
+	p.disk = append(p.disk, make([]byte, max(0, off+int64(len(b))-int64(len(p.disk))))...)
+	copy(p.disk[off:], b)
+}
+
+// scatter writes some sectors of what is not on the disk yet.
+func (p *page) scatter() {
+	for off, b := range p.dirty {
+		for len(b) > 0 {
+			n := min(512-int(off%512), len(b))
+			if rand.N(3) > 0 {
+				p.flush(off, b[:n])
+			}
+			b, off = b[n:], off+int64(n)
+		}
+	}
 }
 
 func (m *memory) fails() bool {
@@ -82,7 +103,11 @@ type memoryFile struct {
 func (f *memoryFile) WriteAt(b []byte, off int64) (int, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
+	dead := f.m.dead
 	if f.m.fails() {
+		if f.m.some && !dead { // the power goes in the middle of it
+			f.p.dirty[off] = append([]byte(nil), b...)
+		}
 		return 0, syscall.EIO
 	}
 	f.p.dirty[off] = append([]byte(nil), b...)
@@ -101,9 +126,11 @@ func (f *memoryFile) Sync() error {
 	defer f.m.mu.Unlock()
 	failed := f.m.fails()
 	for off, b := range f.p.dirty {
-		if end := off + int64(len(b)); !failed {
-			f.p.disk = append(f.p.disk, make([]byte, max(0, end-int64(len(f.p.disk))))...)
-			copy(f.p.disk[off:], b)
+		switch {
+		case !failed:
+			f.p.flush(off, b)
+		case f.m.some:
+			continue // some of it is still to come
 		}
 		delete(f.p.dirty, off)
 	}
@@ -125,6 +152,9 @@ func (m *memory) cut(t *testing.T) {
 			}
 			continue
 		}
+		if m.some {
+			p.scatter()
+		}
 		write(t, name, p.disk)
 	}
 }
@@ -132,33 +162,50 @@ func (m *memory) cut(t *testing.T) {
 // TestAPowerCutTakesNothingAcknowledged cuts the power at each operation; and after
 // each failed one, when the program was opened again and had gone on.
 func TestAPowerCutTakesNothingAcknowledged(t *testing.T) {
-	for _, stop := range []bool{true, false} {
-		n := 0
-		for at := 1; ; at++ {
-			dir := filepath.Join(ramDir(t), "trail")
-			acked := map[string]int64{}
-			m := &memory{left: at, stop: stop, files: map[string]*page{}}
-			o := options()
-			o.FS, o.PackSize, o.SealEvery = m, 900, time.Hour
-			err := live(t, dir, o, acked)
-			m.dead = false
-			if !stop && err != nil {
-				if err := live(t, dir, o, acked); err != nil {
-					t.Fatalf("after operation %d failed: %v", at, err)
+	for name, m := range map[string]struct{ stop, some bool }{
+		"what is not synced is gone":             {stop: true},
+		"some sectors of it are there":           {stop: true, some: true},
+		"after an error, and life with it after": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, torn := 0, 0
+			for at := 1; ; at++ {
+				cut, failed := powerCut(t, &memory{left: at, stop: m.stop, some: m.some, files: map[string]*page{}}, at)
+				if !failed {
+					break
+				}
+				if n++; cut {
+					torn++
 				}
 			}
-			m.cut(t)
-			checkAcked(t, dir, acked)
-			if t.Failed() {
-				t.Fatalf("power cut, operation %d failed", at)
+			t.Logf("%d operations failed, %d times an end was torn", n, torn)
+			if m.some && torn == 0 {
+				t.Error("no end was torn")
 			}
-			if err == nil {
-				break
-			}
-			n++
-		}
-		t.Logf("%d operations failed, stop: %v", n, stop)
+		})
 	}
+}
+
+// powerCut lives until an operation of m fails, cuts the power and looks what is left.
+func powerCut(t *testing.T, m *memory, at int) (torn, failed bool) {
+	dir := filepath.Join(ramDir(t), "trail")
+	acked := map[string]int64{}
+	o := options()
+	o.FS, o.PackSize, o.SealEvery = m, 900, time.Hour
+	err := live(t, dir, o, acked)
+	m.dead = false
+	if !m.stop && err != nil {
+		if err := live(t, dir, o, acked); err != nil {
+			t.Fatalf("after operation %d failed: %v", at, err)
+		}
+	}
+	m.cut(t)
+	torn = checkAcked(t, dir, acked)
+	if t.Failed() {
+		t.Fatalf("power cut, operation %d failed", at)
+	}
+	return torn, err != nil
 }
 
 // TestWhatAnInterruptedWriteOfTheLogLeavesIsSweptAway puts there what Tessera leaves

@@ -26,13 +26,12 @@ func writeOnce(dir string) error {
 		return err
 	}
 	for i := range 4 {
-		e := entry(i)
-		e.ID = fmt.Sprintf("%016x%016x", time.Now().UnixNano(), i)
-		first, err := l.Append(context.Background(), e)
+		id := fmt.Sprintf("%016x%016x", time.Now().UnixNano(), i)
+		first, err := appendEither(l, i, id)
 		if err != nil {
 			return errors.Join(err, l.Close())
 		}
-		fmt.Printf("%s %d\n", e.ID, first)
+		fmt.Printf("%s %d\n", id, first)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		err = l.Seal(ctx)
 		cancel()

@@ -36,7 +36,7 @@ func (p *file) walk(f io.ReaderAt, size int64, form Form) (refs []Ref, end int64
 		}
 		h, err := ParseHeader(b)
 		if err != nil {
-			if blank(f, end, size) {
+			if blank(f, end, size) || torn(f, end, size) {
 				return refs, end, nil
 			}
 			return nil, 0, fmt.Errorf("%w: %s at %d: %w", ErrDamaged, p.name, end, err)
@@ -73,6 +73,28 @@ func blank(f io.ReaderAt, off, size int64) bool {
 	return true
 }
 
+// sector is the least that a disk writes at once.
+const sector = 512
+
+// torn reports whether the frame at off, which is the last, may be one whose write a
+// power cut has kept in part: a whole sector of it is zeros, and no frame follows.
+// Frames have no such runs, and damage seldom makes one; and who can make one can as
+// well cut the file.
+func torn(f io.ReaderAt, off, size int64) bool {
+	b := make([]byte, size-off)
+	if _, err := f.ReadAt(b, off); err != nil || next(b, 1) < len(b) {
+		return false
+	}
+	for len(b) > 0 {
+		n := min(sector-int(off%sector), len(b))
+		if len(bytes.Trim(b[:n], "\x00")) == 0 {
+			return true
+		}
+		b, off = b[n:], off+int64(n)
+	}
+	return false
+}
+
 // Recover reads the end of the trail and makes it ready to append to. A frame
 // that is not whole was never acknowledged, and is cut off; anything else that is
 // wrong is ErrDamaged. The packs before the last seal's are not read.
@@ -103,6 +125,12 @@ func (s *Set) recover(p *file, f File) (Tail, error) {
 	refs, end, err := p.walk(f, p.size, Here)
 	if err != nil {
 		return Tail{}, err
+	}
+	if n := len(refs); n > 0 {
+		// Its header may have come to the disk before all of the rest.
+		if _, err := s.Read(refs[n-1]); errors.Is(err, ErrDamaged) && torn(f, refs[n-1].Off, end) {
+			refs, end = refs[:n-1], refs[n-1].Off
+		}
 	}
 	t := Tail{Cut: p.size - end}
 	if t.Cut > 0 {
