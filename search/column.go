@@ -22,7 +22,7 @@ const mostWords = 768 << 10
 // are called in Japanese.
 var names = map[string]string{
 	"feed": "feed", "system": "system", "class": "class", "account": "account", "device": "device", "event": "event",
-	"object": "object", "result": "result", "source": "source", "level": "level", "clock": "clock", "format": "format", "id": "id",
+	"object": "object", "result": "result", "source": "source", "level": "level", "clock": "clock", "format": "format",
 	"stream": "stream",
 	"送信元":    "feed", "システム": "system", "種別": "class", "主体": "account", "識別符号": "account", "機器": "device", "操作": "event",
 	"対象": "object", "結果": "result", "接続元": "source", "重大度": "level", "時計": "clock", "形式": "format", "保存": "stream",
@@ -35,8 +35,8 @@ var levels = map[string]string{
 	"warning": "5", "warn": "5", "notice": "6", "info": "7", "debug": "8", "エラー": "4", "警告": "5", "情報": "7",
 }
 
-// column is the column of a field as people write it, and its value likewise.
-func column(field string) string {
+// Column is the column of a field as people write it.
+func Column(field string) string {
 	plain := Plain(field)
 	if c, ok := names[plain]; ok {
 		return c
@@ -70,7 +70,7 @@ func (r Row) Columns(yield func(name, value string) bool) {
 	for _, c := range [...]struct{ name, value string }{
 		{"feed", e.Feed}, {"system", e.System}, {"class", string(e.Class)}, {"account", e.Account}, {"device", e.Device},
 		{"event", e.Event}, {"object", e.Object}, {"result", string(e.Result)}, {"source", e.Source}, {"level", level},
-		{"clock", string(e.Clock)}, {"format", e.Format}, {"id", e.ID},
+		{"clock", string(e.Clock)}, {"format", e.Format},
 	} {
 		if c.value != "" && !yield(c.name, Plain(c.value)) {
 			return
@@ -145,52 +145,64 @@ func words(dst []byte, start int, text string) []byte {
 }
 
 // Match says whether a row is found by q: the meaning of a query, for engines to
-// be held to, and for the live tail. It is not fast.
-func (q Query) Match(r Row) bool {
-	at := r.Time()
+// be held to, and for the live tail. It is not fast; see Doc for many queries.
+func (q Query) Match(r Row) bool { return q.MatchDoc(r.Doc()) }
+
+// MatchDoc is Match.
+func (q Query) MatchDoc(d Doc) bool {
 	switch {
-	case !q.From.IsZero() && at.Before(q.From), !q.Until.IsZero() && !at.Before(q.Until):
+	case !q.From.IsZero() && d.hit.Time.Before(q.From), !q.Until.IsZero() && !d.hit.Time.Before(q.Until):
 		return false
-	case q.Systems != nil && !slices.Contains(q.Systems, r.Event.System):
+	case q.Systems != nil && !slices.ContainsFunc(q.Systems, func(s string) bool { return Plain(s) == d.columns["system"] }):
 		return false
-	case q.After.Stream != "" && !later(Hit{r.Ref, at}, q.After):
+	case q.After.Stream != "" && !Later(d.hit, q.After):
 		return false
-	case q.Expr == nil:
-		return true
 	}
-	d := doc{columns: map[string]string{"stream": r.Stream}, words: " " + string(r.AppendWords(nil)) + " "}
-	for name, value := range r.Columns {
-		d.columns[name] = value
-	}
-	return q.Expr.match(d)
+	return q.Expr == nil || q.Expr.match(d)
 }
 
-// later reports whether h comes after mark in the order of Engine.Query.
-func later(h, mark Hit) bool {
+// Later reports whether h comes after mark in the order of Engine.Query.
+func Later(h, mark Hit) bool {
 	switch {
 	case !h.Time.Equal(mark.Time):
 		return h.Time.Before(mark.Time)
-	case h.Stream != mark.Stream:
-		return h.Stream > mark.Stream
+	case h.Seq != mark.Seq:
+		return h.Seq < mark.Seq
 	}
-	return h.Seq < mark.Seq
+	return h.Stream > mark.Stream
 }
 
-// doc is a row as expressions see it.
-type doc struct {
+// Doc is a row as queries see it.
+type Doc struct {
+	hit     Hit
 	columns map[string]string
 	words   string
 }
 
-func (a And) match(d doc) bool {
+// Doc makes the row ready for queries.
+func (r Row) Doc() Doc {
+	d := Doc{hit: Hit{r.Ref, r.Time()}, columns: map[string]string{"stream": r.Stream}, words: " " + string(r.AppendWords(nil)) + " "}
+	for name, value := range r.Columns {
+		d.columns[name] = value
+	}
+	return d
+}
+
+// Hit is where the row stands.
+func (d Doc) Hit() Hit { return d.hit }
+
+// Value is the value of a column (see Column), or "".
+func (d Doc) Value(column string) string { return d.columns[column] }
+
+func (a And) match(d Doc) bool {
 	return !slices.ContainsFunc(a, func(e Expr) bool { return !e.match(d) })
 }
-func (o Or) match(d doc) bool { return slices.ContainsFunc(o, func(e Expr) bool { return e.match(d) }) }
-func (n Not) match(d doc) bool {
+func (o Or) match(d Doc) bool { return slices.ContainsFunc(o, func(e Expr) bool { return e.match(d) }) }
+func (n Not) match(d Doc) bool {
 	return !n.Expr.match(d)
 }
 
-func (p Phrase) match(d doc) bool {
+func (p Phrase) match(d Doc) bool {
 	want := " " + p.Tokens
 	if !p.Prefix {
 		want += " "
@@ -198,7 +210,7 @@ func (p Phrase) match(d doc) bool {
 	return strings.Contains(d.words, want)
 }
 
-func (f Field) match(d doc) bool {
+func (f Field) match(d Doc) bool {
 	v := d.columns[f.Column]
 	if v == "" {
 		return false

@@ -331,7 +331,7 @@ func (p *parser) field(name token) (Expr, error) {
 	if n := Plain(name.text); n == "time" || n == "日時" {
 		return nil, p.period(t)
 	}
-	c := column(name.text)
+	c := Column(name.text)
 	if t.kind != open {
 		return p.compare(c, t)
 	}

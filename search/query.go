@@ -19,7 +19,7 @@ type Query struct {
 }
 
 // Expr is a condition: an And, Or, Not, Phrase or Field.
-type Expr interface{ match(d doc) bool }
+type Expr interface{ match(d Doc) bool }
 
 // And holds when all hold.
 type And []Expr

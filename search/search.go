@@ -92,8 +92,8 @@ type Engine interface {
 	// look whether they are there already. They are found a second or so later.
 	Insert(ctx context.Context, rows []Row) error
 
-	// Query gives the hits of q, newest first and the higher number first among
-	// equals of a stream, until q.Limit or until false is returned.
+	// Query gives the hits of q, newest first, of one instant the highest number
+	// first, until q.Limit or until false is returned.
 	Query(ctx context.Context, q Query, found func(Hit) bool) error
 
 	// Stats counts the hits of q. Groups come by count, largest first, then by

@@ -147,7 +147,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err.Error(), err.Error())
 	})
-	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo())
+	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo(), p.index())
 	noExtra(root)
 	return root
 }

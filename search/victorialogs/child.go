@@ -1,0 +1,289 @@
+package victorialogs
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"kakusho/search"
+)
+
+// Options of the child process.
+type Options struct {
+	Dir     string        // of the index; made when missing. Everything in it may be deleted while nothing runs
+	Command []string      // our binary and the words that make it the role: kakusho index
+	Memory  int64         // bytes it may use for caches and queries together; zero: 512 MiB
+	Quota   int64         // bytes of disk; the oldest days are dropped above it. Zero: none
+	MinFree int64         // bytes that stay free on the disk: below, no rows are taken. Zero: 2 GiB
+	Hang    time.Duration // without an answer it is killed and started again; zero: 15 s
+	Log     *slog.Logger
+}
+
+// Child is the running process. It is started again when it ends, and killed when
+// it does not answer; when it cannot start on its files, they are deleted: the
+// Feeder fills them again.
+type Child struct {
+	o      Options
+	socket string
+	engine *Engine
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	floor time.Time
+
+	lock *os.File // held by us and by the process: one index has one process, whatever was killed
+}
+
+// fewStarts is how often in a row it may fail to start before its files are
+// taken to be damaged.
+const fewStarts = 3
+
+// Start runs the child until Close.
+func Start(o Options) (*Child, error) {
+	o.Memory = int64(most(int(o.Memory), 512<<20))
+	o.MinFree = int64(most(int(o.MinFree), 2<<30))
+	if o.Hang == 0 {
+		o.Hang = 15 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("start search engine: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(filepath.Dir(o.Dir), filepath.Base(o.Dir)+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start search engine: %w", err)
+	}
+	run, err := os.MkdirTemp("", "kakusho-index-") // paths of sockets must be short
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("start search engine: %w", err)
+	}
+	c := &Child{o: o, lock: lock, socket: filepath.Join(run, "s"), done: make(chan struct{}), floor: readFloor(o.Dir)}
+	c.engine = local(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	go func() {
+		defer close(c.done)
+		defer os.RemoveAll(run)
+		defer lock.Close()
+		if c.alone(ctx) {
+			c.supervise(ctx)
+		}
+	}()
+	return c, nil
+}
+
+// Engine is how to ask it.
+func (c *Child) Engine() *Engine { return c.engine }
+
+// Close ends the process and waits; it writes down what it has in memory.
+func (c *Child) Close() error {
+	c.cancel()
+	<-c.done
+	c.engine.client.CloseIdleConnections()
+	return nil
+}
+
+// PID is the process, or 0 while there is none.
+func (c *Child) PID() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cmd == nil {
+		return 0
+	}
+	return c.cmd.Process.Pid
+}
+
+// Restart kills the process; it is started again.
+func (c *Child) Restart(why string) {
+	c.mu.Lock()
+	cmd := c.cmd
+	c.mu.Unlock()
+	if cmd != nil {
+		c.o.Log.Warn("search engine is killed to start again", "why", why)
+		_ = cmd.Process.Kill()
+	}
+}
+
+// alone waits until the process of a killed parent has ended; it sees its standard
+// input end and writes down what it has.
+func (c *Child) alone(ctx context.Context) bool {
+	for said := false; ctx.Err() == nil; {
+		if syscall.Flock(int(c.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			return true
+		}
+		if !said {
+			said = true
+			c.o.Log.Warn("another process has the index: waiting for its end", "lock", c.lock.Name())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return false
+}
+
+func (c *Child) supervise(ctx context.Context) {
+	wait, failed := 200*time.Millisecond, 0
+	for ctx.Err() == nil {
+		answered, err := c.run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		c.o.Log.Warn("search engine ended", "error", err, "answered", answered)
+		if answered {
+			wait, failed = 200*time.Millisecond, 0
+		} else if failed++; failed >= fewStarts {
+			c.o.Log.Error("search engine does not start on its files: they are deleted and filled again", "dir", c.o.Dir)
+			if err := wipe(c.o.Dir); err != nil {
+				c.o.Log.Error("delete index", "error", err)
+			}
+			failed = 0
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 30*time.Second)
+	}
+}
+
+// wipe deletes what is in the folder of the index, the state of the Feeder too.
+func wipe(dir string) error {
+	names, err := os.ReadDir(dir)
+	for _, n := range names {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, n.Name())))
+	}
+	return err
+}
+
+// run is one life of the process. answered: it has been healthy at least once.
+func (c *Child) run(ctx context.Context) (answered bool, err error) {
+	cmd := exec.Command(c.o.Command[0], append(c.o.Command[1:len(c.o.Command):len(c.o.Command)], c.flags()...)...) //nolint:gosec // our own binary
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+strconv.FormatInt(c.o.Memory*3/2, 10))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's signals are for us
+	cmd.ExtraFiles = []*os.File{c.lock}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return false, err
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return false, err
+	}
+	if err := cmd.Start(); err != nil {
+		return false, fmt.Errorf("start search engine: %w", err)
+	}
+	c.mu.Lock()
+	c.cmd = cmd
+	c.mu.Unlock()
+	ended := make(chan error, 1)
+	go func() {
+		last := c.relay(stderr)
+		err := cmd.Wait()
+		if err != nil && last != "" {
+			err = fmt.Errorf("%w: %s", err, last)
+		}
+		ended <- err
+	}()
+	answered, err = c.watch(ctx, stdin, ended)
+	c.mu.Lock()
+	c.cmd = nil
+	c.mu.Unlock()
+	return answered, err
+}
+
+func (c *Child) flags() []string {
+	return []string{
+		c.socket,
+		"-storageDataPath=" + c.o.Dir,
+		"-retentionPeriod=100y", // we drop days; a clock that jumps must not
+		"-futureRetention=100y",
+		"-inmemoryDataFlushInterval=1s",
+		"-storage.minFreeDiskSpaceBytes=" + strconv.FormatInt(c.o.MinFree, 10),
+		"-memory.allowedBytes=" + strconv.FormatInt(c.o.Memory, 10),
+		"-insert.maxLineSizeBytes=2097152",
+		"-delete.enable",
+		"-search.maxQueryDuration=60s",
+		"-loggerFormat=json",
+		"-loggerLevel=WARN",
+	}
+}
+
+// relay hands the child's messages to our log and returns the last.
+func (c *Child) relay(r io.Reader) (last string) {
+	lines := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, _, err := lines.ReadLine()
+		if err != nil {
+			return last
+		}
+		if text := strings.TrimSpace(string(line)); text != "" && !strings.HasPrefix(text, "goroutine ") && !strings.HasPrefix(text, "/") {
+			last = text[:min(len(text), 500)]
+			c.o.Log.Debug("search engine", "says", last)
+		}
+	}
+}
+
+// watch looks at the process until it ends, and ends it with ctx.
+func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) (answered bool, err error) {
+	ticks := time.NewTicker(50 * time.Millisecond)
+	defer ticks.Stop()
+	patience := max(c.o.Hang, time.Minute) // it reads its files first
+	silent, next := time.Duration(0), time.Duration(0)
+	for n := 0; ; n++ {
+		select {
+		case err := <-ended:
+			return answered, err
+		case <-ctx.Done():
+			stdin.Close()
+			select {
+			case err := <-ended:
+				return answered, err
+			case <-time.After(max(c.o.Hang, 5*time.Second)):
+				c.Restart("it does not end")
+				return answered, <-ended
+			}
+		case <-ticks.C:
+		}
+		if next -= 50 * time.Millisecond; next > 0 {
+			continue
+		}
+		probe := c.o.Hang / 5
+		pctx, cancel := context.WithTimeout(ctx, probe)
+		err := c.engine.Health(pctx)
+		cancel()
+		switch {
+		case !errors.Is(err, search.ErrDown):
+			answered, silent, patience = true, 0, c.o.Hang
+			next = probe
+			if n%16 == 15 {
+				c.keepQuota(ctx)
+			}
+		case errors.Is(err, context.DeadlineExceeded):
+			silent += probe
+		default:
+			silent += 50 * time.Millisecond
+		}
+		if silent >= patience {
+			c.Restart("it does not answer")
+			return answered, <-ended
+		}
+	}
+}
