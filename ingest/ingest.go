@@ -42,8 +42,9 @@ type Options struct {
 	Resolve func(event.Origin) Feed
 	Room    func() error // why nothing can be taken now, as a disk nearly full; nil: there is room
 
-	Installation string        // name of the body's log; a stream's is INSTALLATION/events/STREAM. Empty: one made up
-	Trail        trail.Options // for every stream; Now, Log and Installation are set here
+	Installation string                            // name of the body's log; a stream's is INSTALLATION/events/STREAM. Empty: one made up
+	Trail        trail.Options                     // for every stream; Now, Log, Installation and Archive are set here
+	Archive      func(stream string) trail.Archive // where whole packs of a stream can be put away; nil: nowhere
 
 	SnapshotEvery time.Duration // 0: 1 min
 	LossEvery     time.Duration // losses are put together and sealed so often. 0: 10 s
@@ -151,6 +152,9 @@ func (in *Ingest) stream(name string) (*trail.Log, error) {
 	o.Now, o.Log = in.o.Now, in.o.Log.With("stream", name)
 	if in.o.Installation != "" {
 		o.Installation = in.o.Installation + "/events/" + name
+	}
+	if in.o.Archive != nil {
+		o.Archive = in.o.Archive(name)
 	}
 	l, err := trail.Open(filepath.Join(in.dir, name), o)
 	if err != nil {

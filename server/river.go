@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"kakusho/govern"
 	"kakusho/identity"
@@ -36,7 +38,8 @@ type river struct {
 	folds []fold
 
 	folding sync.Mutex
-	broken  error // under folding
+	broken  error        // under folding
+	changed atomic.Int64 // grows when registers or parameters do
 }
 
 // errStopped wraps why the river no longer takes entries.
@@ -57,6 +60,11 @@ func (r *river) Append(ctx context.Context, entries ...trail.Entry) (int64, erro
 	// What is sealed must be folded even when the asker goes away.
 	if err := r.catchUp(context.WithoutCancel(ctx), first+int64(len(entries))); err != nil {
 		return 0, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Kind, "register.") || strings.HasPrefix(e.Kind, "parameter.") {
+			r.changed.Add(1)
+		}
 	}
 	return first, nil
 }

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"kakusho/actor"
@@ -30,6 +31,7 @@ import (
 	"kakusho/posture"
 	"kakusho/posture/derive"
 	"kakusho/register"
+	"kakusho/server/events"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -43,6 +45,7 @@ type Config struct {
 	TLSKey   string           //
 	Interval time.Duration    // between collections of this machine. Default 1h; negative: never
 	Root     string           // where this machine's files are. Default "/"
+	Events   events.Config    // how events come in and are kept; Data, Now and Log are set here
 	Version  string           // of the program, for the pages and the trail
 	Now      func() time.Time // the clock. Default time.Now
 	Log      *slog.Logger     // Default: slog.Default()
@@ -87,6 +90,7 @@ type Server struct {
 	Identity  *identity.Identity
 	Posture   *posture.Posture
 	Audit     *audit.Audit
+	Events    *events.Events
 
 	demo bool
 	stop func() error
@@ -140,7 +144,15 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.Posture, err = posture.New(s.rows, s.Directive, s.Controls, s.Kinds, derive.All()); err != nil {
 		return err
 	}
-	s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy)
+	if s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy); err != nil {
+		return err
+	}
+	cfg := s.cfg.Events
+	cfg.Data, cfg.Now, cfg.Log = s.cfg.Data, s.cfg.Now, s.cfg.Log
+	s.Events, err = events.Open(ctx, cfg, events.Parts{
+		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Govern: s.Govern, Intake: s.Intake, Identity: s.Identity,
+		Changed: s.river.changed.Load,
+	})
 	return err
 }
 
@@ -191,6 +203,10 @@ func prepareFolder(dir string) error {
 // Close seals what is open and closes everything. It may be called twice.
 func (s *Server) Close() error {
 	var errs []error
+	if s.Events != nil {
+		errs = append(errs, s.Events.Close())
+		s.Events = nil
+	}
 	if s.Identity != nil {
 		errs = append(errs, s.Identity.Close())
 		s.Identity = nil
@@ -243,21 +259,30 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	if err := s.bootstrap(ctx); err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	if err := s.Events.Listen(ctx); err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	token, err := s.Identity.FirstRun(ctx)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	srv := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second,
+		Handler: s.Events.Handler(handler), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second,
 		WriteTimeout: 120 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
-	collected := make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { defer close(collected); s.collectLoop(ctx) }()
+	var work sync.WaitGroup
+	work.Go(func() { s.collectLoop(ctx) })
+	taking := make(chan error, 1)
+	work.Go(func() {
+		if err := s.Events.Run(ctx); err != nil {
+			taking <- err
+		}
+	})
 	if ready != nil {
 		setup := ""
 		if token != "" {
@@ -267,13 +292,15 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	}
 	select {
 	case err = <-served:
+	case err = <-taking:
+		err = errors.Join(err, srv.Close())
 	case <-ctx.Done():
 		grace, end := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		err = srv.Shutdown(grace)
 		end()
 	}
 	cancel()
-	<-collected
+	work.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}

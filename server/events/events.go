@@ -1,0 +1,206 @@
+// Package events is the part of the server that has to do with events: it opens
+// their trails, the doors they come in by and the index they are found in, brings
+// what the doors saw as facts, and has retention run.
+//
+// It belongs to the whole: it names engines and reads the clock it is given.
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // the register names time zones; a machine may have none of its own
+
+	"golang.org/x/sys/unix"
+
+	"kakusho/actor"
+	"kakusho/directive"
+	"kakusho/event"
+	"kakusho/gate"
+	"kakusho/govern"
+	"kakusho/identity"
+	"kakusho/ingest"
+	"kakusho/intake"
+	"kakusho/kind"
+	"kakusho/retention"
+	"kakusho/store"
+	"kakusho/trail"
+)
+
+// Config is everything about events that can be set. The zero value is a server
+// that takes events over HTTP alone.
+type Config struct {
+	Data    string // folder of the installation
+	Now     func() time.Time
+	Log     *slog.Logger
+	Reserve int64 // bytes that stay free on the disk: below, nothing is taken. 0: 256 MiB
+
+	Journal     bool     // read this machine's journal
+	JournalDirs []string // where it is; empty: where journald keeps it
+}
+
+// Parts are the packages of the server that events go through.
+type Parts struct {
+	Key      string // public key of the trail of the body: its name is part of the streams'
+	Rows     store.Store
+	Kinds    kind.Set
+	Gate     *gate.Gate
+	Govern   *govern.Govern
+	Intake   *intake.Intake
+	Identity *identity.Identity
+	Changed  func() int64 // another number when registers or parameters changed
+}
+
+// Events is open.
+type Events struct {
+	cfg     Config
+	parts   Parts
+	sources *sources
+
+	Ingest    *ingest.Ingest
+	Retention *retention.Retention
+
+	doors  []door
+	told   map[string]told // by source; of cover alone
+	alarms time.Time       // the last about the disk; of watchDisk alone
+}
+
+// Open opens the trails of events in the data folder.
+func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
+	if cfg.Reserve <= 0 {
+		cfg.Reserve = 256 << 20
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(parts.Key, "kakusho/"), "+")
+	e := &Events{cfg: cfg, parts: parts, told: map[string]told{}}
+	e.sources = &sources{
+		rows: parts.Rows, kinds: parts.Kinds, values: parts.Govern.Values, changed: parts.Changed, now: cfg.Now,
+		failed: func(err error) { cfg.Log.Error("look up a source of events", "error", err) },
+	}
+	var err error
+	e.Ingest, err = ingest.Open(ctx, filepath.Join(cfg.Data, "events"), ingest.Options{
+		Now: cfg.Now, Log: cfg.Log, Resolve: e.sources.Resolve, Room: e.room, Installation: name,
+		Trail: trail.Options{Heartbeat: time.Minute}, Archive: e.archive,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Retention = retention.New(parts.Gate, keeping{e})
+	return e, nil
+}
+
+// Close closes the trails. Run has ended, or never began.
+func (e *Events) Close() error { return e.Ingest.Close() }
+
+// room says why nothing can be taken: the rest of the disk is for the trail of the
+// body and for getting out of the difficulty.
+func (e *Events) room() error {
+	free, _, err := disk(e.cfg.Data)
+	if err != nil {
+		return err
+	}
+	if free < e.cfg.Reserve {
+		return fmt.Errorf("disk of %s has %d MiB free, %d are kept", e.cfg.Data, free>>20, e.cfg.Reserve>>20)
+	}
+	return nil
+}
+
+func disk(path string) (free, size int64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, 0, fmt.Errorf("look at the disk: %w", err)
+	}
+	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
+}
+
+// Run has events taken, brought as facts and kept as long as they must, until ctx
+// ends. It returns early when a door cannot be opened.
+func (e *Events) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	failed := make(chan error, 1)
+	for _, d := range e.doors {
+		wg.Go(func() {
+			if err := d.serve(ctx); err != nil && ctx.Err() == nil {
+				select {
+				case failed <- fmt.Errorf("door %s: %w", d.name, err):
+				default:
+				}
+			}
+		})
+	}
+	wg.Go(func() { e.chores(ctx) })
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// chores are what is looked at every minute.
+func (e *Events) chores(ctx context.Context) {
+	tick := time.NewTicker(coverMost)
+	defer tick.Stop()
+	ran := ""
+	for {
+		at := e.cfg.Now()
+		if err := e.cover(ctx, at); err != nil && ctx.Err() == nil {
+			e.cfg.Log.Error("bring what was seen of sources", "error", err)
+		}
+		e.watchDisk(ctx, at)
+		if day := at.In(japan()); day.Hour() >= 3 && day.Format(time.DateOnly) != ran { // at night, or when it was missed
+			ran = day.Format(time.DateOnly)
+			e.retain(ctx, at)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (e *Events) retain(ctx context.Context, at time.Time) {
+	done, err := e.Retention.Run(ctx, actor.Program, at)
+	if err != nil && ctx.Err() == nil {
+		e.cfg.Log.Error("keep events as long as they must be", "error", err)
+	}
+	if n, m := len(done.Archived), len(done.Retired); n+m > 0 {
+		e.cfg.Log.Info("kept events as long as they must be", "packs_archived", n, "packs_retired", m)
+	}
+}
+
+// watchDisk writes an event of class log-store when the disk is fuller than the
+// parameter allows, once an hour.
+func (e *Events) watchDisk(ctx context.Context, at time.Time) {
+	free, size, err := disk(e.cfg.Data)
+	if err != nil || size == 0 {
+		return
+	}
+	v, err := e.parts.Govern.Values(ctx, directive.Scope{}, at)
+	if err != nil {
+		return // cover has said so
+	}
+	most, _ := v["log.full.alarm"].Value.(int64)
+	used := 100 - free*100/size
+	if most == 0 || used < most || at.Sub(e.alarms).Abs() < time.Hour {
+		return
+	}
+	e.alarms = at
+	e.cfg.Log.Warn("the disk of the trail fills up", "used_percent", used, "alarm_at", most)
+	_, err = e.Ingest.Accept(ctx, event.Batch{Origin: event.Origin{Door: "journal"}, Events: []event.Event{{
+		At: at, Clock: event.ClockSource, Class: event.LogStore, Event: "log-store-alarm", Object: e.cfg.Data, Level: 5, Format: "kakusho",
+		Text: fmt.Sprintf("証跡領域の使用率 %d%%（警告 %d%%） / log store %d%% used, alarm at %d%%", used, most, used, most),
+	}}}, false)
+	if err != nil && !errors.Is(err, event.ErrFull) {
+		e.cfg.Log.Error("write the alarm about the disk", "error", err)
+	}
+}
