@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,6 +34,7 @@ import (
 	"kakusho/trail/seal"
 	"kakusho/trail/segment"
 	"kakusho/trail/tree"
+	"kakusho/trail/witness"
 )
 
 // The names in a trail's directory, beside those of its keys.
@@ -73,10 +75,16 @@ type Options struct {
 	PackSize  int64         // a new pack file is begun after as many bytes; 0: 32 MiB; at most 256 MiB
 
 	Archive Archive // where whole packs can be put away; nil: nowhere
+
 	// Driver is where the log of segments is kept: "" or posix for files beside the
 	// packs, mysql:DSN for a database, others as the program was built. It is not
 	// changed once there are segments.
 	Driver string
+
+	// Witnesses are asked to sign each checkpoint; the zero policy asks nobody. No
+	// append waits for them.
+	Witnesses     witness.Policy
+	WitnessClient *http.Client // nil: a plain one
 
 	FS pack.FS // of the packs; nil: the machine's
 }
@@ -115,6 +123,8 @@ type Log struct {
 	codec    *pack.Codec
 	set      *pack.Set
 	tree     *tree.Tree
+	chain    key.Chain
+	follower *witness.Follower // nil: no witnesses
 	writer   *segment.Writer
 	keeper   *keep.Keeper
 	ends     sealedEnds // of segments in the log
@@ -202,6 +212,7 @@ func (l *Log) start() error {
 	if err := l.keeper.Recover(context.Background()); err != nil {
 		return errors.Join(err, l.writer.Close())
 	}
+	l.follow()
 	return nil
 }
 
@@ -241,12 +252,12 @@ func (l *Log) publish(r segment.Record) error {
 // openTree opens the log and gives it the records that a crash kept from it.
 func (l *Log) openTree(signer note.Signer, tail pack.Tail) error {
 	ctx := context.Background()
-	chain, err := key.ReadChain(l.dir)
-	if err != nil {
+	var err error
+	if l.chain, err = key.ReadChain(l.dir); err != nil {
 		return fmt.Errorf("%w: %w", pack.ErrDamaged, err)
 	}
 	l.tree, err = tree.Open(tree.Options{
-		Dir: filepath.Join(l.dir, logName), Driver: l.o.Driver, Signer: signer, Verifier: l.verifier, Chain: chain,
+		Dir: filepath.Join(l.dir, logName), Driver: l.o.Driver, Signer: signer, Verifier: l.verifier, Chain: l.chain,
 		Sealed: tail.Segment, Fresh: tail.Segment == 0 && len(tail.Frames) == 0,
 	})
 	if err != nil {
@@ -342,6 +353,9 @@ func (l *Log) Close() error {
 // release closes the parts that are open, from the top down.
 func (l *Log) release() error {
 	var errs []error
+	if l.follower != nil {
+		l.follower.Close()
+	}
 	if l.tree != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		errs = append(errs, l.tree.Close(ctx))

@@ -7,17 +7,22 @@ import (
 	"iter"
 	"path/filepath"
 
+	"kakusho/trail/key"
 	"kakusho/trail/pack"
-	"kakusho/trail/seal"
+	"kakusho/trail/tree"
 )
 
 // Reader reads a trail without opening it: it takes no lock, changes nothing and
 // needs no private key. It sees what was on disk when it was made, and it believes
 // the files; to check them is for Verify.
 type Reader struct {
-	set   *pack.Set
-	codec *pack.Codec
-	len   int64
+	dir    string
+	public string
+	chain  key.Chain
+	tree   *tree.Tree
+	set    *pack.Set
+	codec  *pack.Codec
+	len    int64
 }
 
 // NewReader reads the trail in dir, which may be in use by another process or on a
@@ -26,25 +31,25 @@ func NewReader(dir string) (*Reader, error) { return NewReaderWith(dir, nil) }
 
 // NewReaderWith is NewReader for a trail of which packs are in an archive.
 func NewReaderWith(dir string, archive Archive) (*Reader, error) {
-	key, err := PublicKey(dir)
+	public, err := PublicKey(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open trail to read: %w", err)
 	}
-	v, err := seal.Verifier(key)
-	if err != nil {
+	r := &Reader{}
+	if err := r.files(dir, public); err != nil {
 		return nil, fmt.Errorf("open trail to read: %w: %w", ErrDamage, err)
 	}
 	codec, err := pack.NewCodec(1)
 	if err != nil {
 		return nil, fmt.Errorf("open trail to read: %w", err)
 	}
-	notes, err := notesOf(dir, key, archive)
+	r.codec = codec
+	notes, err := notesOf(dir, public, archive)
 	if err != nil {
 		codec.Close()
 		return nil, fmt.Errorf("open trail to read: %w: %w", ErrDamage, err)
 	}
-	r := &Reader{codec: codec}
-	if r.set, err = pack.Open(pack.OS{}, filepath.Join(dir, packName), v.Name(), 0, codec, notes); err == nil {
+	if r.set, err = pack.Open(pack.OS{}, filepath.Join(dir, packName), r.tree.Origin(), 0, codec, notes); err == nil {
 		r.len, err = r.set.Peek()
 	}
 	if err != nil {

@@ -19,3 +19,9 @@ type (
 func Verify(ctx context.Context, dir, key string, progress func(done, total int64)) (Report, error) {
 	return audit.Verify(ctx, dir, key, progress)
 }
+
+// Verify checks the whole trail in dir with all that an auditor has. beside says
+// that the key was taken from beside the trail.
+func (t Trust) Verify(ctx context.Context, dir string, beside bool, progress func(done, total int64)) (Report, error) {
+	return audit.VerifyWith(ctx, dir, t.Key, audit.Options{Progress: progress, Accepted: t.Accepted, Beside: beside, Policy: t.Policy})
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -13,8 +14,10 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sys/unix"
 
+	"kakusho/trail/key"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
+	"kakusho/trail/witness"
 )
 
 const publicFile = "trail.pub"
@@ -29,7 +32,8 @@ const (
 // audit is one run of Verify.
 type audit struct {
 	dir      string
-	verifier note.Verifier
+	verifier note.Verifier // of the key that signs today
+	chainOf  key.Chain     // the statements that lead to it
 	codec    *pack.Codec
 	live     bool // somebody writes meanwhile
 
@@ -58,11 +62,15 @@ func (p packFile) path() string { return "pack/" + p.name }
 // could not be checked at all; what was found is in the report. progress, if not
 // nil, hears how many bytes of packs are done.
 func Verify(ctx context.Context, dir, key string, progress func(done, total int64)) (Report, error) {
+	return VerifyWith(ctx, dir, key, Options{Progress: progress})
+}
+
+// VerifyWith is Verify with all that an auditor has.
+func VerifyWith(ctx context.Context, dir, key string, o Options) (Report, error) {
 	if !anything(dir) {
 		return Report{}, fmt.Errorf("verify trail: there is none in %s", dir)
 	}
-	v, err := seal.Verifier(key)
-	if err != nil {
+	if _, err := seal.Verifier(key); err != nil {
 		if text, _ := (&audit{dir: dir}).read(publicFile, maxLog); string(text) == key+"\n" {
 			// Whoever takes the key from beside the trail is told that it is damaged.
 			p := Problem{What: Key, Segment: -1, FirstSeq: -1, LastSeq: -1, File: publicFile, Offset: -1, Detail: err.Error()}
@@ -75,12 +83,16 @@ func Verify(ctx context.Context, dir, key string, progress func(done, total int6
 		return Report{}, fmt.Errorf("verify trail: %w", err)
 	}
 	defer codec.Close()
-	if progress == nil {
-		progress = func(int64, int64) {}
+	if o.Progress == nil {
+		o.Progress = func(int64, int64) {}
 	}
-	a := &audit{dir: dir, verifier: v, codec: codec, live: inUse(dir), doubt: map[int]bool{}}
+	a := &audit{dir: dir, codec: codec, live: inUse(dir), doubt: map[int]bool{}}
 	a.report.InUse = a.live
-	if err := a.run(ctx, key, progress); err != nil {
+	key = a.follow(key, o)
+	if a.verifier, err = seal.Verifier(key); err != nil {
+		return Report{}, fmt.Errorf("verify trail: %w", err)
+	}
+	if err := a.run(ctx, key, o); err != nil {
 		return Report{}, fmt.Errorf("verify trail: %w", err)
 	}
 	slices.SortStableFunc(a.report.Problems, order)
@@ -120,11 +132,11 @@ func inUse(dir string) bool {
 
 // run goes from what is signed down to the bytes, but reads the packs before the
 // log: so a log that grows meanwhile is never shorter than what was read.
-func (a *audit) run(ctx context.Context, key string, progress func(done, total int64)) error {
+func (a *audit) run(ctx context.Context, key string, o Options) error {
 	a.top(key)
 	a.checkpoint()
 	a.list()
-	if err := a.readPacks(ctx, progress); err != nil {
+	if err := a.readPacks(ctx, o.Progress); err != nil {
 		return err
 	}
 	if err := a.trust(ctx); err != nil {
@@ -133,6 +145,8 @@ func (a *audit) run(ctx context.Context, key string, progress func(done, total i
 	if err := a.readLog(ctx); err != nil {
 		return err
 	}
+	a.stated()
+	a.witnessed(key, o.Policy)
 	a.chain()
 	a.suspects()
 	for i, p := range a.packs {
@@ -163,12 +177,12 @@ func (a *audit) file(w What, name string, off int64, detail string) {
 }
 
 // top checks the public key, and that there is nothing else beside it.
-func (a *audit) top(key string) {
+func (a *audit) top(public string) {
 	text, err := a.read(publicFile, maxLog)
 	switch {
 	case err != nil:
 		a.file(Unreadable, publicFile, -1, err.Error())
-	case string(text) != key+"\n":
+	case string(text) != public+"\n":
 		a.file(Key, publicFile, -1, "")
 	}
 	entries, err := os.ReadDir(a.dir)
@@ -177,7 +191,7 @@ func (a *audit) top(key string) {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case publicFile, "pack", "log":
+		case publicFile, "pack", "log", key.ChainFile, path.Dir(witness.CosignedFile):
 		case "key":
 			a.report.Skipped = append(a.report.Skipped, "key/")
 		case "lock":

@@ -50,15 +50,15 @@ func (f *frontier) root() seal.Hash {
 	return h
 }
 
-// witness is one of the places where the hash of a segment's record stands.
-type witness int
+// place is one of the places where the hash of a segment's record stands.
+type place int
 
 const (
-	inPack witness = iota
+	inPack place = iota
 	inBundle
 	inTile
 	byVote // what two of them say
-	witnesses
+	places
 )
 
 // trust finds out which record each segment has in the log. It stands in three
@@ -66,8 +66,8 @@ const (
 // right, and without one, what two agree on.
 func (a *audit) trust(ctx context.Context) error {
 	c := a.report.Checkpoint
-	var roots [witnesses]frontier
-	err := a.testify(ctx, func(i int64, say [witnesses]seal.Hash) {
+	var roots [places]frontier
+	err := a.testify(ctx, func(i int64, say [places]seal.Hash) {
 		a.want[i] = say[byVote]
 		if i < c.Size {
 			for w := range roots {
@@ -82,7 +82,7 @@ func (a *audit) trust(ctx context.Context) error {
 		found := false
 		for w := inPack; w < byVote && !found; w++ {
 			if found = roots[w].root() == c.Root; found {
-				err = a.testify(ctx, func(i int64, say [witnesses]seal.Hash) { a.want[i] = say[w] })
+				err = a.testify(ctx, func(i int64, say [places]seal.Hash) { a.want[i] = say[w] })
 			}
 		}
 		if !found {
@@ -93,7 +93,7 @@ func (a *audit) trust(ctx context.Context) error {
 }
 
 // testify calls fn for each segment with what the witnesses say.
-func (a *audit) testify(ctx context.Context, fn func(i int64, say [witnesses]seal.Hash)) error {
+func (a *audit) testify(ctx context.Context, fn func(i int64, say [places]seal.Hash)) error {
 	var records [][]byte
 	var tile []byte
 	for i := range int64(len(a.want)) {
@@ -103,7 +103,7 @@ func (a *audit) testify(ctx context.Context, fn func(i int64, say [witnesses]sea
 			}
 			records, tile = a.records(i/width), a.largest(layout.TilePath(0, uint64(i/width), 0))
 		}
-		var say [witnesses]seal.Hash
+		var say [places]seal.Hash
 		if i < int64(len(a.packed)) {
 			say[inPack] = a.packed[i]
 		}

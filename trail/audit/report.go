@@ -12,6 +12,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/trail/seal"
+	"kakusho/trail/witness"
 )
 
 // What is what is wrong.
@@ -20,7 +21,9 @@ type What string
 // The things that can be wrong. Damaged, Altered, Missing and Unproved touch entries; of the
 // others no entry is touched unless the problem names some.
 const (
-	Key        What = "key"        // trail.pub is not the key we were given
+	Key        What = "key"        // trail.pub is not the key we were given, nor one that follows it
+	Lost       What = "key-lost"   // the key was replaced without the old one, and nobody has accepted it
+	Witness    What = "witness"    // not what witnesses have signed, or not by enough of them
 	Checkpoint What = "checkpoint" // not signed, or does not sign what is there
 	Behind     What = "behind"     // sealed, but the checkpoint does not cover it
 	Damaged    What = "damaged"    // cannot be read
@@ -38,6 +41,8 @@ const (
 
 var labels = map[What]bilingual.Text{
 	Key:        {JA: "公開鍵の不一致", EN: "Public key differs"},
+	Lost:       {JA: "亡失した署名鍵の交代（未承認）", EN: "Lost key replaced, not accepted yet"},
+	Witness:    {JA: "立会署名との不一致又は不足", EN: "Not what witnesses have signed, or too few"},
 	Checkpoint: {JA: "チェックポイントの不正", EN: "Checkpoint does not hold"},
 	Behind:     {JA: "チェックポイントが古い", EN: "Checkpoint is older than the trail"},
 	Damaged:    {JA: "記録の破損", EN: "Entries damaged"},
@@ -91,13 +96,15 @@ func (p Problem) String() string {
 
 // Report is what Verify found.
 type Report struct {
-	Entries    int64           `json:"entries"`    // sealed and under the checkpoint
-	Segments   int64           `json:"segments"`   // likewise
-	Unsealed   int64           `json:"unsealed"`   // entries behind the last seal; only a sum guards them
-	InUse      bool            `json:"in_use"`     // a process was writing meanwhile
-	Checkpoint seal.Checkpoint `json:"checkpoint"` // zero when it does not hold
-	Skipped    []string        `json:"skipped"`    // files not looked at: private keys
-	Problems   []Problem       `json:"problems"`
+	Entries    int64                 `json:"entries"`             // sealed and under the checkpoint
+	Segments   int64                 `json:"segments"`            // likewise
+	Unsealed   int64                 `json:"unsealed"`            // entries behind the last seal; only a sum guards them
+	InUse      bool                  `json:"in_use"`              // a process was writing meanwhile
+	Checkpoint seal.Checkpoint       `json:"checkpoint"`          // zero when it does not hold
+	Skipped    []string              `json:"skipped"`             // files not looked at: private keys
+	Witnessed  int64                 `json:"witnessed"`           // segments that witnesses have signed; whether they are to be believed, a policy says
+	Witnesses  []witness.Cosignature `json:"witnesses,omitempty"` // of the policy
+	Problems   []Problem             `json:"problems"`
 }
 
 // OK reports that nothing is wrong.

@@ -239,6 +239,29 @@ func (c Chain) Trusted(given string, size int64, accepted ...string) (keys []str
 	return keys
 }
 
+// Checkpoint reads a checkpoint that one of the keys signed which Trusted names for
+// its size. The text bears that one signature.
+func (c Chain) Checkpoint(text []byte, given string, accepted ...string) (seal.Checkpoint, string, error) {
+	candidates := append(c.keys(), given)
+	err := error(nil)
+	for _, k := range candidates {
+		v, verr := seal.Verifier(k)
+		if verr != nil {
+			return seal.Checkpoint{}, "", verr
+		}
+		cp, perr := seal.ParseCheckpoint(text, v)
+		if perr != nil {
+			err = perr
+			continue
+		}
+		if slices.Contains(c.Trusted(given, cp.Size, accepted...), k) {
+			return cp, k, nil
+		}
+		return seal.Checkpoint{}, "", fmt.Errorf("%w: checkpoint of %d segments is signed with a key that is not believed for it", ErrChain, cp.Size)
+	}
+	return seal.Checkpoint{}, "", err
+}
+
 // keys are all, first to last.
 func (c Chain) keys() (keys []string) {
 	for i, s := range c {

@@ -108,9 +108,14 @@ func parsePath(s string) (index int64, path []Hash, rest string, err error) {
 	}
 }
 
-// Verify follows p from the entry to the signature of v.
+// Verify follows p from the entry to the signature of v. Who else signed the
+// checkpoint is not looked at.
 func (p Proof) Verify(v note.Verifier) (Record, Checkpoint, error) {
-	c, err := ParseCheckpoint(p.Checkpoint, v)
+	own, _, err := Cosigned(p.Checkpoint)
+	if err != nil {
+		return Record{}, Checkpoint{}, fmt.Errorf("%w: %w", ErrProof, err)
+	}
+	c, err := ParseCheckpoint(own, v)
 	if err != nil {
 		return Record{}, Checkpoint{}, fmt.Errorf("%w: %w", ErrProof, err)
 	}

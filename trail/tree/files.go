@@ -37,6 +37,10 @@ func (f *files) driver() tessera.Driver { return f.tessel }
 func (f *files) every() time.Duration   { return publishEvery }
 func (f *files) close() error           { return nil }
 
+func (f *files) checkpoint(context.Context) ([]byte, error) {
+	return os.ReadFile(checkpointFile(f.dir))
+}
+
 func (f *files) before(o Options) (covered int64, err error) {
 	covered = -1
 	if _, err := os.Lstat(f.dir); err == nil {

@@ -60,9 +60,10 @@ type Tree struct {
 type store interface {
 	driver() tessera.Driver
 	before(o Options) (covered int64, err error) // brings in order what a crash has left; -1: no checkpoint
-	every() time.Duration                        // between checkpoints
-	age()                                        // makes the published checkpoint look old
-	prune(size int64) error                      // removes what the leaf before size made obsolete
+	checkpoint(ctx context.Context) ([]byte, error)
+	every() time.Duration   // between checkpoints
+	age()                   // makes the published checkpoint look old
+	prune(size int64) error // removes what the leaf before size made obsolete
 	close() error
 }
 
@@ -121,6 +122,24 @@ func open(ctx context.Context, o Options) (*Tree, error) {
 func Files(dir string, v note.Verifier) *Tree {
 	return &Tree{verifier: v, source: client.FileFetcher{Root: dir}}
 }
+
+// Published is the checkpoint of a log that is not open.
+func Published(ctx context.Context, o Options) (c seal.Checkpoint, err error) {
+	quiet()
+	s, err := storeOf(ctx, o)
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	text, err := s.checkpoint(ctx)
+	if err != nil {
+		return c, fmt.Errorf("read checkpoint: %w", err)
+	}
+	return seal.ParseCheckpoint(text, o.Verifier)
+}
+
+// Origin is the name of the log.
+func (t *Tree) Origin() string { return t.verifier.Name() }
 
 // Size is how many records are in the tree, signed for or not.
 func (t *Tree) Size(ctx context.Context) (int64, error) {

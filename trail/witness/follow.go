@@ -114,8 +114,9 @@ type peer struct {
 }
 
 // Follow begins to present a log. What was witnessed in an earlier life is
-// compared with the log first.
-func Follow(l Source, o FollowOptions) (*Follower, error) {
+// compared with the log first; when it differs, the status says so, and nothing
+// more counts as witnessed until somebody has looked at it.
+func Follow(l Source, o FollowOptions) *Follower {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -133,14 +134,16 @@ func Follow(l Source, o FollowOptions) (*Follower, error) {
 		f.peers = append(f.peers, &peer{Peer: p, asked: -1, status: PeerStatus{Name: p.Name, Key: p.Key, URL: p.URL, State: Waiting, Since: o.Now()}})
 	}
 	if err := f.recall(ctx); err != nil {
-		stop()
-		return nil, fmt.Errorf("follow log for witnesses: %w", err)
+		f.status.Fault = err.Error()
+	}
+	if f.status.Fault != "" {
+		o.Log.Error("log is not what was witnessed", "fault", f.status.Fault)
 	}
 	for _, p := range f.peers {
 		f.done.Go(func() { f.present(ctx, p) })
 	}
 	f.done.Go(func() { f.rounds(ctx) })
-	return f, nil
+	return f
 }
 
 func orElse(d, other time.Duration) time.Duration {
@@ -199,9 +202,6 @@ func (f *Follower) compare(ctx context.Context, was seal.Checkpoint) error {
 		if err != nil || !now.Extends(was, path) {
 			f.status.Fault = fmt.Sprintf("the first %d segments are not those that were witnessed", was.Size)
 		}
-	}
-	if f.status.Fault != "" {
-		f.o.Log.Error("log is not what was witnessed", "fault", f.status.Fault)
 	}
 	return nil
 }
