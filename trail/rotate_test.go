@@ -47,7 +47,7 @@ func TestAKeyIsRotatedAndOldProofsHold(t *testing.T) {
 	}
 	for i, p := range proofs {
 		for j, k := range keys {
-			if _, err := trust(t, dir, k).VerifyProof(p); err != nil {
+			if _, err := trail.VerifyProofWith(p, trust(t, dir, k)); err != nil {
 				t.Errorf("proof %d with key %d and the statements: %v", i, j, err)
 			}
 			_, err := trail.VerifyProof(p, k)
@@ -83,13 +83,13 @@ func TestALostKeyIsReportedUntilItIsAccepted(t *testing.T) {
 	}
 	fill(t, dir, o, 3, 2)
 	after := prove(t, dir, 8)
-	if _, err := trust(t, dir, old).VerifyProof(after); !errors.Is(err, seal.ErrProof) {
+	if _, err := trail.VerifyProofWith(after, trust(t, dir, old)); !errors.Is(err, seal.ErrProof) {
 		t.Errorf("the old key vouches for the new one: %v", err)
 	}
-	if _, err := trust(t, dir, old, s.New).VerifyProof(after); err != nil {
+	if _, err := trail.VerifyProofWith(after, trust(t, dir, old, s.New)); err != nil {
 		t.Errorf("accepted: %v", err)
 	}
-	if _, err := trust(t, dir, s.New).VerifyProof(before); err != nil {
+	if _, err := trail.VerifyProofWith(before, trust(t, dir, s.New)); err != nil {
 		t.Errorf("a proof from before with the new key: %v", err)
 	}
 }
@@ -207,7 +207,7 @@ func TestVerifySaysThatAKeyWasLostUntilItIsAccepted(t *testing.T) {
 		"with the key beside the trail":               {trust(t, dir, now), true, false},
 		"with the key beside the trail, and accepted": {trust(t, dir, now, now), true, true},
 	} {
-		r, err := c.trust.Verify(t.Context(), dir, c.beside, nil)
+		r, err := trail.VerifyWith(t.Context(), dir, c.trust, c.beside, nil)
 		if err != nil || r.OK() != c.ok {
 			t.Errorf("%s: %v %v", name, err, r.Problems)
 		}
@@ -243,7 +243,7 @@ func TestNoByteOfTheKeyStatementsCanBeChanged(t *testing.T) {
 		t.Helper()
 		write(t, name, b)
 		for _, k := range []string{first, last} {
-			r, err := trail.Trust{Key: k, Accepted: []string{accepted}}.Verify(t.Context(), dir, false, nil)
+			r, err := trail.VerifyWith(t.Context(), dir, trail.Trust{Key: k, Accepted: []string{accepted}}, false, nil)
 			if err != nil || r.OK() {
 				t.Errorf("%s: not found with %s: %v", what, k, err)
 			}
@@ -263,7 +263,7 @@ func TestNoByteOfTheKeyStatementsCanBeChanged(t *testing.T) {
 	bad("two swapped", append(append(append([]byte(nil), good[:second]...), good[third:]...), good[second:third]...))
 	bad("the last twice", append(append([]byte(nil), good...), good[third:]...))
 	write(t, name, good)
-	if r, err := (trail.Trust{Key: first, Accepted: []string{accepted}}).Verify(t.Context(), dir, false, nil); err != nil || !r.OK() {
+	if r, err := trail.VerifyWith(t.Context(), dir, trail.Trust{Key: first, Accepted: []string{accepted}}, false, nil); err != nil || !r.OK() {
 		t.Errorf("restored: %v %v", err, r.Problems)
 	}
 }

@@ -20,8 +20,8 @@ func Verify(ctx context.Context, dir, key string, progress func(done, total int6
 	return audit.Verify(ctx, dir, key, progress)
 }
 
-// Verify checks the whole trail in dir with all that an auditor has. beside says
-// that the key was taken from beside the trail.
-func (t Trust) Verify(ctx context.Context, dir string, beside bool, progress func(done, total int64)) (Report, error) {
+// VerifyWith is Verify with all that an auditor has. beside says that the key was
+// taken from beside the trail.
+func VerifyWith(ctx context.Context, dir string, t Trust, beside bool, progress func(done, total int64)) (Report, error) {
 	return audit.VerifyWith(ctx, dir, t.Key, audit.Options{Progress: progress, Accepted: t.Accepted, Beside: beside, Policy: t.Policy})
 }

@@ -9,6 +9,7 @@ import (
 
 	"kakusho/trail/key"
 	"kakusho/trail/pack"
+	"kakusho/trail/prove"
 	"kakusho/trail/seal"
 	"kakusho/trail/tree"
 	"kakusho/trail/witness"
@@ -94,9 +95,9 @@ func (r *Reader) Prove(ctx context.Context, seq int64) (Proof, error) {
 	if refs[len(refs)-1].Type != pack.Seal {
 		return nil, fmt.Errorf("prove entry %d: it is not sealed yet", seq)
 	}
-	p, err := prover{r.set, r.tree, r.chain, r.public}.prove(ctx, refs, seq, nil, r.covering)
+	p, err := prove.Maker{Set: r.set, Tree: r.tree, Chain: r.chain, Public: r.public}.Prove(ctx, refs, seq, nil, r.covering)
 	if err != nil {
-		return nil, fmt.Errorf("prove entry %d: %w", seq, err)
+		return nil, fmt.Errorf("prove entry %d: %w", seq, damage(err))
 	}
 	return p, nil
 }
