@@ -102,7 +102,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer src.Close()
 	if len(c.hand.events) > 0 {
-		if err := c.bring(ctx); err != nil {
+		if err := c.bring(ctx, false); err != nil {
 			return err
 		}
 	}
@@ -130,11 +130,15 @@ func (c *carrier) step(ctx context.Context, src Source) (bool, error) {
 	if len(load.Events) == 0 && len(load.Lost) == 0 && c.hand.Place != nil {
 		return load.More, ctx.Err()
 	}
-	c.hand = hand{Sender: c.hand.Sender, Number: c.hand.Number + 1, Place: load.Place, events: load.Events}
+	number := c.hand.Number
+	if len(load.Events) > 0 {
+		number++ // none is left out: the sink misses numbers
+	}
+	c.hand = hand{Sender: c.hand.Sender, Number: number, Place: load.Place, events: load.Events}
 	if err := c.save(); err != nil {
 		return false, err
 	}
-	if err := c.bring(ctx); err != nil {
+	if err := c.bring(ctx, true); err != nil {
 		return false, err
 	}
 	for _, l := range load.Lost {
@@ -144,14 +148,25 @@ func (c *carrier) step(ctx context.Context, src Source) (bool, error) {
 	return load.More, nil
 }
 
-// bring brings the hand to the sink, as often as it takes.
-func (c *carrier) bring(ctx context.Context) error {
+// bring brings the hand to the sink, as often as it takes. If the sink has had a hand
+// that is being brought for the first time, our file was set back, by a snapshot or
+// a backup: the sink must not take new events for old ones, so we take another name.
+func (c *carrier) bring(ctx context.Context, first bool) error {
 	if len(c.hand.events) == 0 {
 		return nil
 	}
-	b := event.Batch{Origin: c.Origin, Events: c.hand.events, Sender: c.hand.Sender, Number: c.hand.Number}
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		_, err := c.Sink.Accept(ctx, b, false)
+		b := event.Batch{Origin: c.Origin, Events: c.hand.events, Sender: c.hand.Sender, Number: c.hand.Number}
+		receipt, err := c.Sink.Accept(ctx, b, false)
+		if first && err == nil && receipt.Duplicate {
+			c.Log.Warn("the place in a source was set back; events may come twice", "source", c.Name, "number", b.Number)
+			c.hand.Sender, c.hand.Number = newName(c.Name), 1
+			if err := c.save(); err != nil {
+				return err
+			}
+			continue
+		}
+		first = false
 		if err == nil {
 			c.complain(nil)
 			return nil
@@ -182,9 +197,7 @@ func (c *carrier) complain(err error) {
 func (c *carrier) load() error {
 	b, err := os.ReadFile(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		var random [8]byte
-		rand.Read(random[:])
-		c.hand.Sender = c.Name + "-" + hex.EncodeToString(random[:])
+		c.hand.Sender = newName(c.Name)
 		return nil
 	}
 	if err == nil {
@@ -194,6 +207,12 @@ func (c *carrier) load() error {
 		return fmt.Errorf("carry %s: %w (to begin anew, remove the file)", c.File, err)
 	}
 	return nil
+}
+
+func newName(name string) string {
+	var random [8]byte
+	rand.Read(random[:])
+	return name + "-" + hex.EncodeToString(random[:])
 }
 
 // parse reads what save writes.
