@@ -3,7 +3,7 @@ package main
 // goals are the figures this version is held to. Each is a ratio in one run, or
 // stands beside its limit; the designs' goals at national scale come with the
 // issues that build for it.
-var goals = []goal{
+var goals = append(append([]goal{}, trailGoals()...), []goal{
 	{
 		area: "trail", name: "verify-against-sha256", pkg: "./trail", bench: "BenchmarkVerify",
 		figure: ratio("BenchmarkVerify/trail/MB/s", "BenchmarkVerify/sha256-of-entries-one-processor/MB/s"),
@@ -33,4 +33,35 @@ var goals = []goal{
 		area: "store", name: "get-a-row", pkg: "./store/sqlite", bench: "BenchmarkStore/of_100,000",
 		figure: value("BenchmarkStore/of_100,000/get/ns/op", "ms", 1e-6), needs: []string{"BenchmarkStore/of_100,000/get/ns/op"}, op: "<=", bound: 1,
 	},
+}...)
+
+// trailGoals compare the trail with its peers on the same events (design P3, P4, P7,
+// P9). What one figure means is said in bench/append.
+func trailGoals() []goal {
+	var out []goal
+	for _, g := range []struct {
+		name, metric, unit, op string
+		bound                  float64
+	}{
+		{"events-per-second", "events/s", "/s", ">=", 400_000},
+		{"cpu-per-event", "cpu-µs/event", "µs", "<=", 3},
+		{"ack-p99-closed-loop", "ms-p99", "ms", "<=", 25},
+		{"rate-against-tessera-one-leaf-per-event", "x-tessera", "x", ">=", 6},
+		{"cpu-against-tessera-one-leaf-per-event", "cpu-x-tessera", "x", "<=", 0.15},
+		{"rate-against-rsyslog-unsynced", "x-rsyslog", "x", ">=", 1.2},
+		{"rate-against-rsyslog-synced", "x-rsyslog-synced", "x", ">=", 2},
+		{"rate-against-journald-sealed", "x-journald", "x", ">=", 7},
+		{"rate-against-auditd", "x-auditd", "x", ">=", 6},
+		{"cpu-against-sha256", "cpu-x-sha256", "x", "<=", 10},
+		{"packs-against-raw", "of-raw", "x", "<=", 0.25},
+		{"log-bytes-per-event", "log-B/event", "B", "<=", 0.1},
+		{"verify-against-ingest", "x-verify", "x", ">=", 2},
+	} {
+		key := "BenchmarkPeers/" + g.metric
+		out = append(out, goal{
+			area: "trail", name: g.name, pkg: "./bench/append", bench: "BenchmarkPeers",
+			figure: value(key, g.unit, 1), needs: []string{key}, op: g.op, bound: g.bound,
+		})
+	}
+	return out
 }
