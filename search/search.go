@@ -2,7 +2,7 @@
 //
 // An index is disposable: it holds where an event stands (stream and number) and
 // what it can be found by, and it can be lost, damaged, full or hung at any time.
-// What is shown is read again from the sealed trail; the Feeder fills the index
+// What is shown is read again from the sealed trail; search/feed fills the index
 // from there, and repairs it exactly after a crash.
 //
 // The package has the language people search in (Parse), the meaning of it

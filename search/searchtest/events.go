@@ -23,7 +23,7 @@ var (
 	}
 	accounts = []string{"tanaka", "SUZUKI", "sato.k", "root", "svc-backup", "山田", "o'brien", `DOM\kimura`}
 	objects  = []string{"/etc/shadow", `C:\秘\捜査 資料.docx`, "被害届.xlsx", "table:person", "", "https://example.jp/a?b=c&d=\"e\""}
-	classes  = []event.Class{"auth.login", "file.read", "", "device.media"}
+	classes  = []event.Class{event.Login, event.File, "", event.LoginFailure}
 	systems  = []string{"sosa", "shokai", ""}
 )
 
@@ -77,7 +77,7 @@ var Searches = []string{
 	"account:tanaka", "account:TANAKA", "account:山田", "account:s*", "account:*a*", "account:(tanaka suzuki)", "account:*", "-account:*", `account:"dom\kimura"`,
 	`object:"C:\秘\捜査 資料.docx"`, "object:*資料*", "object:被害*", "result:failure", "結果:拒否 捜査", "result:*", "level:<=4", "level:error", "level:3..5", "level:>7",
 	"bytes:>1000", "bytes:12.5", "f.bytes:<100", "bytes:*", "exit:-1", "exit:<0", "session:ああ", "session:あ*", "source:10.1.0.0/16", "source:10.2.3.0/24", "source:10.0.0.0/8 -source:10.3.0.0/16",
-	"device:pc-0001", "device:pc-00* failed", "class:auth.login", "class:auth*", "-class:*", "system:sosa", "stream:3y", "stream:10y 失敗", "stream:x",
+	"device:pc-0001", "device:pc-00* failed", "class:login", "class:log*", "-class:*", "system:sosa", "stream:3y", "stream:10y 失敗", "stream:x",
 	"time:2026-11-03", "time:2026-11-03T08:00..2026-11-03T08:30", "time:2026-11-03T07:30:10", "time:..2026-10-20", "time:2026-10 失敗", "time:2026-11-03T09:00.. account:root",
 	"形式:rfc5424", "clock:source", `tab:*`, "失敗 捜査 OR 検索 -(root OR 10.2*)",
 }

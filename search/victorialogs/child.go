@@ -32,7 +32,7 @@ type Options struct {
 
 // Child is the running process. It is started again when it ends, and killed when
 // it does not answer; when it cannot start on its files, they are deleted: the
-// Feeder fills them again.
+// feeder fills them again.
 type Child struct {
 	o      Options
 	socket string
@@ -40,9 +40,10 @@ type Child struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu    sync.Mutex
-	cmd   *exec.Cmd
-	floor time.Time
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	floor  time.Time
+	starts int64
 
 	lock *os.File // held by us and by the process: one index has one process, whatever was killed
 }
@@ -107,6 +108,16 @@ func (c *Child) PID() int {
 		return 0
 	}
 	return c.cmd.Process.Pid
+}
+
+// Restarts is how often it was started: what an earlier one had in memory is gone.
+func (e *Engine) Restarts() int64 {
+	if e.child == nil {
+		return 0
+	}
+	e.child.mu.Lock()
+	defer e.child.mu.Unlock()
+	return e.child.starts
 }
 
 // Restart kills the process; it is started again.
@@ -192,6 +203,7 @@ func (c *Child) run(ctx context.Context) (answered bool, err error) {
 	}
 	c.mu.Lock()
 	c.cmd = cmd
+	c.starts++
 	c.mu.Unlock()
 	ended := make(chan error, 1)
 	go func() {

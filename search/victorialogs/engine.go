@@ -5,7 +5,7 @@
 // VictoriaLogs promises nothing about durability: a killed one forgets its last
 // seconds, a full disk or a damaged file ends its process, a damaged value may
 // change an answer. That is why it is not in the process that takes events in,
-// why the Feeder repairs what it has, and why hits are read from the trail.
+// why search/feed repairs what it has, and why hits are read from the trail.
 package victorialogs
 
 import (
@@ -36,10 +36,10 @@ type Engine struct {
 	client *http.Client
 	child  *Child // nil: not ours
 
-	mu      sync.Mutex
-	body    []byte
-	scratch []byte
+	buffers sync.Pool // of *buffers
 }
+
+type buffers struct{ body, scratch []byte }
 
 var _ search.Engine = (*Engine)(nil)
 
@@ -112,18 +112,21 @@ func (e *Engine) Insert(ctx context.Context, rows []search.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.body = e.body[:0]
+	b, ok := e.buffers.Get().(*buffers)
+	if !ok {
+		b = &buffers{}
+	}
+	b.body = b.body[:0]
 	for _, r := range rows {
 		if e.child == nil || !r.Time().Before(e.child.Floor()) {
-			e.body = appendRow(e.body, r, &e.scratch)
+			b.body = appendRow(b.body, r, &b.scratch)
 		}
 	}
-	res, err := e.post(ctx, "/insert/jsonline?_stream_fields="+streamColumn, "application/stream+json", e.body)
+	res, err := e.post(ctx, "/insert/jsonline?_stream_fields="+streamColumn, "application/stream+json", b.body)
 	if err == nil {
 		_, _ = io.Copy(io.Discard, res.Body)
 		res.Body.Close()
+		e.buffers.Put(b) // after an error the body may still be on its way
 		return nil
 	}
 	return fmt.Errorf("index %d events: %w", len(rows), e.insertError(err))
