@@ -81,7 +81,8 @@ const (
 	lastWait  = 5 * time.Second
 )
 
-// Run carries until ctx ends, or the hand cannot be kept.
+// Run carries until ctx ends, or the hand of the last run cannot be read. A disk or
+// a sink without room is waited for.
 func Run(ctx context.Context, opt Options) error {
 	c := carrier{Options: opt}
 	if c.Every == 0 {
@@ -106,27 +107,28 @@ func Run(ctx context.Context, opt Options) error {
 			return err
 		}
 	}
-	for {
+	for ctx.Err() == nil {
 		more, err := c.step(ctx, src)
 		if err != nil {
 			return err
 		}
-		if !more && !pause(ctx, c.Every) {
-			return ctx.Err()
+		if !more {
+			pause(ctx, c.Every)
 		}
 	}
+	return ctx.Err()
 }
 
 type carrier struct {
 	Options
-	hand  hand
-	fault string // last thing a source complained about
+	hand          hand
+	above, behind string // what was complained about last: of the source, of sink and disk
 }
 
 // step carries one hand, and says whether there may be more at once.
 func (c *carrier) step(ctx context.Context, src Source) (bool, error) {
 	load, err := src.Read(c.Max)
-	c.complain(err)
+	c.complain(&c.above, err)
 	if len(load.Events) == 0 && len(load.Lost) == 0 && c.hand.Place != nil {
 		return load.More, ctx.Err()
 	}
@@ -135,8 +137,15 @@ func (c *carrier) step(ctx context.Context, src Source) (bool, error) {
 		number++ // none is left out: the sink misses numbers
 	}
 	c.hand = hand{Sender: c.hand.Sender, Number: number, Place: load.Place, events: load.Events}
-	if err := c.save(); err != nil {
-		return false, err
+	for {
+		err := c.save()
+		c.complain(&c.behind, err)
+		if err == nil {
+			break
+		}
+		if !pause(ctx, lastWait) { // a full disk may have room again
+			return false, err
+		}
 	}
 	if err := c.bring(ctx, true); err != nil {
 		return false, err
@@ -168,13 +177,13 @@ func (c *carrier) bring(ctx context.Context, first bool) error {
 		}
 		first = false
 		if err == nil {
-			c.complain(nil)
+			c.complain(&c.behind, nil)
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		c.complain(fmt.Errorf("bring events: %w", err))
+		c.complain(&c.behind, fmt.Errorf("bring events: %w", err))
 		if !pause(ctx, wait) {
 			return ctx.Err()
 		}
@@ -182,15 +191,15 @@ func (c *carrier) bring(ctx context.Context, first bool) error {
 }
 
 // complain logs what is wrong when it is something else than the last time.
-func (c *carrier) complain(err error) {
+func (c *carrier) complain(last *string, err error) {
 	said := ""
 	if err != nil {
 		said = err.Error()
 	}
-	if said != c.fault && said != "" {
+	if said != *last && said != "" {
 		c.Log.Warn("carry events", "source", c.Name, "problem", said)
 	}
-	c.fault = said
+	*last = said
 }
 
 // load reads the hand of the last run, or begins with an empty one.

@@ -31,7 +31,7 @@ type Options struct {
 var ErrNone = errors.New("this machine has no journal")
 
 // Follow takes every entry of the journals to the sink, exactly once over any
-// number of crashes, until ctx ends or the place cannot be kept. A full sink is
+// number of crashes, until ctx ends or the place that was kept cannot be read. A full sink is
 // waited for. Without Dirs it fails with ErrNone on a machine that has no ID.
 func Follow(ctx context.Context, opt Options) error {
 	dirs := opt.Dirs
