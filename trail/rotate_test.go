@@ -31,7 +31,7 @@ func TestAKeyIsRotatedAndOldProofsHold(t *testing.T) {
 	o := options()
 	fill(t, dir, o, 3, 2)
 	keys := []string{public(t, dir)}
-	proofs := []trail.Proof{prove(t, dir, 0)}
+	proofs := []trail.Proof{proofFrom(t, dir, 0)}
 	for i := range 3 {
 		s, err := trail.RotateKey(t.Context(), dir, o, false)
 		if err != nil {
@@ -41,9 +41,9 @@ func TestAKeyIsRotatedAndOldProofsHold(t *testing.T) {
 			t.Fatalf("statement %+v", s)
 		}
 		keys = append(keys, s.New)
-		proofs = append(proofs, prove(t, dir, 0)) // under the same checkpoint, signed anew
+		proofs = append(proofs, proofFrom(t, dir, 0)) // under the same checkpoint, signed anew
 		fill(t, dir, o, 2, 2)
-		proofs = append(proofs, prove(t, dir, int64(6+4*i)))
+		proofs = append(proofs, proofFrom(t, dir, int64(6+4*i)))
 	}
 	for i, p := range proofs {
 		for j, k := range keys {
@@ -67,7 +67,7 @@ func TestALostKeyIsReportedUntilItIsAccepted(t *testing.T) {
 	dir := filepath.Join(ramDir(t), "trail")
 	o := options()
 	fill(t, dir, o, 3, 2)
-	old, before := public(t, dir), prove(t, dir, 1)
+	old, before := public(t, dir), proofFrom(t, dir, 1)
 	if err := os.Remove(filepath.Join(dir, "key/trail.key")); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestALostKeyIsReportedUntilItIsAccepted(t *testing.T) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	fill(t, dir, o, 3, 2)
-	after := prove(t, dir, 8)
+	after := proofFrom(t, dir, 8)
 	if _, err := trail.VerifyProofWith(after, trust(t, dir, old)); !errors.Is(err, seal.ErrProof) {
 		t.Errorf("the old key vouches for the new one: %v", err)
 	}
@@ -171,8 +171,8 @@ func public(t *testing.T, dir string) string {
 	return k
 }
 
-// prove makes a proof from the files alone.
-func prove(t *testing.T, dir string, seq int64) trail.Proof {
+// proofFrom makes a proof from the files alone.
+func proofFrom(t *testing.T, dir string, seq int64) trail.Proof {
 	t.Helper()
 	r, err := trail.NewReader(dir)
 	if err != nil {

@@ -240,7 +240,6 @@ func (f *Follower) rounds(ctx context.Context) {
 func (f *Follower) propose(text []byte, c seal.Checkpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status.Current = c.Size
 	now := f.o.Now()
 	if bytes.Equal(f.target.text, text) || !f.over(now) {
 		return
@@ -376,9 +375,13 @@ func (f *Follower) Cosigned() ([]byte, seal.Checkpoint) {
 
 // Status is how it stands now.
 func (f *Follower) Status() Status {
+	_, c, err := f.source.Checkpoint(context.Background())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.status
+	if err == nil {
+		s.Current = c.Size
+	}
 	for _, p := range f.peers {
 		s.Peers = append(s.Peers, p.status)
 	}
