@@ -212,7 +212,8 @@ func TestOnlyTheWholeReadsTheClock(t *testing.T) {
 
 // clockReaders are files below the whole that measure a duration or stamp an
 // arrival, each for a reason that its comment gives.
-const clockReaders = `collect/fixture/fixture.go: makes deadlines of tests`
+const clockReaders = `collect/fixture/fixture.go: makes deadlines of tests
+web/stream.go: sets a deadline of the network`
 
 func TestTheArchitecturePageNamesEveryRoom(t *testing.T) {
 	page, err := os.ReadFile("ARCHITECTURE.md")

@@ -95,6 +95,15 @@ func (e *Events) Permit(ctx context.Context, who actor.Actor, text string, at ti
 	return l, nil
 }
 
+// PermitExport asks, beyond leave to look, for leave to take away what was found.
+func (e *Events) PermitExport(ctx context.Context, who actor.Actor, text string, at time.Time) error {
+	_, err := e.gate.Ask(ctx, gate.Request{
+		Actor: who, At: at, Action: gate.Export, Object: "events", Scope: scopes(who),
+		Changes: []gate.Change{{Body: map[string]string{"query": text}}},
+	})
+	return err
+}
+
 // may reports whether events of a system are within the look.
 func (l Look) may(system string) bool {
 	l.permit.Who()

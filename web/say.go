@@ -32,6 +32,7 @@ func (s *Site) funcs(l bilingual.Lang) template.FuncMap {
 		"day":    func(t time.Time) string { return Day(t, l) },
 		"moment": func(t time.Time) string { return Moment(t, l) },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"bytes":  size,
 		"until":  func(t, at time.Time) string { return span(t.Sub(at), l) },
 		"value":  func(v any) string { return verdict.Show(v, l) },
 		"reason": func(r verdict.Reason) string { return r.In(l) },
@@ -126,4 +127,16 @@ func span(d time.Duration, l bilingual.Lang) string {
 		}
 	}
 	return bilingual.Say("0秒", "0 s").In(l)
+}
+
+// size is a number of bytes in the largest fitting unit.
+func size(n int64) string {
+	v, unit := float64(n), 0
+	for v >= 1024 && unit < 5 {
+		v, unit = v/1024, unit+1
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", v, "KMGTP"[unit-1])
 }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -176,7 +177,8 @@ type Answer struct {
 	Status   int    // zero: 200; 422 when a form came back with faults
 	Redirect string // a path of this site, after a change
 	Download *Download
-	JSON     any // for programs
+	JSON     any                              // for programs
+	Stream   func(context.Context, io.Writer) // server-sent events, until the reader goes away; each write is sent at once
 	Cookie   *http.Cookie
 }
 
@@ -317,6 +319,8 @@ func (s *Site) answer(w http.ResponseWriter, req *Request, pages Pages, h func(*
 		w.Write(a.Download.Body) //nolint:errcheck // the reader went away
 	case a.JSON != nil:
 		sendJSON(w, a.Status, a.JSON)
+	case a.Stream != nil:
+		stream(w, req.Request, a.Stream)
 	default:
 		s.render(w, req, pages[string(req.Lang)+"/"+a.Page], a)
 	}

@@ -25,3 +25,38 @@ addEventListener("change", (e) => {
 addEventListener("click", (e) => {
   if (e.target.closest("[data-print]")) print();
 });
+for (const box of document.querySelectorAll("[data-live]")) watch(box);
+function watch(box) { // events as they come, newest first
+  const [connecting, receiving, cut, paused] = box.querySelector("[data-state]").dataset.state.split("|");
+  const state = box.querySelector("[data-state]"), count = box.querySelector("[data-count]"), missed = box.querySelector("[data-missed]");
+  const body = box.querySelector("tbody"), pause = box.querySelector("[data-pause]"), most = 300;
+  let source, held = false;
+  const cell = (tr, text, link) => {
+    const td = tr.insertCell();
+    if (!link) { td.textContent = text; return; }
+    const a = td.appendChild(document.createElement("a"));
+    a.href = link; a.textContent = text;
+  };
+  const open = () => {
+    state.textContent = connecting;
+    source = new EventSource(box.dataset.live);
+    source.onopen = () => { state.textContent = receiving; };
+    source.onerror = () => { state.textContent = cut; };
+    source.addEventListener("missed", (e) => { missed.textContent = +missed.textContent + +e.data; });
+    source.addEventListener("rows", (e) => {
+      for (const r of JSON.parse(e.data)) {
+        const tr = body.insertRow(0);
+        cell(tr, r.at, r.link); cell(tr, r.class); cell(tr, [r.system, r.device].filter(Boolean).join(" / "));
+        cell(tr, [r.account, r.source].filter(Boolean).join(" / ")); cell(tr, r.text); cell(tr, r.result);
+        count.textContent = +count.textContent + 1;
+      }
+      while (body.rows.length > most) body.deleteRow(-1);
+    });
+  };
+  pause.addEventListener("click", () => {
+    held = !held;
+    pause.setAttribute("aria-pressed", held);
+    if (held) { source.close(); state.textContent = paused; } else open();
+  });
+  open();
+}
