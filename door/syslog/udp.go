@@ -1,0 +1,129 @@
+package syslog
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kakusho/door"
+	"kakusho/event"
+)
+
+// workers bring datagrams to the store side by side; one address has always the same,
+// so its messages stay in order.
+const workers = 8
+
+// ServeUDP takes messages from datagrams until ctx ends; it closes conn. Datagrams are
+// read even while the store is full, as long as there is memory; after that they are
+// counted as lost, by address. What the kernel had to drop is counted without one.
+func ServeUDP(ctx context.Context, conn *net.UDPConn, o Options) error {
+	o.complete()
+	enlarge(conn, 8<<20)
+	countsDrops := countDrops(conn)
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer conn.Close()
+	u := &datagrams{o: o}
+	var done sync.WaitGroup
+	defer done.Wait()
+	for i := range u.queue {
+		u.queue[i] = make(chan datagram, 1<<14)
+		done.Go(func() { u.work(ctx, u.queue[i]) })
+		defer close(u.queue[i])
+	}
+	buf, oob := make([]byte, 64<<10), make([]byte, 64)
+	var dropped uint32
+	for {
+		n, k, _, from, err := conn.ReadMsgUDPAddrPort(buf, oob)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			o.Log.Warn("read syslog datagram", "error", err)
+			continue
+		}
+		if now, ok := drops(oob[:k]); countsDrops && ok && now != dropped {
+			o.Sink.Lost(event.Origin{Door: "syslog-udp"}, int64(now-dropped), "dropped by the kernel: receive buffer full")
+			dropped = now
+		}
+		u.put(buf[:n], from.Addr().Unmap())
+	}
+}
+
+type datagrams struct {
+	o      Options
+	queue  [workers]chan datagram
+	queued atomic.Int64 // bytes
+}
+
+type datagram struct {
+	message []byte
+	from    netip.Addr
+	at      time.Time
+}
+
+// overhead is what a datagram costs in memory beside its bytes.
+const overhead = 128
+
+func (u *datagrams) put(message []byte, from netip.Addr) {
+	size := int64(len(message)) + overhead
+	if u.queued.Add(size) <= u.o.MaxQueued {
+		d := datagram{append([]byte(nil), message...), from, u.o.Now()}
+		last := from.As16()
+		select {
+		case u.queue[(last[15]^last[14]^last[13])%workers] <- d:
+			return
+		default:
+		}
+	}
+	u.queued.Add(-size)
+	u.o.Sink.Lost(event.Origin{Door: "syslog-udp", Address: from.String()}, 1, "no room: the event store is full or slow")
+}
+
+// work delivers what waits, one batch an address, the addresses side by side.
+func (u *datagrams) work(ctx context.Context, queue <-chan datagram) {
+	for first := range queue {
+		batches := map[netip.Addr]*event.Batch{}
+		size := u.add(batches, first)
+	gather:
+		for count := 1; count < maxBatch; count++ {
+			select {
+			case d, ok := <-queue:
+				if !ok {
+					break gather
+				}
+				size += u.add(batches, d)
+			default:
+				break gather
+			}
+		}
+		var sent sync.WaitGroup
+		for _, b := range batches {
+			sent.Go(func() { door.Deliver(ctx, u.o.Sink, u.o.Log, *b) })
+		}
+		sent.Wait()
+		u.queued.Add(-size)
+	}
+}
+
+func (u *datagrams) add(batches map[netip.Addr]*event.Batch, d datagram) (size int64) {
+	b := batches[d.from]
+	if b == nil {
+		b = &event.Batch{Origin: event.Origin{Door: "syslog-udp", Address: d.from.String()}}
+		batches[d.from] = b
+	}
+	if len(d.message) > 0 {
+		c := cut{message: d.message}
+		if len(c.message) > u.o.MaxMessage {
+			c = cut{message: d.message[:u.o.MaxMessage], of: len(d.message)}
+		}
+		b.Events = append(b.Events, received(c, d.at, b.Origin))
+	}
+	return int64(len(d.message)) + overhead
+}
