@@ -52,7 +52,7 @@ var deciders = []actor.Duty{
 // rights is the whole policy. What it does not name is refused.
 var rights = map[Action]right{
 	Read:             {duties: everybody},
-	ReadTrail:        {duties: []actor.Duty{actor.Auditor, actor.SecurityAdministrator}},
+	ReadTrail:        {duties: []actor.Duty{actor.Auditor, actor.SecurityAdministrator}, program: true},
 	Export:           {duties: append([]actor.Duty{actor.Auditor}, deciders...)},
 	PutRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
 	RetireRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},

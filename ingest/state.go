@@ -163,12 +163,9 @@ func (in *Ingest) adopt(s state) {
 const replayStep = 10_000
 
 // replay counts the events of a stream that are not counted yet, by their arrival.
+// Those whose bodies are gone are passed over.
 func (in *Ingest) replay(ctx context.Context, name string, l *trail.Log) error {
-	from, err := firstKept(l, in.tally.upto[name])
-	if err != nil {
-		return err
-	}
-	in.tally.upto[name] = from
+	from, end := in.tally.upto[name], l.Len()
 	var batch []event.Event
 	var at trail.Line
 	flush := func() {
@@ -192,22 +189,6 @@ func (in *Ingest) replay(ctx context.Context, name string, l *trail.Log) error {
 		batch = append(batch, e)
 	}
 	flush()
+	in.tally.upto[name] = end // what is gone counts as counted
 	return nil
-}
-
-// firstKept is the first event from a number on whose body is still there.
-func firstKept(l *trail.Log, from int64) (int64, error) {
-	if from >= l.Len() {
-		return from, nil
-	}
-	packs, err := l.Packs()
-	if err != nil {
-		return from, nil // until trail knows its packs
-	}
-	for _, p := range packs {
-		if p.State != trail.PackHashes && p.First+p.Count > from {
-			return max(from, p.First), nil
-		}
-	}
-	return from, nil
 }

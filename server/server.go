@@ -248,6 +248,9 @@ func (s *Server) policy(ctx context.Context, at time.Time) (identity.Policy, err
 // made; the token stands after "#" nowhere and in no log.
 func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error {
 	defer s.Close()
+	if err := s.Events.Listen(ctx); err != nil {
+		return err
+	}
 	handler, err := s.pages()
 	if err != nil {
 		return err
@@ -259,7 +262,8 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	if err := s.bootstrap(ctx); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	if err := s.Events.Listen(ctx); err != nil {
+	control, err := s.listenControl()
+	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	token, err := s.Identity.FirstRun(ctx)
@@ -277,6 +281,7 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() { s.collectLoop(ctx) })
+	work.Go(func() { s.serveControl(ctx, control) })
 	taking := make(chan error, 1)
 	work.Go(func() {
 		if err := s.Events.Run(ctx); err != nil {

@@ -6,6 +6,9 @@
 //	kakusho clauses   what the directive demands and what checks it
 //	kakusho trail     verify the trail, prove an entry
 //	kakusho refold    fold the rows again and compare
+//	kakusho events    search events, and how they stand
+//	kakusho retention what becomes of events by their period
+//	kakusho sender    tokens of those who send events
 //	kakusho demo      fill a new installation with an invented police body
 //
 // Exit status: 0 fine, 1 error, 2 usage, 3 non-conformance found, 4 refused,
@@ -147,7 +150,8 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err.Error(), err.Error())
 	})
-	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo(), p.index())
+	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo(),
+		p.events(), p.retention(), p.sender(), p.index())
 	noExtra(root)
 	return root
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"kakusho/door/journal"
-	"kakusho/trail"
 )
 
 // door is one way in beside the main address.
@@ -26,11 +25,13 @@ func (e *Events) Listen(context.Context) error {
 			})
 		}})
 	}
+	var err error
+	if e.index, err = e.openIndex(); err != nil {
+		return err
+	}
+	e.Search = e.newSearch()
 	return nil
 }
 
 // Handler puts the doors for events over HTTP before the pages.
 func (e *Events) Handler(pages http.Handler) http.Handler { return pages }
-
-// archive is where packs of a stream are put away; nil: nowhere.
-func (e *Events) archive(string) trail.Archive { return nil }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kakusho/actor"
+	"kakusho/audit"
+	"kakusho/blob"
 	"kakusho/directive"
 	"kakusho/event"
 	"kakusho/gate"
@@ -42,6 +45,14 @@ type Config struct {
 
 	Journal     bool     // read this machine's journal
 	JournalDirs []string // where it is; empty: where journald keeps it
+
+	Archive string // folder for packs that are no longer searched; "none": they stay. Empty: Data/archive
+	S3      S3     // a bucket instead
+
+	SearchURL   string   // VictoriaLogs elsewhere; "none": nothing is searched. Empty: a process of our own
+	Index       []string // command of that process. Empty: this program, index
+	IndexQuota  int64    // bytes of disk it may take; 0: no limit but the disk
+	IndexMemory int64    // 0: 512 MiB
 }
 
 // Parts are the packages of the server that events go through.
@@ -65,6 +76,10 @@ type Events struct {
 	Ingest    *ingest.Ingest
 	Retention *retention.Retention
 
+	Search *audit.Events // nil: nothing is searched
+
+	store  blob.Store
+	index  *index
 	doors  []door
 	told   map[string]told // by source; of cover alone
 	alarms time.Time       // the last about the disk; of watchDisk alone
@@ -82,19 +97,24 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 		failed: func(err error) { cfg.Log.Error("look up a source of events", "error", err) },
 	}
 	var err error
+	if e.store, err = openStore(ctx, cfg); err != nil {
+		return nil, err
+	}
 	e.Ingest, err = ingest.Open(ctx, filepath.Join(cfg.Data, "events"), ingest.Options{
 		Now: cfg.Now, Log: cfg.Log, Resolve: e.sources.Resolve, Room: e.room, Installation: name,
 		Trail: trail.Options{Heartbeat: time.Minute}, Archive: e.archive,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, closeStore(e.store))
 	}
 	e.Retention = retention.New(parts.Gate, keeping{e})
 	return e, nil
 }
 
 // Close closes the trails. Run has ended, or never began.
-func (e *Events) Close() error { return e.Ingest.Close() }
+func (e *Events) Close() error {
+	return errors.Join(e.closeIndex(), e.Ingest.Close(), closeStore(e.store))
+}
 
 // room says why nothing can be taken: the rest of the disk is for the trail of the
 // body and for getting out of the difficulty.
@@ -137,6 +157,7 @@ func (e *Events) Run(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { e.chores(ctx) })
+	wg.Go(func() { e.feed(ctx) })
 	select {
 	case err := <-failed:
 		return err
@@ -203,4 +224,64 @@ func (e *Events) watchDisk(ctx context.Context, at time.Time) {
 	if err != nil && !errors.Is(err, event.ErrFull) {
 		e.cfg.Log.Error("write the alarm about the disk", "error", err)
 	}
+}
+
+// Standing is how events stand in this moment, for the operator.
+type Standing struct {
+	Streams   []StreamStanding
+	Index     []IndexStanding
+	IndexDown string // why nothing is found just now
+	Feeds     map[string]ingest.Coverage
+	Strangers []StrangerStanding
+	Silent    []string // sources that have been silent for longer than they may
+}
+
+// IndexStanding is how far one stream is in the index.
+type IndexStanding struct {
+	Stream     string
+	Len, Given int64 // events in the trail; those before Given were given to the engine
+	Newest     time.Time
+	Repair     int    // parts that wait for repair
+	Waits      string // why nothing is given just now
+}
+
+// StreamStanding is one trail of events.
+type StreamStanding struct {
+	Name           string
+	Events, Sealed int64
+	PublicKey      string
+}
+
+// StrangerStanding is one sender that no register entry names.
+type StrangerStanding struct {
+	ingest.Stranger
+	ingest.Coverage
+}
+
+// Standing looks around.
+func (e *Events) Standing(ctx context.Context) Standing {
+	s := Standing{Feeds: e.Ingest.Coverage(), Silent: e.silent(ctx, e.cfg.Now())}
+	trails := e.Ingest.Trails()
+	for _, name := range ingest.Streams() {
+		if l := trails[name]; l != nil {
+			s.Streams = append(s.Streams, StreamStanding{name, l.Len(), l.SealedLen(), l.PublicKey()})
+		}
+	}
+	for who, c := range e.Ingest.Strangers() {
+		s.Strangers = append(s.Strangers, StrangerStanding{who, c})
+	}
+	slices.SortFunc(s.Strangers, func(a, b StrangerStanding) int { return b.Last.Compare(a.Last) })
+	if e.index != nil {
+		for _, x := range e.index.feeder.Standing() {
+			waits := ""
+			if x.Err != nil {
+				waits = x.Err.Error()
+			}
+			s.Index = append(s.Index, IndexStanding{x.Stream, x.Len, x.Given, x.Newest, x.Repair, waits})
+		}
+		if err := e.index.engine.Health(ctx); err != nil {
+			s.IndexDown = err.Error()
+		}
+	}
+	return s
 }
