@@ -141,6 +141,9 @@ func (l *Lookup) Of(kindID, id string) (*Item, bool) {
 	return it, ok && it.Row.Kind != "" && !it.Row.Retired
 }
 
+// Values are the parameters as they hold for an entry. Who reads one notes its Next.
+func (l *Lookup) Values(it *Item) directive.Values { return l.w.parameters(it, l.At) }
+
 // InForce reports whether an entry's period holds now, and notes its edges.
 func (l *Lookup) InForce(it *Item) bool {
 	from, until := DeclaredTime(it, "from"), DeclaredTime(it, "until")

@@ -16,7 +16,7 @@ import (
 func All() map[string]posture.Derivation {
 	all := map[string]posture.Derivation{}
 	for _, set := range []map[string]posture.Derivation{
-		people.Organisation, people.Accounts, systemDerivations, deviceDerivations, recordDerivations, transitionDerivations,
+		people.Organisation, people.Accounts, systemDerivations, deviceDerivations, recordDerivations, transitionDerivations, trailDerivations,
 	} {
 		for name, d := range set {
 			all[name] = d

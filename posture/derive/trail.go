@@ -1,0 +1,200 @@
+package derive
+
+import (
+	"slices"
+	"time"
+
+	"kakusho/posture"
+)
+
+// trailDerivations are about the events of a system: whether they arrive, and
+// whether somebody looks at what they tell.
+var trailDerivations = map[string]posture.Derivation{
+	"system-silent-log-sources":    silentLogSources,
+	"system-missing-event-classes": missingEventClasses,
+	"system-overdue-alerts":        overdueAlerts,
+	"system-unmeasured-alerts":     unmeasuredAlerts,
+	"system-trail-reviewed":        reviewedOn("trend"),
+	"device-log-arrives":           logArrives,
+}
+
+// sending lists the log sources of a system that are to send.
+func sending(r *posture.Reading, it *posture.Item) []*posture.Item {
+	return slices.DeleteFunc(r.L.InSystem(it, "log-source"), func(s *posture.Item) bool {
+		r.Note(s, "status", s.Declared["status"])
+		return posture.DeclaredText(s, "status") != "in-service"
+	})
+}
+
+// period is a parameter as it holds for an item.
+func period(r *posture.Reading, it *posture.Item, key string) (time.Duration, bool) {
+	v := r.L.Values(it)[key]
+	r.L.Next = posture.Earlier(r.L.Next, v.Next)
+	d, ok := v.Value.(time.Duration)
+	return d, ok
+}
+
+// silent reports whether a source has sent nothing for longer than it may. One
+// that was never heard of is silent.
+func silent(r *posture.Reading, s *posture.Item) (bool, string) {
+	limit, ok := period(r, s, "log.silence_max")
+	if !ok {
+		return false, "no-parameter: log.silence_max"
+	}
+	if own, ok := s.Declared["silence"].Fact.Value.(time.Duration); ok {
+		limit = min(limit, own)
+	}
+	c, ok := r.L.Cell(s, "last_arrival")
+	if !ok {
+		return true, ""
+	}
+	last, seen := c.Fact.Value.(time.Time)
+	if !seen {
+		return true, ""
+	}
+	// When the last event came stays true however old the fact is, and with no newer
+	// fact nothing is known to have come since.
+	edge := last.Add(limit)
+	if edge.Before(r.L.At) {
+		return true, ""
+	}
+	r.L.Next = posture.Earlier(r.L.Next, edge.Add(1)) // exactly as long as it may is not too long
+	return false, ""
+}
+
+func silentLogSources(r *posture.Reading, it *posture.Item) posture.Result {
+	var out []string
+	for _, s := range sending(r, it) {
+		is, why := silent(r, s)
+		if why != "" {
+			return posture.Cannot(why)
+		}
+		if is {
+			out = append(out, s.Row.ID)
+		}
+	}
+	return posture.Texts(out)
+}
+
+// missingEventClasses are the classes that must be recorded less those that come
+// from any source of the system: what every application and every computer records
+// by determination, and what the system's own register entry says is recorded.
+func missingEventClasses(r *posture.Reading, it *posture.Item) posture.Result {
+	params := r.L.Values(it)
+	var want []string
+	add := func(key string) {
+		v := params[key]
+		r.L.Next = posture.Earlier(r.L.Next, v.Next)
+		want = append(want, texts(v.Value)...)
+	}
+	add("log.events.system")
+	if len(inService(r, it)) > 0 {
+		add("log.events.computer")
+	}
+	if declared, ok, _ := r.Names(it, "trail_items"); ok {
+		whole := texts(params["log.events"].Value)
+		for _, c := range declared {
+			if slices.Contains(whole, c) {
+				want = append(want, c)
+			}
+		}
+	}
+	var have []string
+	for _, s := range sending(r, it) {
+		seen, ok, _ := r.Names(s, "classes_seen")
+		if is, why := silent(r, s); ok && !is && why == "" {
+			have = append(have, seen...)
+		}
+	}
+	return posture.Texts(posture.Minus(want, have))
+}
+
+func texts(v any) (out []string) {
+	list, _ := v.([]any)
+	for _, x := range list {
+		if s, ok := x.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// overdueAlerts are those nobody has disposed of within the time an alert may wait.
+func overdueAlerts(r *posture.Reading, it *posture.Item) posture.Result {
+	limit, ok := period(r, it, "log.review.alert")
+	if !ok {
+		return posture.Cannot("no-parameter: log.review.alert")
+	}
+	var out []*posture.Item
+	for _, a := range r.L.InSystem(it, "alert") {
+		if posture.DeclaredText(a, "state") == "closed" {
+			continue
+		}
+		r.Note(a, "state", a.Declared["state"])
+		edge := posture.DeclaredTime(a, "raised_at").Add(limit)
+		if edge.Before(r.L.At) {
+			out = append(out, a)
+			continue
+		}
+		r.L.Next = posture.Earlier(r.L.Next, edge.Add(1))
+	}
+	return posture.Texts(posture.Keys(out))
+}
+
+// unmeasuredAlerts are those that were something, and of which nobody wrote what was
+// done.
+func unmeasuredAlerts(r *posture.Reading, it *posture.Item) posture.Result {
+	var out []*posture.Item
+	for _, a := range r.L.InSystem(it, "alert") {
+		something := slices.Contains([]string{"incident", "corrected"}, posture.DeclaredText(a, "disposition"))
+		if !something || posture.DeclaredText(a, "state") != "closed" {
+			continue
+		}
+		r.Note(a, "measures", a.Declared["measures"])
+		if posture.DeclaredText(a, "measures") == "" {
+			out = append(out, a)
+		}
+	}
+	return posture.Texts(posture.Keys(out))
+}
+
+// reviewedOn is when a kind of review of the system's trail was last made; a search
+// over every system counts for each.
+func reviewedOn(review string) posture.Derivation {
+	return func(r *posture.Reading, it *posture.Item) posture.Result {
+		var last time.Time
+		for _, s := range r.L.ByKind["saved-search"] {
+			of := posture.DeclaredText(s, "system")
+			if of != "" && of != it.Row.ID || posture.DeclaredText(s, "review") != review {
+				continue
+			}
+			r.Note(s, "reviewed_on", s.Declared["reviewed_on"])
+			if on := posture.DeclaredTime(s, "reviewed_on"); on.After(last) && !on.After(r.L.At) {
+				last = on
+			}
+		}
+		if last.IsZero() {
+			return posture.None("no-entry: no such review is recorded")
+		}
+		return posture.Found(last)
+	}
+}
+
+// logArrives is whether a log source of the device itself sends.
+func logArrives(r *posture.Reading, it *posture.Item) posture.Result {
+	self := it.Row.Kind + "/" + it.Row.ID
+	for _, s := range sending(r, it) {
+		if posture.DeclaredText(s, "subject") != self {
+			continue
+		}
+		is, why := silent(r, s)
+		if why != "" {
+			return posture.Cannot(why)
+		}
+		if !is {
+			r.Note(s, "last_arrival", s.Observed["last_arrival"])
+			return posture.Found(true)
+		}
+	}
+	return posture.Found(false)
+}
