@@ -68,9 +68,14 @@ func (f *forger) packs() []string {
 // edit takes a pack apart, lets fn change its frames, and writes it again.
 func (f *forger) edit(name string, fn func([]frame) []frame) {
 	f.Helper()
+	f.editAs(name, pack.Entries, fn)
+}
+
+func (f *forger) editAs(name string, t pack.Type, fn func([]frame) []frame) {
+	f.Helper()
 	image := f.read(name)
 	var frames []frame
-	for _, p := range pack.Scan(image) {
+	for _, p := range pack.ScanAs(image, t) {
 		raw, err := f.codec.Payload(p.Header, p.Stored)
 		if err != nil {
 			f.Fatal(err)

@@ -14,6 +14,10 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sys/unix"
 
+	"kakusho/trail/audit/resume"
+	"kakusho/trail/audit/sound"
+	"kakusho/trail/audit/tiles"
+	"kakusho/trail/keep"
 	"kakusho/trail/key"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
@@ -34,8 +38,11 @@ type audit struct {
 	dir      string
 	verifier note.Verifier // of the key that signs today
 	chainOf  key.Chain     // the statements that lead to it
-	codec    *pack.Codec
-	live     bool // somebody writes meanwhile
+	checker  sound.Checker
+	log      tiles.Log
+	notes    keep.Notes   // of packs in the archive
+	resume   *resume.File // nil: nothing is remembered
+	live     bool         // somebody writes meanwhile
 
 	packs  []packFile
 	packed []seal.Hash  // by segment: leaf hash of the record in the packs; zero: none that fits its frames
@@ -43,20 +50,11 @@ type audit struct {
 	end    int64        // entries in the packs that are sealed, signed for or not
 	doubt  map[int]bool // packs to be looked at again, frame by frame
 
+	retired []retirement // what the log says
+
 	mu     sync.Mutex
 	report Report
 }
-
-// packFile is a pack by its name: what it really holds is what is checked.
-type packFile struct {
-	name    string
-	segment int64
-	size    int64
-	headed  bool  // its head is sound
-	first   int64 // the first entry, as the head says
-}
-
-func (p packFile) path() string { return "pack/" + p.name }
 
 // Verify checks the trail in dir against a public key. An error means that it
 // could not be checked at all; what was found is in the report. progress, if not
@@ -86,13 +84,22 @@ func VerifyWith(ctx context.Context, dir, key string, o Options) (Report, error)
 	if o.Progress == nil {
 		o.Progress = func(int64, int64) {}
 	}
-	a := &audit{dir: dir, codec: codec, live: inUse(dir), doubt: map[int]bool{}}
+	if o.Parallel <= 0 {
+		o.Parallel = runtime.GOMAXPROCS(0)
+	}
+	a := &audit{dir: dir, live: inUse(dir), doubt: map[int]bool{}}
 	a.report.InUse = a.live
 	key = a.follow(key, o)
 	if a.verifier, err = seal.Verifier(key); err != nil {
 		return Report{}, fmt.Errorf("verify trail: %w", err)
 	}
+	a.checker = sound.Checker{Codec: codec, Origin: a.verifier.Name()}
+	a.notes = keep.Notes{Dir: filepath.Join(dir, "pack"), Keys: a.keys(), Archive: o.Archive}
+	a.log = tiles.Log{Dir: dir, Live: a.live, Read: func(name string) ([]byte, error) { return a.read(name, maxLog) }}
 	if err := a.run(ctx, key, o); err != nil {
+		return Report{}, fmt.Errorf("verify trail: %w", errors.Join(err, a.resume.Close()))
+	}
+	if err := a.resume.Finish(); err != nil {
 		return Report{}, fmt.Errorf("verify trail: %w", err)
 	}
 	slices.SortStableFunc(a.report.Problems, order)
@@ -132,11 +139,17 @@ func inUse(dir string) bool {
 
 // run goes from what is signed down to the bytes, but reads the packs before the
 // log: so a log that grows meanwhile is never shorter than what was read.
-func (a *audit) run(ctx context.Context, key string, o Options) error {
+func (a *audit) run(ctx context.Context, key string, o Options) (err error) {
 	a.top(key)
 	a.checkpoint()
+	if o.Resume != "" {
+		c := a.report.Checkpoint
+		if a.resume, err = resume.Open(o.Resume, resume.Run{Key: key, Size: c.Size, Root: c.Root[:]}); err != nil {
+			return err
+		}
+	}
 	a.list()
-	if err := a.readPacks(ctx, o.Progress); err != nil {
+	if err := a.readPacks(ctx, o); err != nil {
 		return err
 	}
 	if err := a.trust(ctx); err != nil {
@@ -149,16 +162,17 @@ func (a *audit) run(ctx context.Context, key string, o Options) error {
 	a.witnessed(key, o.Policy)
 	a.chain()
 	a.suspects()
+	a.gone()
 	for i, p := range a.packs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if lo, hi := a.span(i); a.doubt[i] {
-			a.examine(p, lo, hi, i == len(a.packs)-1)
+			a.examine(ctx, p, lo, hi, i == len(a.packs)-1)
 		}
 	}
 	if len(a.packs) == 0 && len(a.want) > 0 {
-		a.examine(packFile{name: pack.Name(0)}, 0, int64(len(a.want)), true)
+		a.examine(ctx, packFile{FileName: pack.FileName{Name: pack.Name(0)}}, 0, int64(len(a.want)), true)
 	}
 	a.behind()
 	return nil
@@ -231,31 +245,6 @@ func (a *audit) read(name string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes, at most %d", st.Size(), most)
 	}
 	return os.ReadFile(name)
-}
-
-// list finds the packs.
-func (a *audit) list() {
-	entries, err := os.ReadDir(filepath.Join(a.dir, "pack"))
-	if err != nil {
-		a.file(Unreadable, "pack", -1, err.Error())
-	}
-	for _, e := range entries {
-		n, ok := pack.ParseName(e.Name())
-		st, err := e.Info()
-		if !ok || err != nil {
-			a.file(Extra, "pack/"+e.Name(), -1, "is not a pack")
-			continue
-		}
-		a.packs = append(a.packs, packFile{name: e.Name(), segment: n, size: st.Size()})
-	}
-	// ReadDir sorts, and names have all digits: they are in order. The last may have
-	// been made a moment ago, or when the power went.
-	if n := len(a.packs); n > 0 && a.packs[n-1].size < pack.HeaderSize {
-		if !a.live {
-			a.file(Torn, a.packs[n-1].path(), 0, "has no head")
-		}
-		a.packs = a.packs[:n-1]
-	}
 }
 
 // behind names what is sealed but not under the checkpoint. While somebody writes

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"slices"
 
@@ -24,12 +25,19 @@ type examination struct {
 // segment belongs to the last pack whose name is not behind it.
 func (a *audit) suspects() {
 	for i, p := range a.packs {
-		if text, ok := a.record(p.segment); ok && p.headed {
+		if text, ok := a.record(p.Segment); ok && p.headed {
 			if r, err := seal.ParseRecord(text); err == nil && r.First != p.first {
-				a.file(Header, p.path(), 0, "names another first entry")
+				a.file(Header, p.where(), 0, "names another first entry")
 			}
 		}
 		lo, hi := a.span(i)
+		if p.elsewhere {
+			continue // it cannot be looked at
+		}
+		if p.records != nil {
+			a.doubt[i] = !a.again(p, lo, hi)
+			continue
+		}
 		for s := lo; s < hi && !a.doubt[i]; s++ {
 			a.doubt[i] = s >= int64(len(a.packed)) || a.packed[s] != a.want[s]
 		}
@@ -40,20 +48,24 @@ func (a *audit) suspects() {
 func (a *audit) span(i int) (lo, hi int64) {
 	hi = int64(len(a.want))
 	if i > 0 {
-		lo = a.packs[i].segment
+		lo = a.packs[i].Segment
 	}
 	if i+1 < len(a.packs) {
-		hi = min(hi, a.packs[i+1].segment)
+		hi = min(hi, a.packs[i+1].Segment)
 	}
 	return lo, hi
 }
 
 // examine finds out what is wrong in the segments from lo to hi of a pack.
-func (a *audit) examine(p packFile, lo, hi int64, last bool) {
+func (a *audit) examine(ctx context.Context, p packFile, lo, hi int64, last bool) {
 	x := examination{audit: a, pack: p, at: -1}
 	before := len(a.report.Problems)
-	if image, err := a.read(p.path(), maxPack); err == nil {
-		x.pieces = pack.Scan(image[:min(int64(len(image)), p.size)]) // it may have grown meanwhile
+	size := p.size
+	if image, err := a.image(ctx, &p); err == nil {
+		if p.Form == pack.Here {
+			image = image[:min(int64(len(image)), size)] // it may have grown meanwhile
+		}
+		x.pieces = pack.ScanAs(image, p.Form.Entries())
 	}
 	x.used = make([]bool, len(x.pieces))
 	for s := lo; s < hi; s++ {
@@ -61,8 +73,8 @@ func (a *audit) examine(p packFile, lo, hi int64, last bool) {
 	}
 	x.rest(hi, last)
 	// Doubt was raised: never let it pass without a word.
-	if len(a.report.Problems) == before && !slices.ContainsFunc(a.report.Problems, func(q Problem) bool { return q.File == p.path() }) {
-		a.file(Order, p.path(), -1, "not as the trail writes it")
+	if len(a.report.Problems) == before && !slices.ContainsFunc(a.report.Problems, func(q Problem) bool { return q.File == p.where() }) {
+		a.file(Order, p.where(), -1, "not as the trail writes it")
 	}
 }
 
@@ -71,7 +83,7 @@ func (x *examination) say(w What, segment, first, last int64, piece int, detail 
 	if piece >= 0 && piece < len(x.pieces) {
 		off = x.pieces[piece].Off
 	}
-	x.find(Problem{What: w, Segment: segment, FirstSeq: first, LastSeq: last, File: x.pack.path(), Offset: off, Detail: detail})
+	x.find(Problem{What: w, Segment: segment, FirstSeq: first, LastSeq: last, File: x.pack.where(), Offset: off, Detail: detail})
 }
 
 // segment checks one segment against its record in the log.
@@ -120,7 +132,7 @@ func (x *examination) loose(r seal.Record, frames []int) {
 		x.hole(r.Segment, next, h.First)
 		next = h.First + int64(h.Count)
 		x.use([]int{i})
-		if _, _, err := x.row(x.pieces[i]); err != nil {
+		if _, _, err := x.checker.Row(x.pieces[i]); err != nil {
 			x.say(Damaged, r.Segment, h.First, next-1, i, err.Error())
 		} else {
 			whole = append(whole, i)
@@ -171,7 +183,7 @@ func (a *audit) record(s int64) ([]byte, bool) {
 	if s < 0 || s >= int64(len(a.want)) {
 		return nil, false
 	}
-	if rs := a.records(s / width); s%width < int64(len(rs)) && seal.Leaf(rs[s%width]) == a.want[s] {
+	if rs := a.log.Records(s / width); s%width < int64(len(rs)) && seal.Leaf(rs[s%width]) == a.want[s] {
 		return rs[s%width], true
 	}
 	return nil, false
@@ -183,7 +195,7 @@ func (x *examination) text(s int64, seals []int) ([]byte, bool) {
 		return text, true
 	}
 	for _, i := range seals {
-		raw, err := x.codec.Payload(x.pieces[i].Header, x.pieces[i].Stored)
+		raw, err := x.checker.Codec.Payload(x.pieces[i].Header, x.pieces[i].Stored)
 		if err != nil {
 			continue
 		}
@@ -220,7 +232,7 @@ func (x *examination) between(s int64, frames []int) (first, last int64) {
 // record, or as the frames themselves make it. nil: neither.
 func (x *examination) table(r seal.Record, frames, seals []int) []seal.Row {
 	for _, i := range seals {
-		raw, err := x.codec.Payload(x.pieces[i].Header, x.pieces[i].Stored)
+		raw, err := x.checker.Codec.Payload(x.pieces[i].Header, x.pieces[i].Stored)
 		if err != nil {
 			continue
 		}
@@ -230,7 +242,7 @@ func (x *examination) table(r seal.Record, frames, seals []int) []seal.Row {
 	}
 	rows := []seal.Row{}
 	for _, i := range frames {
-		row, _, err := x.row(x.pieces[i])
+		row, _, err := x.checker.Row(x.pieces[i])
 		if err != nil {
 			return nil
 		}
@@ -249,7 +261,7 @@ func (x *examination) frames(s int64, rows []seal.Row, frames []int) {
 		first, last := row.First, row.First+int64(row.Count)-1
 		like := -1
 		exact := slices.IndexFunc(frames, func(i int) bool {
-			got, _, err := x.row(x.pieces[i])
+			got, _, err := x.checker.Row(x.pieces[i])
 			if like < 0 && !x.used[i] && x.pieces[i].Header.First == row.First {
 				like = i
 			}
@@ -263,7 +275,7 @@ func (x *examination) frames(s int64, rows []seal.Row, frames []int) {
 			x.say(Order, s, first, last, frames[exact], "stands behind what came later")
 		case like >= 0:
 			w, detail := Altered, "is not what was sealed"
-			if _, _, err := x.row(x.pieces[like]); err != nil {
+			if _, _, err := x.checker.Row(x.pieces[like]); err != nil {
 				w, detail = Damaged, err.Error()
 			}
 			x.use([]int{like})
@@ -292,7 +304,7 @@ func (x *examination) use(pieces []int) int {
 // seal finds the seal of a segment. No entry is touched when it is bad.
 func (x *examination) seal(s int64, text []byte, seals []int) {
 	for _, i := range seals {
-		if _, got, _, err := x.sealOf(x.pieces[i]); err == nil && bytes.Equal(got, text) {
+		if _, got, _, err := x.checker.Seal(x.pieces[i]); err == nil && bytes.Equal(got, text) {
 			x.use([]int{i})
 			return
 		}
@@ -317,7 +329,7 @@ func (x *examination) rest(end int64, last bool) {
 			run = -1
 		case tail && p.Err == nil && p.Header.Type == pack.Entries && p.Header.Segment == end && (next < 0 || p.Header.First == next):
 			next = p.Header.First + int64(p.Header.Count)
-			if _, _, err := x.row(p); err != nil {
+			if _, _, err := x.checker.Row(p); err != nil {
 				x.say(Damaged, -1, p.Header.First, next-1, i, err.Error())
 			}
 		case tail && p.Err != nil && i == len(x.pieces)-1:
@@ -341,7 +353,7 @@ func (a *audit) chain() {
 	var rs [][]byte
 	for s, want := range a.want {
 		if s%width == 0 {
-			rs = a.records(int64(s) / width)
+			rs = a.log.Records(int64(s) / width)
 		}
 		if s%width >= len(rs) || seal.Leaf(rs[s%width]) != want {
 			known = false
@@ -362,6 +374,7 @@ func (a *audit) chain() {
 		if int64(s) < a.report.Checkpoint.Size {
 			a.report.Entries = max(a.report.Entries, r.First+r.Count)
 		}
+		a.states(r)
 		before, known = r, true
 	}
 }

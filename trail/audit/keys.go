@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"kakusho/trail/keep"
 	"kakusho/trail/key"
 	"kakusho/trail/seal"
 	"kakusho/trail/witness"
@@ -21,6 +22,9 @@ type Options struct {
 	Accepted []string                // keys put for lost ones that he accepts
 	Beside   bool                    // the key was taken from beside the trail: nobody has accepted anything
 	Policy   witness.Policy          // whose cosignatures he wants; zero: nobody's
+	Parallel int                     // packs looked at side by side; 0: as many as there are processors
+	Archive  keep.Archive            // where archived packs are fetched from; nil: they are reported, not checked
+	Resume   string                  // file that remembers how far it got, until it is at the end; not in the trail's folder
 }
 
 // follow finds the key that signs today, from the one that is given and the

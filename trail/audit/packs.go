@@ -4,214 +4,271 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"runtime"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
-	"golang.org/x/sync/errgroup"
-
+	"kakusho/trail/audit/resume"
+	"kakusho/trail/audit/sound"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
 )
 
-// errDoubt says that something is not simply as it should be. Which entries that
-// touches is found out later, when it is known what the log has.
-var errDoubt = errors.New("to be examined")
+// packFile is a pack by the name of its file: what it really holds is what is checked.
+type packFile struct {
+	pack.FileName
+	size      int64
+	headed    bool      // its head is sound, or its note
+	first     int64     // the first entry, as that says
+	away      seal.Away // of a pack in the archive
+	elsewhere bool      // it cannot be looked at: no archive is given
+	records   []byte    // of one that was looked at before: digest of the leaf hashes of its records
+	next      int64     // then: the segment after the last
+}
 
-// readPacks checks each segment in the packs against its own record. Whether that
-// is the record in the log is not known yet.
-func (a *audit) readPacks(ctx context.Context, progress func(done, total int64)) error {
+func (p packFile) path() string { return "pack/" + p.Name }
+
+// list finds the packs. Of one that is about to leave there are two files for a moment;
+// the later form counts.
+func (a *audit) list() {
+	entries, err := os.ReadDir(filepath.Join(a.dir, "pack"))
+	if err != nil {
+		a.file(Unreadable, "pack", -1, err.Error())
+	}
+	for _, e := range entries {
+		n, ok := pack.ParseFile(e.Name())
+		st, err := e.Info()
+		if stem, new := strings.CutSuffix(e.Name(), ".new"); new {
+			if _, ok := pack.ParseFile(stem); ok {
+				a.half(n.Name, "was being written")
+				continue
+			}
+		}
+		if !ok || err != nil {
+			a.file(Extra, "pack/"+e.Name(), -1, "is not a pack")
+			continue
+		}
+		a.packs = append(a.packs, packFile{FileName: n, size: st.Size()})
+	}
+	slices.SortStableFunc(a.packs, func(x, y packFile) int { return pack.Compare(x.FileName, y.FileName) })
+	for i := 0; i+1 < len(a.packs); {
+		if x, y := a.packs[i], a.packs[i+1]; x.Segment != y.Segment {
+			i++
+			continue
+		} else if x.Form == y.Form {
+			a.file(Extra, x.path(), -1, "there is another of this pack")
+		} else {
+			a.half(x.Name, "is still here beside "+y.Name)
+		}
+		a.packs = slices.Delete(a.packs, i, i+1)
+	}
+	// The last may have been made a moment ago, or when the power went.
+	if n := len(a.packs); n > 0 && a.packs[n-1].Form == pack.Here && a.packs[n-1].size < pack.HeaderSize {
+		if !a.live {
+			a.file(Torn, a.packs[n-1].path(), 0, "has no head")
+		}
+		a.packs = a.packs[:n-1]
+	}
+}
+
+// half is a file of something that was not finished. Opening the trail finishes it.
+func (a *audit) half(name, detail string) {
+	if !a.live {
+		a.file(Torn, "pack/"+name, -1, detail+": archiving or retiring a pack was cut short; the next open finishes it")
+	}
+}
+
+// looked is what one pack came to.
+type looked struct {
+	packFile
+	result sound.Result
+	done   *resume.Done
+	err    error
+}
+
+// readPacks checks each segment in the packs against its own record. Whether that is
+// the record in the log is not known yet. Packs are looked at side by side, and put
+// together in order.
+func (a *audit) readPacks(ctx context.Context, o Options) error {
 	var done, total int64
-	for _, p := range a.packs {
+	for i := range a.packs {
+		p := &a.packs[i]
+		if p.Form == pack.Away {
+			a.note(p)
+		}
 		total += p.size
 	}
-	r := reading{audit: a}
-	for i, p := range a.packs {
-		progress(done, total)
+	o.Progress(0, total)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	m := merging{audit: a}
+	for i, result := range a.lookAll(ctx, &wg, o.Parallel) {
+		l := <-result
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if p.segment > max(a.report.Checkpoint.Size, int64(len(a.packed)))+maxGap {
-			a.file(Extra, p.path(), -1, "is far behind the end of the trail")
+		if a.packs[i].Segment > max(a.report.Checkpoint.Size, int64(len(a.packed)))+maxGap {
+			a.file(Extra, a.packs[i].path(), -1, "is far behind the end of the trail")
 			a.packs = a.packs[:i]
 			break
 		}
-		r.pack, r.index, r.last = p, i, i == len(a.packs)-1
-		if err := r.read(); err != nil {
-			a.doubt[i] = true
+		if err := m.add(i, l); err != nil {
+			return err
 		}
-		done += p.size
+		done += l.size
+		o.Progress(done, total)
 	}
-	progress(total, total)
 	a.want = make([]seal.Hash, max(int64(len(a.packed)), a.report.Checkpoint.Size))
 	return nil
+}
+
+// lookAll looks at so many packs at a time, and sends what each came to.
+func (a *audit) lookAll(ctx context.Context, wg *sync.WaitGroup, parallel int) []chan looked {
+	packs, out := slices.Clone(a.packs), make([]chan looked, len(a.packs))
+	for i := range out {
+		out[i] = make(chan looked, 1)
+	}
+	next := make(chan int)
+	for range parallel {
+		wg.Go(func() {
+			for i := range next {
+				out[i] <- a.look(ctx, packs[i], i == len(packs)-1)
+			}
+		})
+	}
+	wg.Go(func() {
+		defer close(next)
+		for i := range packs {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				out[i] <- looked{}
+			}
+		}
+	})
+	return out
 }
 
 // maxGap is how many segments may be missing before a pack when no checkpoint
 // says how many there are. It bounds memory, not what is found.
 const maxGap = 1 << 20
 
-// reading goes through the packs in order.
-type reading struct {
+// look reads a pack, wherever it is, and looks at it by itself.
+func (a *audit) look(ctx context.Context, p packFile, last bool) (l looked) {
+	l.packFile = p
+	if p.elsewhere {
+		return l
+	}
+	if p.Form == pack.Away {
+		if d, ok := a.resume.Same(p.Name, p.away.Digest); ok {
+			l.done, l.records, l.next = &d, d.Records, d.Next
+			return l
+		}
+	}
+	image, err := a.image(ctx, &l.packFile)
+	if err != nil {
+		l.err = err
+		return l
+	}
+	digest := sha256.Sum256(image)
+	if d, ok := a.resume.Lookup(p.Name, digest); ok && !last {
+		l.headed, l.first = true, d.First
+		l.done, l.records, l.next = &d, d.Records, d.Next
+		return l
+	}
+	l.result = a.checker.Look(image, sound.File{Form: l.Form, Segment: p.Segment, Last: last, Live: a.live})
+	l.result.Doubt = l.result.Doubt || l.Form == pack.Away && l.headed && digest != l.away.Digest
+	if l.result.Headed && l.Form != pack.Away {
+		l.headed, l.first = true, l.result.First
+	}
+	if r := l.result; r.Headed && !r.Doubt && !last && len(r.Segments) > 0 {
+		sum := sha256.New()
+		for _, s := range r.Segments {
+			sum.Write(s.Leaf[:])
+		}
+		l.done = &resume.Done{File: l.Name, Digest: digest[:], Segment: p.Segment, Next: r.NextSegment, First: r.First, End: r.Segments[len(r.Segments)-1].End, Records: sum.Sum(nil)}
+	}
+	return l
+}
+
+// image is the bytes of a pack. While somebody writes, it may take another form.
+func (a *audit) image(ctx context.Context, p *packFile) ([]byte, error) {
+	if p.Form == pack.Away {
+		return a.notes.Fetch(ctx, p.Segment, maxPack)
+	}
+	b, err := a.read(p.path(), maxPack)
+	if errors.Is(err, fs.ErrNotExist) && a.live {
+		names, _ := pack.Files(filepath.Join(a.dir, "pack"))
+		for _, n := range slices.Backward(names) {
+			if n.Segment == p.Segment && n.Form != p.Form {
+				if p.FileName = n; n.Form == pack.Away {
+					a.note(p)
+				}
+				if p.elsewhere {
+					return nil, nil
+				}
+				return a.image(ctx, p)
+			}
+		}
+	}
+	if err == nil {
+		p.size = int64(len(b))
+	}
+	return b, err
+}
+
+// merging puts what was seen together, in order.
+type merging struct {
 	*audit
-	pack    packFile
-	index   int
-	last    bool
 	segment int64 // the one that comes next
-	first   int64 // its first entry
 }
 
-// group is the frames of one segment, with its seal at the end.
-type group struct {
-	frames         []pack.Piece
-	segment, first int64
-	leaf           seal.Hash // of its record, when all fits
-}
-
-func (r *reading) read() error {
-	image, err := r.audit.read(r.pack.path(), maxPack)
-	if err != nil {
-		r.file(Unreadable, r.pack.path(), -1, err.Error())
-		return errDoubt
-	}
-	r.packs[r.index].size = int64(len(image))
-	ps := pack.Scan(image)
-	segment, first, err := pack.ParsePackHeader(image, r.verifier.Name())
-	if err != nil || segment != r.pack.segment {
-		r.file(Header, r.pack.path(), 0, "not the head of this pack")
-	} else {
-		if segment < r.segment {
-			r.doubt[r.index-1] = true // the pack before goes on into this one
+func (m *merging) add(i int, l looked) error {
+	m.packs[i] = l.packFile
+	switch {
+	case l.elsewhere:
+		m.segment = l.away.Segment + l.away.Segments
+		return nil
+	case l.err != nil:
+		m.doubt[i] = true
+		if l.Form != pack.Away || !errors.Is(l.err, fs.ErrNotExist) { // else its entries are missing
+			m.file(Unreadable, l.where(), -1, l.err.Error())
 		}
-		r.segment, r.first = segment, first
-		r.packs[r.index].headed, r.packs[r.index].first = true, first
+		return nil
+	case l.records != nil:
+		m.segment, m.end = l.done.Next, l.done.End
+		return m.resume.Add(*l.done)
 	}
-	groups, tail, doubt := r.groups(ps)
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range groups {
-		g.Go(func() (err error) { groups[i].leaf, err = r.own(groups[i]); return err })
+	r := l.result
+	if !r.Headed {
+		m.file(Header, l.where(), 0, "not the head of this pack")
+	} else if l.Segment < m.segment && i > 0 {
+		m.doubt[i-1] = true // the pack before goes on into this one
 	}
-	err = errors.Join(doubt, g.Wait(), r.unsealed(tail))
-	for _, g := range groups {
-		for int64(len(r.packed)) <= g.segment {
-			r.packed = append(r.packed, seal.Hash{})
+	for _, s := range r.Segments {
+		for int64(len(m.packed)) <= s.Number {
+			m.packed = append(m.packed, seal.Hash{})
 		}
-		r.packed[g.segment] = g.leaf
-		r.end = g.frames[len(g.frames)-1].Header.First
-		if g.segment < r.report.Checkpoint.Size {
-			r.report.Entries = r.end
+		m.packed[s.Number] = s.Leaf
+		if m.end = s.End; s.Number < m.report.Checkpoint.Size {
+			m.report.Entries = m.end
 		}
 	}
-	return err
-}
-
-// groups puts the pieces of a pack together to segments and leaves out those that
-// are not whole. The tail is what stands behind the last seal.
-func (r *reading) groups(ps []pack.Piece) (groups []group, tail []pack.Piece, doubt error) {
-	start, whole := 0, true
-	most := r.pack.segment + int64(len(ps))
-	for i, p := range ps {
-		if p.Err != nil {
-			whole = false // in the tail, it is for unsealed
-			continue
-		}
-		if p.Header.Type != pack.Seal {
-			continue
-		}
-		if p.Header.Segment != r.segment || p.Header.Segment >= most {
-			whole = false
-		}
-		if !whole {
-			doubt = errDoubt
-		} else {
-			groups = append(groups, group{frames: ps[start : i+1], segment: r.segment, first: r.first})
-		}
-		if p.Header.Segment >= r.pack.segment && p.Header.Segment < most {
-			r.segment, r.first = p.Header.Segment+1, p.Header.First
-		}
-		start, whole = i+1, true
+	m.segment = r.NextSegment
+	if i == len(m.packs)-1 {
+		m.report.Unsealed = r.Unsealed
 	}
-	return groups, ps[start:], doubt
-}
-
-// own checks a segment against its own record and returns the hash of that.
-func (a *audit) own(g group) (seal.Hash, error) {
-	n := len(g.frames) - 1
-	s, text, rows, err := a.sealOf(g.frames[n])
-	if err != nil {
-		return seal.Hash{}, errDoubt
+	if r.Doubt {
+		m.doubt[i] = true
+		return nil
 	}
-	next, leaves := g.first, []seal.Hash(nil)
-	for i, p := range g.frames[:n] {
-		row, ls, err := a.row(p)
-		if err != nil || i >= len(rows) || row != rows[i] || row.First != next || p.Header.Segment != g.segment {
-			return seal.Hash{}, errDoubt
-		}
-		next += int64(row.Count)
-		leaves = append(leaves, ls...)
+	if l.done == nil {
+		return nil
 	}
-	if s.Segment != g.segment || s.First != g.first || s.Count != int64(len(leaves)) || len(rows) != n || s.Root != seal.Root(leaves) {
-		return seal.Hash{}, errDoubt
-	}
-	return seal.Leaf(text), nil
-}
-
-// sealOf reads a seal and checks that all of it is bound by its record.
-func (a *audit) sealOf(p pack.Piece) (r seal.Record, text []byte, rows []seal.Row, err error) {
-	raw, err := a.codec.Payload(p.Header, p.Stored)
-	if err != nil {
-		return r, nil, nil, err
-	}
-	if text, rows, err = p.Header.Split(raw); err != nil {
-		return r, nil, nil, err
-	}
-	if r, err = seal.ParseRecord(text); err != nil {
-		return r, nil, nil, err
-	}
-	want := p.Header
-	want.Segment, want.First, want.Arrived, want.Wall = r.Segment, r.First+r.Count, r.To.UnixNano(), 0
-	if p.Header != want || sha256.Sum256(raw[len(text):]) != r.Frames || r.Origin != a.verifier.Name() {
-		return r, nil, nil, errDoubt
-	}
-	return r, text, rows, nil
-}
-
-// row reads a frame of entries and makes its row and its leaf hashes.
-func (a *audit) row(p pack.Piece) (seal.Row, []seal.Hash, error) {
-	raw, err := a.codec.Payload(p.Header, p.Stored)
-	if err != nil {
-		return seal.Row{}, nil, err
-	}
-	lines, err := p.Header.Lines(raw)
-	if err != nil {
-		return seal.Row{}, nil, err
-	}
-	leaves := make([]seal.Hash, len(lines))
-	for i, line := range lines {
-		leaves[i] = seal.Leaf(line)
-	}
-	return p.Header.Row(leaves), leaves, nil
-}
-
-// unsealed counts what stands behind the last seal of the last pack. Nothing but
-// its sums can be checked.
-func (r *reading) unsealed(tail []pack.Piece) error {
-	if len(tail) > 0 && !r.last {
-		return errDoubt
-	}
-	next, n := r.first, int64(0)
-	for i, p := range tail {
-		if p.Err != nil && i == len(tail)-1 && r.live {
-			break // it is being written
-		}
-		if p.Err != nil || p.Header.Type != pack.Entries || p.Header.Segment != r.segment || p.Header.First != next {
-			return errDoubt
-		}
-		if _, _, err := r.row(p); err != nil {
-			return errDoubt
-		}
-		next += int64(p.Header.Count)
-		n += int64(p.Header.Count)
-	}
-	r.report.Unsealed = n
-	return nil
+	return m.resume.Add(*l.done)
 }

@@ -104,6 +104,7 @@ type Report struct {
 	Skipped    []string              `json:"skipped"`             // files not looked at: private keys
 	Witnessed  int64                 `json:"witnessed"`           // segments that witnesses have signed; whether they are to be believed, a policy says
 	Witnesses  []witness.Cosignature `json:"witnesses,omitempty"` // of the policy
+	Gone       []Gone                `json:"gone,omitempty"`      // packs in the archive, or retired: no problem
 	Problems   []Problem             `json:"problems"`
 }
 

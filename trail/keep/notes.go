@@ -43,7 +43,7 @@ func (n Notes) Read(segment int64) (seal.Away, []byte, error) {
 	if err != nil {
 		return seal.Away{}, nil, fmt.Errorf("read note of an archived pack: %w", err)
 	}
-	a, headers, err := ParseNote(data, n.Keys)
+	a, headers, err := n.parse(data)
 	if err == nil && a.Segment != segment {
 		err = fmt.Errorf("%w: it is of segment %d", seal.ErrAway, a.Segment)
 	}
@@ -53,13 +53,16 @@ func (n Notes) Read(segment int64) (seal.Away, []byte, error) {
 	return a, headers, err
 }
 
-// ParseNote is seal.ParseAway by any of several keys.
-func ParseNote(data []byte, keys []note.Verifier) (a seal.Away, headers []byte, err error) {
+// parse is seal.ParseAway by any of the keys.
+func (n Notes) parse(data []byte) (a seal.Away, headers []byte, err error) {
 	err = fmt.Errorf("%w: no key", seal.ErrAway)
-	for _, v := range keys {
+	for _, v := range n.Keys {
 		if a, headers, err = seal.ParseAway(data, v); err == nil {
 			break
 		}
+	}
+	if err == nil && len(headers)%pack.HeaderSize != 0 {
+		err = fmt.Errorf("%w: %d bytes of headers", seal.ErrAway, len(headers))
 	}
 	return a, headers, err
 }
@@ -80,6 +83,19 @@ func (n Notes) Open(name string) (pack.File, error) {
 		return nil, fmt.Errorf("%s: %w", name, pack.ErrElsewhere)
 	}
 	return object{n.Archive, name}, nil
+}
+
+// Fetch reads a pack of at most so many bytes out of the archive.
+func (n Notes) Fetch(ctx context.Context, segment, most int64) ([]byte, error) {
+	r, err := n.Archive.Get(ctx, pack.Name(segment), 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("more than %d bytes", most)
+	}
+	return b, errors.Join(err, r.Close())
 }
 
 // object is a pack in an archive, as a file that can only be read.

@@ -137,16 +137,19 @@ func Files(dir string) ([]FileName, error) {
 			names = append(names, n)
 		}
 	}
-	slices.SortFunc(names, func(a, b FileName) int {
-		switch {
-		case a.Segment != b.Segment:
-			return int(min(max(a.Segment-b.Segment, -1), 1))
-		case a.Form != b.Form:
-			return int(a.Form - b.Form)
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	slices.SortFunc(names, Compare)
 	return names, nil
+}
+
+// Compare puts files in order: by segment, then by form.
+func Compare(a, b FileName) int {
+	switch {
+	case a.Segment != b.Segment:
+		return int(min(max(a.Segment-b.Segment, -1), 1))
+	case a.Form != b.Form:
+		return int(a.Form - b.Form)
+	}
+	return strings.Compare(a.Name, b.Name)
 }
 
 // RotateAfter has a new pack begun when the first frame of the last is as old, by the

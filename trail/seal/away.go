@@ -47,12 +47,12 @@ func (a Away) Sign(headers []byte, s note.Signer) ([]byte, error) {
 
 // ParseAway reads what Sign wrote and nothing else.
 func ParseAway(data []byte, v note.Verifier) (a Away, headers []byte, err error) {
-	head, rest, _ := bytes.Cut(data, []byte("\n\n"))
-	sigs, headers, ok := bytes.Cut(rest, []byte("\n"))
-	text := data[:len(head)+2+len(sigs)+1]
-	if !ok {
+	_, rest, ok := bytes.Cut(data, []byte("\n\n"))
+	_, headers, ok2 := bytes.Cut(rest, []byte("\n"))
+	if !ok || !ok2 {
 		return a, nil, fmt.Errorf("%w: no signature", ErrAway)
 	}
+	text := data[:len(data)-len(headers)]
 	n, err := note.Open(text, note.VerifierList(v))
 	if err != nil {
 		return a, nil, fmt.Errorf("%w: %w", ErrAway, err)

@@ -237,6 +237,7 @@ func TestATableComesBack(t *testing.T) {
 }
 
 func FuzzParseRecord(f *testing.F) {
+	f.Add(retiring().Text())
 	r := record()
 	f.Add(r.Text())
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -272,5 +273,108 @@ func FuzzParseCheckpoint(f *testing.F) {
 		if _, err := seal.ParseCheckpoint(b, v); err == nil && !bytes.Equal(b, good) {
 			t.Errorf("took %q", b)
 		}
+	})
+}
+
+func retiring() seal.Record {
+	r := record()
+	r.Retirement = &seal.Retirement{Why: "保存期間満了 P1Y", Packs: []seal.Retired{
+		{FirstSegment: 0, LastSegment: 0, First: 0, Count: 4, Digest: seal.Leaf([]byte("a"))}, {FirstSegment: 2, LastSegment: 2, First: 8, Count: 0, Digest: seal.Leaf([]byte("b"))},
+	}}
+	return r
+}
+
+func TestARecordThatRetiresHasOneText(t *testing.T) {
+	want := retiring()
+	text := want.Text()
+	got, err := seal.ParseRecord(text)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v, %v, want %+v", got, err, want)
+	}
+	for i := range text {
+		bad := bytes.Clone(text)
+		bad[i] ^= 1
+		if r, err := seal.ParseRecord(bad); err == nil && bytes.Equal(r.Text(), text) {
+			t.Errorf("byte %d flipped reads the same", i)
+		}
+	}
+	for name, change := range map[string]func(*seal.Record){
+		"no reason":             func(r *seal.Record) { r.Retirement.Why = "" },
+		"a reason of two lines": func(r *seal.Record) { r.Retirement.Why = "a\nb" },
+		"no packs":              func(r *seal.Record) { r.Retirement.Packs = nil },
+		"packs out of order":    func(r *seal.Record) { p := r.Retirement.Packs; p[0], p[1] = p[1], p[0] },
+		"packs that overlap":    func(r *seal.Record) { r.Retirement.Packs[0].LastSegment = 2 },
+		"its own segment":       func(r *seal.Record) { r.Retirement.Packs[1].LastSegment = 3 },
+		"a count below zero":    func(r *seal.Record) { r.Retirement.Packs[1].Count = -1 },
+		"too many packs":        func(r *seal.Record) { r.Retirement.Packs = make([]seal.Retired, seal.MaxRetired+1) },
+	} {
+		r := retiring()
+		change(&r)
+		if got, err := seal.ParseRecord(r.Text()); !errors.Is(err, seal.ErrRecord) {
+			t.Errorf("%s: got %+v, %v, want ErrRecord", name, got, err)
+		}
+	}
+	most := retiring()
+	most.Segment = 1 << 60
+	most.Retirement = &seal.Retirement{Why: strings.Repeat("x", seal.MaxWhy)}
+	for i := range int64(seal.MaxRetired) {
+		most.Retirement.Packs = append(most.Retirement.Packs, seal.Retired{FirstSegment: 1<<59 + i, LastSegment: 1<<59 + i, First: 1 << 60, Count: 1 << 60})
+	}
+	if text := most.Text(); len(text) > 1<<16-1 {
+		t.Errorf("the longest record has %d bytes, which is no leaf", len(text))
+	} else if _, err := seal.ParseRecord(text); err != nil {
+		t.Error(err)
+	}
+}
+
+func awayOf(t testing.TB) ([]byte, note.Verifier) {
+	t.Helper()
+	skey, vkey, err := note.GenerateKey(rand.Reader, "kakusho/test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 1, 1, 2, 3, 0, time.UTC)
+	text, err := seal.Away{Segment: 5, Segments: 2, First: 10, Count: 4, From: at, To: at.Add(time.Hour), Bytes: 1000, Digest: seal.Leaf(nil)}.Sign([]byte("headers\n\nof frames"), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text, v
+}
+
+func TestANoteOfAnArchivedPackMustBeSignedAndCanonical(t *testing.T) {
+	text, v := awayOf(t)
+	a, headers, err := seal.ParseAway(text, v)
+	if err != nil || a.Segment != 5 || a.Bytes != 1000 || string(headers) != "headers\n\nof frames" {
+		t.Fatalf("got %+v, %q, %v", a, headers, err)
+	}
+	for i := range text {
+		bad := bytes.Clone(text)
+		bad[i] ^= 1 << (i % 8)
+		if _, _, err := seal.ParseAway(bad, v); !errors.Is(err, seal.ErrAway) {
+			t.Errorf("byte %d flipped: got %v, want ErrAway", i, err)
+		}
+		if _, _, err := seal.ParseAway(text[:i], v); !errors.Is(err, seal.ErrAway) {
+			t.Errorf("cut at %d: got %v, want ErrAway", i, err)
+		}
+	}
+	_, other := awayOf(t)
+	if _, _, err := seal.ParseAway(text, other); !errors.Is(err, seal.ErrAway) {
+		t.Errorf("by another key: got %v, want ErrAway", err)
+	}
+}
+
+func FuzzParseAway(f *testing.F) {
+	text, v := awayOf(f)
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		seal.ParseAway(b, v)
 	})
 }

@@ -92,3 +92,31 @@ func Climb(leaf Hash, i, n uint64, path []Hash) (Hash, bool) {
 
 // split is the largest power of two below n.
 func split(n int) int { return 1 << (bits.Len(uint(n-1)) - 1) }
+
+// Frontier makes the root of leaves that come one at a time.
+type Frontier struct {
+	n     uint64 // leaves
+	stack []Hash
+}
+
+// Push adds a leaf.
+func (f *Frontier) Push(h Hash) {
+	for n := f.n; n&1 == 1; n >>= 1 {
+		h = Node(f.stack[len(f.stack)-1], h)
+		f.stack = f.stack[:len(f.stack)-1]
+	}
+	f.stack = append(f.stack, h)
+	f.n++
+}
+
+// Root is the root of what was pushed.
+func (f *Frontier) Root() Hash {
+	if f.n == 0 {
+		return Root(nil)
+	}
+	h := f.stack[len(f.stack)-1]
+	for i := len(f.stack) - 2; i >= 0; i-- {
+		h = Node(f.stack[i], h)
+	}
+	return h
+}
