@@ -84,6 +84,7 @@ type Feeder struct {
 	streams []*stream
 	err     error
 	rebuild bool
+	wiped   bool
 }
 
 // stream is how far one trail is in the index.
@@ -158,6 +159,12 @@ func (f *Feeder) Rebuild() {
 
 // restarter is an engine that knows how often its process was started.
 type restarter interface{ Restarts() int64 }
+
+// floored is an engine that keeps only what is not older than a day.
+type floored interface{ Floor() time.Time }
+
+// wiper is an engine that can begin anew with nothing.
+type wiper interface{ Wipe(why string) }
 
 // Run feeds until ctx ends.
 func (f *Feeder) Run(ctx context.Context) error {
@@ -292,7 +299,9 @@ func (f *Feeder) count(ctx context.Context, s *stream) error {
 		}
 		have := counts[b]
 		if t := s.tried[b]; t.times > 1 && t.had == have && have < want {
-			s.retired[b] = have // repairs bring nothing: there is no more
+			if err := f.hopeless(s, b, have, want); err != nil {
+				return err
+			}
 			want = have
 		}
 		if have != want {
@@ -302,6 +311,21 @@ func (f *Feeder) count(ctx context.Context, s *stream) error {
 	f.mu.Lock()
 	s.broken = broken
 	f.mu.Unlock()
+	return nil
+}
+
+// hopeless deals with a bucket that takes lines and does not have them: the index
+// is damaged in a way that does not end its process. It is begun anew, once; if
+// that does not help, the loss is told and lived with.
+func (f *Feeder) hopeless(s *stream, b, have, want int64) error {
+	if w, ok := f.engine.(wiper); ok && !f.wiped {
+		f.wiped = true
+		f.o.Log.Error("the index does not keep what it is given: it is filled anew", "stream", s.name, "bucket", b, "has", have, "of", want)
+		w.Wipe("it does not keep what it is given")
+		return fmt.Errorf("bucket %d of stream %s: %w", b, s.name, search.ErrDown)
+	}
+	f.o.Log.Error("the index does not keep what it is given: some events are not found by searching", "stream", s.name, "bucket", b, "has", have, "of", want)
+	s.retired[b] = have
 	return nil
 }
 
@@ -363,6 +387,10 @@ func (f *Feeder) give(ctx context.Context, s *stream, from, end int64, present [
 		return 0, nil
 	}
 	w := &wave{engine: f.engine}
+	var floor time.Time
+	if e, ok := f.engine.(floored); ok {
+		floor = e.Floor()
+	}
 	for l, err := range s.source.Lines(ctx, from) {
 		if err != nil {
 			return n, errors.Join(err, w.settle())
@@ -376,8 +404,12 @@ func (f *Feeder) give(ctx context.Context, s *stream, from, end int64, present [
 		if len(present) > 0 && present[0] == l.Seq {
 			continue
 		}
+		row := rowOf(s.name, l)
+		if row.Time().Before(floor) {
+			continue
+		}
 		n++
-		if w.add(ctx, rowOf(s.name, l), len(l.Bytes)); w.batches == waveBatches {
+		if w.add(ctx, row, len(l.Bytes)); w.batches == waveBatches {
 			if err := w.settle(); err != nil {
 				return n, err
 			}

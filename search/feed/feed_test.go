@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -13,52 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"kakusho/event"
 	"kakusho/search"
 	"kakusho/search/feed"
 	"kakusho/search/searchtest"
 )
-
-// book is a trail in memory.
-type book struct {
-	mu    sync.Mutex
-	lines []feed.Line
-}
-
-func (b *book) write(t testing.TB, rows ...search.Row) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, r := range rows {
-		line, err := event.Encode(nil, r.Event)
-		if err != nil {
-			line = []byte("not an event")
-		}
-		b.lines = append(b.lines, feed.Line{Seq: r.Seq, Arrived: r.Arrived, Bytes: line})
-	}
-}
-
-func (b *book) Len() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.lines) == 0 {
-		return 0
-	}
-	return b.lines[len(b.lines)-1].Seq + 1
-}
-
-func (b *book) Lines(_ context.Context, from int64) iter.Seq2[feed.Line, error] {
-	b.mu.Lock()
-	lines := b.lines
-	b.mu.Unlock()
-	return func(yield func(feed.Line, error) bool) {
-		i, _ := slices.BinarySearchFunc(lines, from, func(l feed.Line, n int64) int { return int(l.Seq - n) })
-		for _, l := range lines[i:] {
-			if !yield(l, nil) {
-				return
-			}
-		}
-	}
-}
 
 // flaky is a model whose process can end: it loses rows, answers wrongly whether it
 // took some, and is started again.
@@ -99,29 +55,6 @@ func (f *flaky) Insert(ctx context.Context, rows []search.Row) error {
 	}
 }
 
-func exactly(t *testing.T, e search.Engine, stream string, b *book) {
-	t.Helper()
-	want := map[int64]int64{}
-	for _, l := range b.lines {
-		want[l.Seq/search.BucketSize]++
-	}
-	for range 400 {
-		got, err := e.CountByBucket(t.Context(), stream, 0)
-		if err == nil && maps.Equal(got, want) {
-			for n := range want {
-				p, err := e.Present(t.Context(), stream, n)
-				if err != nil || len(slices.Compact(p)) != int(want[n]) {
-					t.Errorf("bucket %d: %d different rows, want %d (%v)", n, len(slices.Compact(p)), want[n], err)
-				}
-			}
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	got, err := e.CountByBucket(t.Context(), stream, 0)
-	t.Errorf("stream %s: index has %v (%v), the trail %v", stream, got, err, want)
-}
-
 func run(t *testing.T, f *feed.Feeder) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -137,18 +70,18 @@ func quick(dir string) feed.Options {
 }
 
 func TestTheIndexBecomesWhatTheTrailsAre(t *testing.T) {
-	a, b, m := &book{}, &book{}, &searchtest.Model{}
+	a, b, m := &searchtest.Book{}, &searchtest.Book{}, &searchtest.Model{}
 	rows := searchtest.Rows("3y", 64000, 4000)
-	a.write(t, rows...)
+	a.Write(rows...)
 	f := feed.New(m, quick(t.TempDir()))
 	f.Add("3y", a)
 	run(t, f)
-	exactly(t, m, "3y", a)
+	searchtest.Exactly(t, m, "3y", a, 10*time.Second)
 	f.Add("5y", b) // a stream that comes later
-	b.write(t, searchtest.Rows("5y", 0, 500)...)
-	a.write(t, searchtest.Rows("3y", 68000, 700)...)
-	exactly(t, m, "3y", a)
-	exactly(t, m, "5y", b)
+	b.Write(searchtest.Rows("5y", 0, 500)...)
+	a.Write(searchtest.Rows("3y", 68000, 700)...)
+	searchtest.Exactly(t, m, "3y", a, 10*time.Second)
+	searchtest.Exactly(t, m, "5y", b, 10*time.Second)
 	direct := &searchtest.Model{}
 	_ = direct.Insert(t.Context(), rows)
 	_ = direct.Insert(t.Context(), searchtest.Rows("3y", 68000, 700))
@@ -172,14 +105,14 @@ func TestTheIndexIsExactAfterAnyTrouble(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			e := &flaky{r: rand.New(rand.NewPCG(seed, 1)), trouble: true} //nolint:gosec // to be repeatable
-			b := &book{}
+			b := &searchtest.Book{}
 			dir, next := t.TempDir(), int64(63000)
 			for range 3 {
 				f := feed.New(e, quick(dir))
 				f.Add("3y", b)
 				stop := run(t, f)
 				for range 4 {
-					b.write(t, searchtest.Rows("3y", next, 800)...)
+					b.Write(searchtest.Rows("3y", next, 800)...)
 					next += 800
 					time.Sleep(time.Duration(e.r.IntN(15)) * time.Millisecond)
 				}
@@ -191,35 +124,35 @@ func TestTheIndexIsExactAfterAnyTrouble(t *testing.T) {
 			f := feed.New(e, quick(dir))
 			f.Add("3y", b)
 			run(t, f)
-			exactly(t, e, "3y", b)
+			searchtest.Exactly(t, e, "3y", b, 10*time.Second)
 		})
 	}
 }
 
 func TestWhatIsLostSilentlyIsFoundByACountAndByARebuild(t *testing.T) {
-	b, m := &book{}, &searchtest.Model{}
-	b.write(t, searchtest.Rows("3y", 0, 3000)...)
+	b, m := &searchtest.Book{}, &searchtest.Model{}
+	b.Write(searchtest.Rows("3y", 0, 3000)...)
 	f := feed.New(m, quick(t.TempDir()))
 	f.Add("3y", b)
 	run(t, f)
-	exactly(t, m, "3y", b)
+	searchtest.Exactly(t, m, "3y", b, 10*time.Second)
 	m.Lose(func(h search.Hit) bool { return h.Seq%7 == 0 })
-	exactly(t, m, "3y", b)
+	searchtest.Exactly(t, m, "3y", b, 10*time.Second)
 	_ = m.Insert(t.Context(), searchtest.Rows("3y", 0, 300)) // there twice
-	exactly(t, m, "3y", b)
+	searchtest.Exactly(t, m, "3y", b, 10*time.Second)
 	m.Lose(func(search.Hit) bool { return true })
 	f.Rebuild()
-	exactly(t, m, "3y", b)
+	searchtest.Exactly(t, m, "3y", b, 10*time.Second)
 }
 
 func TestBodiesThatAreGoneAreNotWaitedFor(t *testing.T) {
-	b, m := &book{}, &searchtest.Model{}
+	b, m := &searchtest.Book{}, &searchtest.Model{}
 	rows := searchtest.Rows("3y", 0, 3000)
-	b.write(t, slices.Concat(rows[700:1000], rows[1200:])...)
+	b.Write(slices.Concat(rows[700:1000], rows[1200:])...)
 	f := feed.New(m, quick(t.TempDir()))
 	f.Add("3y", b)
 	run(t, f)
-	exactly(t, m, "3y", b)
+	searchtest.Exactly(t, m, "3y", b, 10*time.Second)
 	for range 100 {
 		if s := f.Standing()[0]; s.Repair == 0 && s.Given == s.Len {
 			return
@@ -230,16 +163,16 @@ func TestBodiesThatAreGoneAreNotWaitedFor(t *testing.T) {
 }
 
 func TestAnEngineThatFailsIsToldAndNothingIsGivenUp(t *testing.T) {
-	b, m := &book{}, &searchtest.Model{}
+	b, m := &searchtest.Book{}, &searchtest.Model{}
 	m.Fail(search.ErrFull)
-	b.write(t, searchtest.Rows("3y", 0, 100)...)
+	b.Write(searchtest.Rows("3y", 0, 100)...)
 	f := feed.New(m, quick(t.TempDir()))
 	f.Add("3y", b)
 	run(t, f)
 	for range 200 {
 		if s := f.Standing()[0]; errors.Is(s.Err, search.ErrFull) {
 			m.Fail(nil)
-			exactly(t, m, "3y", b)
+			searchtest.Exactly(t, m, "3y", b, 10*time.Second)
 			return
 		}
 		time.Sleep(5 * time.Millisecond)

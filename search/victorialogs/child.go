@@ -44,13 +44,10 @@ type Child struct {
 	cmd    *exec.Cmd
 	floor  time.Time
 	starts int64
+	empty  bool // before the next start
 
 	lock *os.File // held by us and by the process: one index has one process, whatever was killed
 }
-
-// fewStarts is how often in a row it may fail to start before its files are
-// taken to be damaged.
-const fewStarts = 3
 
 // Start runs the child until Close.
 func Start(o Options) (*Child, error) {
@@ -120,6 +117,26 @@ func (e *Engine) Restarts() int64 {
 	return e.child.starts
 }
 
+// Floor is the first day that is kept; rows from before it are not.
+func (e *Engine) Floor() time.Time {
+	if e.child == nil {
+		return time.Time{}
+	}
+	return e.child.Floor()
+}
+
+// Wipe deletes the index of our own child, which then starts with nothing. Of
+// another server it does nothing: it is not ours to empty.
+func (e *Engine) Wipe(why string) {
+	if e.child == nil {
+		return
+	}
+	e.child.mu.Lock()
+	e.child.empty = true
+	e.child.mu.Unlock()
+	e.child.Restart(why)
+}
+
 // Restart kills the process; it is started again.
 func (c *Child) Restart(why string) {
 	c.mu.Lock()
@@ -151,17 +168,22 @@ func (c *Child) alone(ctx context.Context) bool {
 }
 
 func (c *Child) supervise(ctx context.Context) {
-	wait, failed := 200*time.Millisecond, 0
+	wait, failed := shortWait, 0
 	for ctx.Err() == nil {
-		answered, err := c.run(ctx)
+		end := c.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		c.o.Log.Warn("search engine ended", "error", err, "answered", answered)
-		if answered {
-			wait, failed = 200*time.Millisecond, 0
-		} else if failed++; failed >= fewStarts {
-			c.o.Log.Error("search engine does not start on its files: they are deleted and filled again", "dir", c.o.Dir)
+		c.o.Log.Warn("search engine ended", "error", end.err, "answered", end.answered, "after", end.lived)
+		if end.lived >= longLife {
+			wait, failed = shortWait, 0
+		}
+		c.mu.Lock()
+		empty := c.empty
+		c.empty = false
+		c.mu.Unlock()
+		if failed += end.blame(); failed >= mostBlame || empty {
+			c.o.Log.Error("search engine does not run on its files: they are deleted and filled again", "dir", c.o.Dir)
 			if err := wipe(c.o.Dir); err != nil {
 				c.o.Log.Error("delete index", "error", err)
 			}
@@ -175,6 +197,32 @@ func (c *Child) supervise(ctx context.Context) {
 	}
 }
 
+const (
+	shortWait = 200 * time.Millisecond
+	longLife  = 2 * time.Minute
+	mostBlame = 6
+)
+
+// end is how one life of the process ended.
+type end struct {
+	err      error
+	answered bool          // it has been healthy
+	lived    time.Duration // about
+}
+
+// blame is how much an end speaks for damaged files: it gave up by itself, the more
+// so before it ever answered. Who is killed is not to blame.
+func (e end) blame() int {
+	var exit *exec.ExitError
+	switch {
+	case !errors.As(e.err, &exit) || exit.ExitCode() < 0:
+		return 0
+	case e.answered:
+		return 1
+	}
+	return 2
+}
+
 // wipe deletes what is in the folder of the index, the state of the Feeder too.
 func wipe(dir string) error {
 	names, err := os.ReadDir(dir)
@@ -184,22 +232,22 @@ func wipe(dir string) error {
 	return err
 }
 
-// run is one life of the process. answered: it has been healthy at least once.
-func (c *Child) run(ctx context.Context) (answered bool, err error) {
+// run is one life of the process.
+func (c *Child) run(ctx context.Context) (e end) {
 	cmd := exec.Command(c.o.Command[0], append(c.o.Command[1:len(c.o.Command):len(c.o.Command)], c.flags()...)...) //nolint:gosec // our own binary
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+strconv.FormatInt(c.o.Memory*3/2, 10))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's signals are for us
 	cmd.ExtraFiles = []*os.File{c.lock}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return false, err
+		return end{err: err}
 	}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		return false, err
+		return end{err: err}
 	}
 	if err := cmd.Start(); err != nil {
-		return false, fmt.Errorf("start search engine: %w", err)
+		return end{err: fmt.Errorf("start search engine: %w", err)}
 	}
 	c.mu.Lock()
 	c.cmd = cmd
@@ -214,11 +262,11 @@ func (c *Child) run(ctx context.Context) (answered bool, err error) {
 		}
 		ended <- err
 	}()
-	answered, err = c.watch(ctx, stdin, ended)
+	e = c.watch(ctx, stdin, ended)
 	c.mu.Lock()
 	c.cmd = nil
 	c.mu.Unlock()
-	return answered, err
+	return e
 }
 
 func (c *Child) flags() []string {
@@ -254,23 +302,25 @@ func (c *Child) relay(r io.Reader) (last string) {
 }
 
 // watch looks at the process until it ends, and ends it with ctx.
-func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) (answered bool, err error) {
+func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) (e end) {
 	ticks := time.NewTicker(50 * time.Millisecond)
 	defer ticks.Stop()
 	patience := max(c.o.Hang, time.Minute) // it reads its files first
 	silent, next := time.Duration(0), time.Duration(0)
 	for n := 0; ; n++ {
+		e.lived = time.Duration(n) * 50 * time.Millisecond
 		select {
-		case err := <-ended:
-			return answered, err
+		case e.err = <-ended:
+			return e
 		case <-ctx.Done():
 			stdin.Close()
 			select {
-			case err := <-ended:
-				return answered, err
+			case e.err = <-ended:
+				return e
 			case <-time.After(max(c.o.Hang, 5*time.Second)):
 				c.Restart("it does not end")
-				return answered, <-ended
+				e.err = <-ended
+				return e
 			}
 		case <-ticks.C:
 		}
@@ -283,7 +333,7 @@ func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) 
 		cancel()
 		switch {
 		case !errors.Is(err, search.ErrDown):
-			answered, silent, patience = true, 0, c.o.Hang
+			e.answered, silent, patience = true, 0, c.o.Hang
 			next = probe
 			if n%16 == 15 {
 				c.keepQuota(ctx)
@@ -295,7 +345,8 @@ func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) 
 		}
 		if silent >= patience {
 			c.Restart("it does not answer")
-			return answered, <-ended
+			e.err = <-ended
+			return e
 		}
 	}
 }

@@ -118,9 +118,7 @@ func (e *Engine) Insert(ctx context.Context, rows []search.Row) error {
 	}
 	b.body = b.body[:0]
 	for _, r := range rows {
-		if e.child == nil || !r.Time().Before(e.child.Floor()) {
-			b.body = appendRow(b.body, r, &b.scratch)
-		}
+		b.body = appendRow(b.body, r, &b.scratch)
 	}
 	res, err := e.post(ctx, "/insert/jsonline?_stream_fields="+streamColumn, "application/stream+json", b.body)
 	if err == nil {

@@ -26,7 +26,9 @@ func start(t testing.TB, o victorialogs.Options) *victorialogs.Child {
 		o.Dir = t.TempDir()
 	}
 	o.Command = []string{os.Args[0], "index"}
-	o.MinFree = 1 << 20
+	if o.MinFree == 0 {
+		o.MinFree = 1 << 20
+	}
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
