@@ -378,3 +378,41 @@ func FuzzParseAway(f *testing.F) {
 		seal.ParseAway(b, v)
 	})
 }
+
+func FuzzParseReceipt(f *testing.F) {
+	skey, vkey, err := note.GenerateKey(rand.Reader, "kakusho/test/events/3y")
+	if err != nil {
+		f.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	v, err := seal.Verifier(vkey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(int64(0), int64(1), []byte("leaf"), int64(1), "")
+	f.Add(int64(1<<62), int64(1<<16), []byte{}, int64(-1), "\n— kakusho/test/events/3y AAAA\n")
+	f.Fuzz(func(t *testing.T, first, count int64, leaf []byte, at int64, more string) {
+		r := seal.Receipt{Origin: signer.Name(), First: first, Count: count, Leaves: seal.Leaf(leaf), At: time.Unix(0, at).UTC()}
+		text, err := r.Sign(signer)
+		if (err == nil) != (first >= 0 && count > 0) {
+			t.Fatalf("sign %+v: %v", r, err)
+		}
+		if err != nil {
+			return
+		}
+		if got, err := seal.ParseReceipt(text, v); err != nil || got != r {
+			t.Fatalf("got %+v, %v, want %+v", got, err, r)
+		}
+		for _, bad := range []string{string(text) + more, more + string(text), more} {
+			if got, err := seal.ParseReceipt([]byte(bad), v); bad != string(text) && err == nil {
+				t.Fatalf("%q is read as %+v", bad, got)
+			}
+		}
+		if _, err := seal.ParseCheckpoint(text, v); err == nil {
+			t.Error("a receipt passes for a checkpoint")
+		}
+	})
+}
