@@ -9,6 +9,7 @@
 //	kakusho events    search events, and how they stand
 //	kakusho retention what becomes of events by their period
 //	kakusho sender    tokens of those who send events
+//	kakusho forward   bring the journal and files of this machine to a Kakusho elsewhere
 //	kakusho demo      fill a new installation with an invented police body
 //
 // Exit status: 0 fine, 1 error, 2 usage, 3 non-conformance found, 4 refused,
@@ -151,7 +152,7 @@ func (p *program) root() *cobra.Command {
 		return usage(cmd, err.Error(), err.Error())
 	})
 	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo(),
-		p.events(), p.retention(), p.sender(), p.index())
+		p.events(), p.retention(), p.sender(), p.forward(), p.index())
 	noExtra(root)
 	return root
 }

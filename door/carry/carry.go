@@ -258,8 +258,11 @@ func (c *carrier) save() error {
 		if e.ID == "" {
 			e.ID = event.NewID()
 		}
-		e = event.Fit(e, c.Now())
 		longer, err := event.Encode(lines, e)
+		if err != nil {
+			e = event.Fit(e, c.Now())
+			longer, err = event.Encode(lines, e)
+		}
 		if err != nil {
 			c.Log.Error("an event cannot be written", "source", c.Name, "problem", err)
 			c.Sink.Lost(c.Origin, 1, err.Error())

@@ -212,11 +212,14 @@ func (s *Spool) Accept(ctx context.Context, b event.Batch, _ bool) (event.Receip
 		if e.Device == "" {
 			e.Device = b.Origin.Host
 		}
-		var err error
-		if lines, err = event.Encode(lines, event.Fit(e, s.opt.Now())); err != nil {
+		longer, err := event.Encode(lines, e)
+		if err != nil {
+			longer, err = event.Encode(lines, event.Fit(e, s.opt.Now()))
+		}
+		if err != nil {
 			return event.Receipt{}, fmt.Errorf("spool event %d: %w", i, err)
 		}
-		lines = append(lines, '\n')
+		lines = append(longer, '\n')
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

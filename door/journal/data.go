@@ -24,6 +24,7 @@ func (f *File) data(at uint64) (Field, error) {
 	if err != nil {
 		return Field{}, fmt.Errorf("field: %w", err)
 	}
+	hash := le64(head[16:])
 	packing := head[1] & (flagXZ | flagLZ4 | 4)
 	length := size - start
 	if packing == 0 {
@@ -46,6 +47,7 @@ func (f *File) data(at uint64) (Field, error) {
 		return Field{}, fmt.Errorf("field at %d has no name", at)
 	}
 	field := Field{Name: string(name), Value: bytes.Clone(value[:min(len(value), MaxValue)]), Size: whole - len(name) - 1}
+	field.Bad = f.keyed && whole == len(payload) && sip(f.id, payload) != hash
 	f.remember(at, field)
 	return field, nil
 }

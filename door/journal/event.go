@@ -30,6 +30,9 @@ func (e Entry) Event() event.Event {
 		if f.Size > len(f.Value) {
 			out.Fields[f.Name+".size"] = strconv.Itoa(f.Size)
 		}
+		if f.Bad {
+			keep(out.Fields, "damaged", f.Name)
+		}
 	}
 	for name, from := range map[string]string{event.App: "_COMM", event.PID: "_PID"} {
 		if _, ok := out.Fields[name]; !ok && out.Fields[from] != "" {

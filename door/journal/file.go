@@ -99,6 +99,7 @@ type Field struct {
 	Name  string
 	Value []byte // its first MaxValue bytes; not to be changed
 	Size  int    // of the whole value
+	Bad   bool   // the value is not the one journald wrote, by its hash
 }
 
 // File reads one journal file from front to back. The file may grow meanwhile.
@@ -108,6 +109,7 @@ type File struct {
 	close    func() error
 	id, line ID // of the file; of the numbers its entries have
 	compact  bool
+	keyed    bool // hashes have the ID as their key
 	archived bool
 	header   uint64 // its length
 	entries  int64  // readable now
@@ -164,7 +166,7 @@ func Read(name string, r io.ReaderAt, size int64) (*File, error) {
 	}
 	copy(f.id[:], h[24:])
 	copy(f.line[:], h[72:])
-	f.compact = flags&flagCompact != 0
+	f.compact, f.keyed = flags&flagCompact != 0, flags&flagKeyed != 0
 	if f.header = le64(h[88:]); f.header < headerSize || f.header > 1<<16 {
 		return nil, fmt.Errorf("%w: header of %d bytes", ErrFormat, f.header)
 	}

@@ -76,6 +76,9 @@ func ours(e journal.Entry) map[string][]string {
 	m := map[string][]string{}
 	for _, f := range e.Fields {
 		m[f.Name] = append(m[f.Name], string(f.Value))
+		if f.Bad {
+			m[f.Name] = append(m[f.Name], "not what its hash says")
+		}
 	}
 	for _, v := range m {
 		slices.Sort(v)

@@ -19,7 +19,7 @@ const journaldPath = "/lib/systemd/systemd-journald"
 // journald is the real one, in a mount namespace of its own: /run and
 // /var/log/journal are folders of the test.
 type journald struct {
-	t      *testing.T
+	t      testing.TB
 	root   string
 	env    []string
 	config string
@@ -27,7 +27,7 @@ type journald struct {
 	conn   *net.UnixConn
 }
 
-func startJournald(t *testing.T, config string, env ...string) *journald {
+func startJournald(t testing.TB, config string, env ...string) *journald {
 	t.Helper()
 	if _, err := os.Stat(journaldPath); err != nil {
 		t.Skipf("no systemd-journald here: %v", err)
