@@ -37,18 +37,21 @@ type Coverage struct {
 	Hours   []Hour               `json:"hours,omitempty"`   // the last ones with events, oldest first
 }
 
-// Hour is how near to their arrival the times of a source came within one hour.
-// The nearest event shows the error of its clock: what came later was only late.
+// Hour is what came within one hour, and how near to its arrival the times of the
+// source were: the nearest event shows the error of its clock, what came later was
+// only late.
 type Hour struct {
-	At  time.Time     `json:"at"`
-	Off time.Duration `json:"off"` // arrival minus the source's time; below zero: its clock is ahead
+	At    time.Time     `json:"at"`
+	Count int64         `json:"count"`
+	Off   time.Duration `json:"off,omitempty"`   // arrival minus the source's time; below zero: its clock is ahead
+	Timed bool          `json:"timed,omitempty"` // the source wrote times of its own
 }
 
 // Clock is the error of a source's clock as its last hours show it, and whether
 // they show any: a source that writes no times has none.
 func (c Coverage) Clock() (off time.Duration, known bool) {
-	for _, h := range c.Hours {
-		if !known || h.Off.Abs() < off.Abs() {
+	for _, h := range c.Hours[max(0, len(c.Hours)-clockHours):] {
+		if h.Timed && (!known || h.Off.Abs() < off.Abs()) {
 			off, known = h.Off, true
 		}
 	}
@@ -66,8 +69,12 @@ type Stranger struct {
 // most is how many strangers are told apart; more count as one without a name.
 const most = 10_000
 
-// hoursKept is over how long a source's clock is looked at.
-const hoursKept = 3
+// How many hours with events are kept of a source, and how many of them its clock
+// is looked at in.
+const (
+	hoursKept  = 24
+	clockHours = 3
+)
 
 // tally counts what came. Zero is ready.
 type tally struct {
@@ -148,9 +155,8 @@ func (t *tally) add(stream string, s sums, missing int64, at time.Time, entries 
 			c.Classes = map[event.Class]Seen{}
 		}
 		c.Classes[key.class] = c.Classes[key.class].with(at, n)
-		if off, known := s.off[key]; known {
-			c.Hours = hour(c.Hours, at, off)
-		}
+		off, timed := s.off[key]
+		c.Hours = hour(c.Hours, at, n, off, timed)
 		c.Missing += missing
 		missing = 0
 		t.systems[stream][key.system] = t.systems[stream][key.system].with(at, n)
@@ -182,15 +188,18 @@ func (t *tally) coverage(key counted) *Coverage {
 	return t.strangers[s]
 }
 
-func hour(hours []Hour, at time.Time, off time.Duration) []Hour {
+// hour adds n events to the hours of a source; off counts when timed.
+func hour(hours []Hour, at time.Time, n int64, off time.Duration, timed bool) []Hour {
 	start := at.UTC().Truncate(time.Hour)
-	if n := len(hours); n > 0 && !hours[n-1].At.Before(start) {
-		if off.Abs() < hours[n-1].Off.Abs() {
-			hours[n-1].Off = off
+	if i := len(hours) - 1; i >= 0 && !hours[i].At.Before(start) {
+		h := &hours[i]
+		h.Count += n
+		if timed && (!h.Timed || off.Abs() < h.Off.Abs()) {
+			h.Off, h.Timed = off, true
 		}
 		return hours
 	}
-	hours = append(slices.Clone(hours), Hour{start, off})
+	hours = append(slices.Clone(hours), Hour{At: start, Count: n, Off: off, Timed: timed})
 	return hours[max(0, len(hours)-hoursKept):]
 }
 

@@ -73,7 +73,7 @@ func (s *Server) Control() http.Handler {
 func (s *Server) controlEvents(r *http.Request) (any, error) {
 	at := s.cfg.Now()
 	if s.Events.Search == nil {
-		return nil, badControl{errors.New("nothing is searched here: the server was started with --search-url none, or is not running")}
+		return nil, badControl{errors.New("the index runs with the server: start it (kakusho serve), then search")}
 	}
 	q, err := search.Parse(r.FormValue("q"))
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"net/http"
 
 	"kakusho/web"
+	"kakusho/web/alerts"
 	"kakusho/web/api"
 	"kakusho/web/decide"
 	"kakusho/web/entry"
+	"kakusho/web/events"
 	"kakusho/web/record"
 	"kakusho/web/registers"
 	"kakusho/web/standing"
@@ -38,6 +40,8 @@ func (s *Server) pages() (http.Handler, error) {
 		func() error { return registers.Mount(site, s.Register) },
 		func() error { return decide.Mount(site, s.Posture, s.Govern) },
 		func() error { return record.Mount(site, s.Audit, s.Posture, s.Gate, about, s.Collect) },
+		func() error { return events.Mount(site, s.Events.Search, s.Events, s.Events.Retention) },
+		func() error { return alerts.Mount(site, s.Register) },
 	} {
 		if err := mount(); err != nil {
 			return nil, fmt.Errorf("mount pages: %w", err)

@@ -25,11 +25,12 @@ import (
 const (
 	SelfSystem   = "KAKUSHO"
 	SelfComputer = "KAKUSHO-1"
+	SelfJournal  = "KAKUSHO-1-JOURNAL"
 )
 
 // bootstrap seals the start and, the first time, enters this installation into
-// the registers: its unit and post (renamed at the first set-up), its system and
-// its machine.
+// the registers: its unit and post (renamed at the first set-up), its system, its
+// machine and what it is told by that.
 func (s *Server) bootstrap(ctx context.Context) error {
 	at := s.cfg.Now()
 	_, err := s.Gate.Ask(ctx, gate.Request{
@@ -57,6 +58,10 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		{"computer", map[string]any{
 			"asset_no": SelfComputer, "role": "server", "system": SelfSystem, "unit": "HQ", "hostname": host, "status": "in-service",
 			"ownership": "organisation", "in_service_on": at.In(japan).Format("2006-01-02"),
+		}},
+		{"log-source", map[string]any{
+			"source_no": SelfJournal, "title": "本システムの機器のジャーナル", "system": SelfSystem, "subject": "computer/" + SelfComputer, "door": "journal",
+			"classes": []any{"login", "login-failure", "privilege", "account", "audit", "time", "boot"}, "status": "in-service", "in_service_on": at.In(japan).Format("2006-01-02"),
 		}},
 	}
 	for _, e := range entries {

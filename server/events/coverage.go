@@ -46,7 +46,7 @@ func (e *Events) cover(ctx context.Context, at time.Time) error {
 		words := fmt.Sprint(arriving(c, s, at), c.Lost+c.Missing)
 		last := e.told[s.id]
 		due := coverLeast
-		if max := e.sources.silenceMax(ctx, s); max > 0 && max/4 < due {
+		if max := e.sources.silenceMax(s); max > 0 && max/4 < due {
 			due = max / 4
 		}
 		var batches []fact.Batch
@@ -175,10 +175,10 @@ func (e *Events) there(ctx context.Context, stream string, p trail.Pack) bool {
 }
 
 // silent are the sources of a system that have been silent for longer than they may.
-func (e *Events) silent(ctx context.Context, at time.Time) (out []string) {
+func (e *Events) silent(at time.Time) (out []string) {
 	seen := e.Ingest.Coverage()
 	for _, s := range e.sources.current().listed() {
-		if most := e.sources.silenceMax(ctx, s); most > 0 && at.Sub(seen[s.id].Last) > most {
+		if most := e.sources.silenceMax(s); most > 0 && at.Sub(seen[s.id].Last) > most {
 			out = append(out, s.id)
 		}
 	}

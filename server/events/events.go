@@ -76,7 +76,7 @@ type Events struct {
 	Ingest    *ingest.Ingest
 	Retention *retention.Retention
 
-	Search *audit.Events // nil: nothing is searched
+	Search *audit.Events // there after Listen
 
 	store  blob.Store
 	index  *index
@@ -260,7 +260,7 @@ type StrangerStanding struct {
 
 // Standing looks around.
 func (e *Events) Standing(ctx context.Context) Standing {
-	s := Standing{Feeds: e.Ingest.Coverage(), Silent: e.silent(ctx, e.cfg.Now())}
+	s := Standing{Feeds: e.Ingest.Coverage(), Silent: e.silent(e.cfg.Now())}
 	trails := e.Ingest.Trails()
 	for _, name := range ingest.Streams() {
 		if l := trails[name]; l != nil {

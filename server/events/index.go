@@ -117,10 +117,11 @@ func (e *Events) live(ctx context.Context, fn func(stream string, first int64, e
 
 // newSearch joins trails and index for those who may look.
 func (e *Events) newSearch() *audit.Events {
-	if e.index == nil {
-		return nil
+	var engine search.Engine = off{}
+	if e.index != nil {
+		engine = e.index.engine
 	}
-	return audit.NewEvents(e.cfg.Log, e.parts.Gate, e.index.engine, e.Ingest.Trails, e.live, e.within)
+	return audit.NewEvents(e.cfg.Log, e.parts.Gate, engine, e.Ingest.Trails, e.live, e.within)
 }
 
 // within lists the systems of a scope: one system, or those of a unit and the units

@@ -35,7 +35,7 @@ func (k keeping) Streams(context.Context) (out []retention.Stream, err error) {
 // Needs implements retention.Source.
 func (k keeping) Needs(ctx context.Context, system string, at time.Time) (retention.Needs, error) {
 	n, _, err := k.e.sources.needAt(ctx, k.e.sources.current(), system, at)
-	return n, err
+	return n.Needs, err
 }
 
 // Holds implements retention.Source: the entries of the register hold that are not

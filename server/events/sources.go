@@ -20,7 +20,8 @@ import (
 
 // source is one entry of the register log-source, as its events are matched.
 type source struct {
-	id, system         string
+	id, title, system  string
+	classes            []event.Class // expected
 	door               string
 	name, host         string
 	address            netip.Prefix
@@ -89,8 +90,14 @@ type sources struct {
 	at     int64
 	read   time.Time
 	table  *table
-	needs  map[string]retention.Needs
+	needs  map[string]need
 	expire time.Time // when a need is another by time alone
+}
+
+// need is what the parameters ask of a system's events.
+type need struct {
+	retention.Needs
+	silence time.Duration // log.silence_max
 }
 
 // readEvery bounds how often registers that change all the time are read.
@@ -118,7 +125,7 @@ func (s *sources) current() *table {
 			next = &table{}
 		}
 	}
-	s.table, s.at, s.read, s.needs, s.expire = next, v, now, map[string]retention.Needs{}, now.Add(time.Minute)
+	s.table, s.at, s.read, s.needs, s.expire = next, v, now, map[string]need{}, now.Add(time.Minute)
 	return next
 }
 
@@ -169,8 +176,15 @@ func (s *sources) duration(row store.Subject, field string) time.Duration {
 
 func (s *sources) source(row store.Subject) *source {
 	x := &source{
-		id: row.ID, system: row.System, door: text(row, "door"), name: text(row, "match_name"), host: strings.ToLower(text(row, "match_host")),
+		id: row.ID, title: row.Name, system: row.System, door: text(row, "door"), name: text(row, "match_name"), host: strings.ToLower(text(row, "match_host")),
 		status: text(row, "status"), silence: s.duration(row, "silence"), classGone: s.duration(row, "class_silence"), zone: japan(),
+	}
+	if list, ok := row.Values["classes"].([]any); ok {
+		for _, v := range list {
+			if c, ok := v.(string); ok {
+				x.classes = append(x.classes, event.Class(c))
+			}
+		}
 	}
 	if a := text(row, "match_address"); a != "" {
 		x.address = prefix(a)
@@ -237,7 +251,7 @@ func (s *sources) Resolve(o event.Origin) ingest.Feed {
 
 // need is how long events of a system are to be at hand and to be kept: what the
 // parameters say there, and the register when it promises more. "" is any system.
-func (s *sources) need(system string) retention.Needs {
+func (s *sources) need(system string) need {
 	t := s.current()
 	s.mu.RLock()
 	n, known := s.needs[system]
@@ -249,7 +263,7 @@ func (s *sources) need(system string) retention.Needs {
 	n, next, err := s.needAt(context.Background(), t, system, now)
 	if err != nil {
 		s.failed(err)
-		return retention.Needs{Online: longest, Keep: longest} // too long is never wrong
+		return need{Needs: retention.Needs{Online: longest, Keep: longest}} // too long is never wrong
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -264,13 +278,13 @@ func (s *sources) need(system string) retention.Needs {
 
 const longest = 30 * 365 * 24 * time.Hour
 
-func (s *sources) needAt(ctx context.Context, t *table, system string, at time.Time) (n retention.Needs, next time.Time, err error) {
+func (s *sources) needAt(ctx context.Context, t *table, system string, at time.Time) (n need, next time.Time, err error) {
 	row := t.system[system]
 	v, err := s.values(ctx, directive.Scope{Prefecture: t.prefecture(row.unit), System: system}, at)
 	if err != nil {
 		return n, next, fmt.Errorf("parameters of system %q: %w", system, err)
 	}
-	for _, key := range []string{"log.online", "log.retention.min"} {
+	for _, key := range []string{"log.online", "log.retention.min", "log.silence_max"} {
 		if x := v[key].Next; !x.IsZero() && (next.IsZero() || x.Before(next)) {
 			next = x
 		}
@@ -278,6 +292,7 @@ func (s *sources) needAt(ctx context.Context, t *table, system string, at time.T
 	n.Online, _ = v["log.online"].Value.(time.Duration)
 	n.Keep, _ = v["log.retention.min"].Value.(time.Duration)
 	n.Keep = max(n.Keep, row.kept)
+	n.silence, _ = v["log.silence_max"].Value.(time.Duration)
 	return n, next, nil
 }
 
@@ -293,15 +308,9 @@ func (t *table) prefecture(id string) string {
 	return ""
 }
 
-// silence is how long a system's sources may be silent by the parameters.
-func (s *sources) silenceMax(ctx context.Context, x *source) time.Duration {
-	t := s.current()
-	v, err := s.values(ctx, directive.Scope{Prefecture: t.prefecture(t.system[x.system].unit), System: x.system}, s.now())
-	if err != nil {
-		s.failed(err)
-		return 0
-	}
-	d, _ := v["log.silence_max"].Value.(time.Duration)
+// silenceMax is how long a source may be silent.
+func (s *sources) silenceMax(x *source) time.Duration {
+	d := s.need(x.system).silence
 	if x.silence > 0 && (d == 0 || x.silence < d) {
 		return x.silence
 	}
