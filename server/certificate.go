@@ -43,6 +43,15 @@ func (s *Server) certificate(host string) (tls.Certificate, error) {
 	return cert, nil
 }
 
+// ownCertificate is certificate for the host that the pages listen on.
+func (s *Server) ownCertificate() (tls.Certificate, error) {
+	host, _, err := net.SplitHostPort(s.cfg.Listen)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return s.certificate(host)
+}
+
 func makeCertificate(dir, certFile, keyFile, host string, now time.Time) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

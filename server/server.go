@@ -151,7 +151,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	cfg.Data, cfg.Now, cfg.Log = s.cfg.Data, s.cfg.Now, s.cfg.Log
 	s.Events, err = events.Open(ctx, cfg, events.Parts{
 		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Govern: s.Govern, Intake: s.Intake, Identity: s.Identity,
-		Changed: s.river.changed.Load,
+		Changed: s.river.changed.Load, Certificate: s.ownCertificate,
 	})
 	return err
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
 	"kakusho/server"
+	"kakusho/server/events"
 )
 
 func (p *program) serve() *cobra.Command {
@@ -20,6 +22,14 @@ func (p *program) serve() *cobra.Command {
 			if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
 				return usage(cmd, "--tls-cert と --tls-key は両方を指定すること。", "--tls-cert and --tls-key belong together.")
 			}
+			if s3 := cfg.Events.S3; (s3.Bucket == "") != (s3.Endpoint == "") || (s3.Bucket == "") != (s3.KeyFile == "") {
+				return usage(cmd, "--s3-endpoint、--s3-bucket 及び --s3-key-file は共に指定すること。", "--s3-endpoint, --s3-bucket and --s3-key-file belong together.")
+			}
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			cfg.Events.Index = []string{self, "index"}
 			began := time.Now()
 			s, err := server.New(cmd.Context(), cfg)
 			if err != nil {
@@ -43,5 +53,28 @@ func (p *program) serve() *cobra.Command {
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", bilingual.Say("TLS証明書（PEM）", "TLS certificate (PEM)").In(p.lang))
 	f.StringVar(&cfg.TLSKey, "tls-key", "", bilingual.Say("TLS秘密鍵（PEM）", "TLS private key (PEM)").In(p.lang))
 	f.DurationVar(&cfg.Interval, "interval", time.Hour, bilingual.Say("この機器から収集する間隔。負数は収集しない", "time between collections of this machine; negative: never").In(p.lang))
+	p.eventFlags(c, &cfg.Events)
 	return c
+}
+
+// eventFlags say how events come in and what becomes of them.
+func (p *program) eventFlags(c *cobra.Command, e *events.Config) {
+	f := c.Flags()
+	text := func(to *string, name, value, ja, en string) {
+		f.StringVar(to, name, value, bilingual.Say(ja, en).In(p.lang))
+	}
+	f.BoolVar(&e.Journal, "journal", true, bilingual.Say("この機器のジャーナルを読む", "read the journal of this machine").In(p.lang))
+	text(&e.SyslogUDP, "syslog-udp", "", "syslog（UDP）を受けるアドレス。例 :514", "address for syslog over UDP, as :514")
+	text(&e.SyslogTCP, "syslog-tcp", "", "syslog（TCP）を受けるアドレス。例 :514", "address for syslog over TCP, as :514")
+	text(&e.SyslogTLS, "syslog-tls", "", "syslog（TLS）を受けるアドレス。例 :6514", "address for syslog over TLS, as :6514")
+	text(&e.OTLPGRPC, "otlp-grpc", "", "OTLP/gRPC を受けるアドレス。例 :4317", "address for OTLP/gRPC, as :4317")
+	text(&e.ClientCA, "client-ca", "", "送信元の証明書を検証する認証局（PEM）", "authority whose certificates prove the name of a sender (PEM)")
+	text(&e.Archive, "archive", "", "検索の期間を過ぎた束を置くフォルダ。none は移さない（既定 DATA/archive）", "folder for packs past their time of search; none: they stay (default DATA/archive)")
+	text(&e.S3.Endpoint, "s3-endpoint", "", "束を S3 互換の保管先に置くときの host:port（TLS なしは http://host:port）", "S3 store for packs instead: host:port (http://host:port without TLS)")
+	text(&e.S3.Bucket, "s3-bucket", "", "そのバケット", "its bucket")
+	text(&e.S3.Region, "s3-region", "", "そのリージョン", "its region")
+	text(&e.S3.KeyFile, "s3-key-file", "", "アクセスキーと秘密鍵を一行ずつ書いたファイル", "file with the access key and the secret, a line each")
+	text(&e.SearchURL, "search-url", "", "検索に用いる VictoriaLogs の URL。none は検索しない（既定は自ら起動する）", "VictoriaLogs to search with; none: no searching (default: a process of our own)")
+	f.Int64Var(&e.IndexQuota, "index-quota", 0, bilingual.Say("索引に使ってよい容量（バイト）", "bytes of disk for the index").In(p.lang))
+	f.Int64Var(&e.Reserve, "reserve", 0, bilingual.Say("空けておく容量（バイト）。これを下回ると証跡を受け取らず、送信元に待たせる（既定 256 MiB）", "bytes of disk to keep free: below, senders of events are made to wait (default 256 MiB)").In(p.lang))
 }

@@ -7,6 +7,7 @@ package events
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,25 +47,32 @@ type Config struct {
 	Journal     bool     // read this machine's journal
 	JournalDirs []string // where it is; empty: where journald keeps it
 
+	SyslogUDP string // host:port of each door; empty: shut
+	SyslogTCP string
+	SyslogTLS string
+	OTLPGRPC  string
+	ClientCA  string // PEM: whose certificates prove a sender's name; empty: none do
+
 	Archive string // folder for packs that are no longer searched; "none": they stay. Empty: Data/archive
 	S3      S3     // a bucket instead
 
-	SearchURL   string   // VictoriaLogs elsewhere; "none": nothing is searched. Empty: a process of our own
-	Index       []string // command of that process. Empty: this program, index
+	SearchURL   string   // VictoriaLogs elsewhere; "none": nothing is searched. Empty: Index
+	Index       []string // command of a process of our own that is it: kakusho index. Empty as well: nothing is searched
 	IndexQuota  int64    // bytes of disk it may take; 0: no limit but the disk
 	IndexMemory int64    // 0: 512 MiB
 }
 
 // Parts are the packages of the server that events go through.
 type Parts struct {
-	Key      string // public key of the trail of the body: its name is part of the streams'
-	Rows     store.Store
-	Kinds    kind.Set
-	Gate     *gate.Gate
-	Govern   *govern.Govern
-	Intake   *intake.Intake
-	Identity *identity.Identity
-	Changed  func() int64 // another number when registers or parameters changed
+	Key         string // public key of the trail of the body: its name is part of the streams'
+	Rows        store.Store
+	Kinds       kind.Set
+	Gate        *gate.Gate
+	Govern      *govern.Govern
+	Intake      *intake.Intake
+	Identity    *identity.Identity
+	Certificate func() (tls.Certificate, error) // of the server, for doors behind TLS
+	Changed     func() int64                    // another number when registers or parameters changed
 }
 
 // Events is open.

@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +29,7 @@ func (e *Events) openIndex() (*index, error) {
 	state := filepath.Join(e.cfg.Data, "index", "fed.json")
 	x := &index{}
 	switch {
-	case e.cfg.SearchURL == "none":
+	case e.cfg.SearchURL == "none", e.cfg.SearchURL == "" && len(e.cfg.Index) == 0:
 		return nil, nil
 	case e.cfg.SearchURL != "":
 		engine, err := victorialogs.Dial(e.cfg.SearchURL)
@@ -39,16 +38,8 @@ func (e *Events) openIndex() (*index, error) {
 		}
 		x.engine, state = engine, ""
 	default:
-		command := e.cfg.Index
-		if len(command) == 0 {
-			self, err := os.Executable()
-			if err != nil {
-				return nil, fmt.Errorf("find this program: %w", err)
-			}
-			command = []string{self, "index"}
-		}
 		child, err := victorialogs.Start(victorialogs.Options{
-			Dir: filepath.Join(e.cfg.Data, "index"), Command: command, Quota: e.cfg.IndexQuota, Memory: e.cfg.IndexMemory, Log: e.cfg.Log.With("part", "index"),
+			Dir: filepath.Join(e.cfg.Data, "index"), Command: e.cfg.Index, Quota: e.cfg.IndexQuota, Memory: e.cfg.IndexMemory, Log: e.cfg.Log.With("part", "index"),
 		})
 		if err != nil {
 			return nil, err
