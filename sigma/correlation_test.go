@@ -64,6 +64,8 @@ func TestEventsTogetherMakeAFinding(t *testing.T) {
 	order := "title: c\nid: c\ncorrelation: {type: temporal_ordered, rules: [failed, succeeded], group-by: [account], timespan: 1m}\n"
 	chain := "title: c\nid: c\ncorrelation: {type: temporal_ordered, rules: [many, succeeded], group-by: [account], timespan: 10m}\n---\n" +
 		"title: many\nname: many\ncorrelation: {type: event_count, rules: [failed], group-by: [source], timespan: 1m, condition: {gte: 3}}\n"
+	twice := "title: c\nid: c\ncorrelation: {type: temporal_ordered, rules: [again, failed], group-by: [account], timespan: 1m}\n---\n" +
+		"title: again\nname: again\nlogsource: {category: login-failure}\ndetection: {s: {account: a}, condition: s}\n"
 	alias := "title: c\nid: c\ncorrelation: {type: temporal, rules: [failed, succeeded], group-by: [who], timespan: 1m, aliases: {who: {failed: source, succeeded: account}}}\n"
 	for name, c := range map[string]struct {
 		rules string
@@ -87,6 +89,8 @@ func TestEventsTogetherMakeAFinding(t *testing.T) {
 		"two rules of two accounts":       {pair, []string{"0 a+", "30 b"}, ""},
 		"two rules too far apart":         {pair, []string{"0 a+", "61 a"}, ""},
 		"in order":                        {order, []string{"0 a", "60 a+"}, "c 2 account=a 0-1"},
+		"in order, too far apart":         {order, []string{"0 a", "61 a+"}, ""},
+		"one event is not two":            {twice, []string{"0 a", "1 a"}, "c 2 account=a 0-1"},
 		"in the wrong order":              {order, []string{"0 a+", "1 a"}, ""},
 		"in order, from the latest start": {order, []string{"0 a", "50 a", "100 a+"}, "c 2 account=a 1-2"},
 		"a correlation of a correlation":  {chain, []string{"0 a@s", "1 b@s", "2 c@s", "100 b+", "101 c+"}, "c 2 account=c 2-4"},
