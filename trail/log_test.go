@@ -381,7 +381,7 @@ func TestALogOfMoreThanATileIsPrunedProvedAndVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkTrail(t, dir, n)
-	if got, err := second(dir, l.PublicKey()); int64(got) != n || err != nil {
+	if got, err := second(dir, l.PublicKey(), ""); int64(got) != n || err != nil {
 		t.Errorf("second verifier: got %d, %v, want %d", got, err, n)
 	}
 	for _, name := range []string{"log/tile/0/000.p", "log/tile/entries/000.p"} {
