@@ -22,6 +22,10 @@ var goals = append(append([]goal{}, trailGoals()...), []goal{
 		figure: value("BenchmarkProve/verify/ns/op", "ms", 1e-6), needs: []string{"BenchmarkProve/verify/ns/op"}, op: "<=", bound: 1,
 	},
 	{
+		area: "trail", name: "bytes-of-a-proof", pkg: "./trail", bench: "BenchmarkProve",
+		figure: value("BenchmarkProve/prove/B/proof", "B", 1), needs: []string{"BenchmarkProve/prove/B/proof"}, op: "<=", bound: 1500,
+	},
+	{
 		area: "judge", name: "outcome-against-plain-cel", pkg: "./judge", bench: "BenchmarkOutcome|BenchmarkPlain",
 		figure: ratio("BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"), needs: []string{"BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"}, op: "<=", bound: 2.5,
 	},
@@ -46,6 +50,8 @@ func trailGoals() []goal {
 		{"events-per-second", "events/s", "/s", ">=", 400_000},
 		{"cpu-per-event", "cpu-µs/event", "µs", "<=", 3},
 		{"ack-p99-closed-loop", "ms-p99", "ms", "<=", 25},
+		{"ack-p50-at-50-thousand-a-second", "ms-p50-at-50k", "ms", "<=", 8},
+		{"ack-p99-at-50-thousand-a-second", "ms-p99-at-50k", "ms", "<=", 25},
 		{"rate-against-tessera-one-leaf-per-event", "x-tessera", "x", ">=", 6},
 		{"cpu-against-tessera-one-leaf-per-event", "cpu-x-tessera", "x", "<=", 0.15},
 		{"rate-against-rsyslog-unsynced", "x-rsyslog", "x", ">=", 1.2},

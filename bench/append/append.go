@@ -6,6 +6,7 @@
 package append
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -110,6 +111,29 @@ func Closed(lines [][]byte, n, senders, each int, send func(sender int, batch []
 		f.P50, f.P99 = waits[len(waits)/2], waits[len(waits)*99/100]
 	}
 	return f, first
+}
+
+// Open has batches come at a rate, whether those before are acknowledged or not, for
+// a time. A wait counts from when the batch was due.
+func Open(lines [][]byte, rate, each int, during time.Duration, send func(batch [][]byte) error) (Figures, error) {
+	n := int(float64(rate)*during.Seconds()) / each
+	waits, errs := make([]time.Duration, n), make([]error, n)
+	before, start := used(syscall.RUSAGE_SELF), time.Now()
+	var wg sync.WaitGroup
+	for i := range n {
+		due := start.Add(time.Duration(i) * during / time.Duration(n))
+		time.Sleep(time.Until(due))
+		wg.Go(func() {
+			from := i * each % (len(lines) - each)
+			errs[i] = send(lines[from : from+each])
+			waits[i] = time.Since(due)
+		})
+	}
+	wg.Wait()
+	f := Figures{Events: n * each, Took: time.Since(start), CPU: used(syscall.RUSAGE_SELF) - before}
+	slices.Sort(waits)
+	f.P50, f.P99 = waits[n/2], waits[n*99/100]
+	return f, errors.Join(errs...)
 }
 
 // used is processor time, of this process or of its children that have ended.

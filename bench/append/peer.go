@@ -57,6 +57,20 @@ func runTrail(ctx context.Context, dir string, lines [][]byte, n int) (Figures, 
 	return f, err
 }
 
+// Paced has the trail take rate events a second in batches of 20, and says how long
+// their senders waited.
+func Paced(ctx context.Context, dir string, lines [][]byte, rate int, during time.Duration) (Figures, error) {
+	l, err := trail.Open(dir, trail.Options{Now: time.Now})
+	if err != nil {
+		return Figures{}, err
+	}
+	f, err := Open(lines, rate, 20, during, func(batch [][]byte) error {
+		_, err := l.AppendLines(ctx, batch)
+		return err
+	})
+	return f, errors.Join(err, l.Close())
+}
+
 // Verify is how many events a second a check of the whole trail in dir takes.
 func Verify(ctx context.Context, dir string) (float64, error) {
 	key, err := trail.PublicKey(dir)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 )
 
 // each is how many events a peer takes in one round: about two seconds' worth.
@@ -49,15 +50,22 @@ func BenchmarkPeers(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		report(b, did)
+		report(b, did, lines)
+		f, err := Paced(b.Context(), b.TempDir(), lines, 50_000, 4*time.Second)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("%-15s %s", "50,000/s", f)
+		b.ReportMetric(float64(f.P50.Microseconds())/1e3, "ms-p50-at-50k")
+		b.ReportMetric(float64(f.P99.Microseconds())/1e3, "ms-p99-at-50k")
+		b.ReportMetric(f.PerEvent(), "cpu-µs/event-at-50k")
 	}
 }
 
-func report(b *testing.B, did map[string]Figures) {
-	us := did["trail"]
-	raw := 0.0
-	if s, ok := did["rsyslog"]; ok {
-		raw = s.Size()
+func report(b *testing.B, did map[string]Figures, lines [][]byte) {
+	us, raw := did["trail"], 0
+	for _, line := range lines {
+		raw += len(line) + 1
 	}
 	b.ReportMetric(us.Rate(), "events/s")
 	b.ReportMetric(us.PerEvent(), "cpu-µs/event")
@@ -65,9 +73,7 @@ func report(b *testing.B, did map[string]Figures) {
 	b.ReportMetric(float64(us.Log)/float64(us.Events), "log-B/event")
 	b.ReportMetric(float64(us.P50.Microseconds())/1e3, "ms-p50")
 	b.ReportMetric(float64(us.P99.Microseconds())/1e3, "ms-p99")
-	if raw > 0 {
-		b.ReportMetric(us.Size()/raw, "of-raw")
-	}
+	b.ReportMetric(us.Size()*float64(len(lines))/float64(raw), "of-raw")
 	for name, f := range did {
 		if name != "trail" {
 			b.ReportMetric(us.Rate()/f.Rate(), "x-"+name)
@@ -94,5 +100,16 @@ func TestPeersThatAreHereTakeEveryEvent(t *testing.T) {
 				t.Errorf("got %+v, %v", f, err)
 			}
 		})
+	}
+}
+
+func TestBatchesThatComeAtARateAreTaken(t *testing.T) {
+	lines, err := Lines(2_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Paced(t.Context(), t.TempDir(), lines, 2_000, time.Second)
+	if err != nil || f.Events != 2_000 || f.P50 <= 0 || f.P99 < f.P50 {
+		t.Errorf("got %+v, %v", f, err)
 	}
 }

@@ -36,16 +36,20 @@ func (w *Writer) cut() {
 	if w.o.Heartbeat > 0 {
 		beat.Reset(w.o.Heartbeat)
 	}
-	for running := true; running; {
+	for running, armed := true, false; running; {
 		number, empty := w.open.number, w.open.empty()
 		select {
 		case <-w.wake:
-			if w.drain(false) {
+			switch wait := w.drain(false); {
+			case wait && !armed: // who comes later does not make the first wait longer
 				late.Reset(w.o.Window)
-			} else {
+				armed = true
+			case !wait && armed:
 				late.Stop()
+				armed = false
 			}
 		case <-late.C:
+			armed = false
 			w.drain(true)
 		case <-due.C:
 			w.seal(false)

@@ -320,3 +320,41 @@ func TestWhoIsLeftAloneWaitsNoLongerThanTheWindow(t *testing.T) {
 		}
 	}
 }
+
+func TestThoseWhoTrickleInDoNotMakeTheFirstWaitForTheLast(t *testing.T) {
+	fs := &stuck{free: make(chan struct{})}
+	w := open(t, fs, func(o *segment.Options) { o.Window = 100 * time.Millisecond })
+	if _, err := w.Append(t.Context(), [][]byte{[]byte("first")}); err != nil {
+		t.Fatal(err)
+	}
+	fs.on.Store(true)
+	var crowd sync.WaitGroup
+	for range 60 { // most share the last frame, and as many are expected again
+		crowd.Go(func() {
+			if _, err := w.Append(t.Context(), [][]byte{[]byte("many")}); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(time.Millisecond)
+	}
+	close(fs.free)
+	crowd.Wait()
+	begun := time.Now()
+	var first atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if _, err := w.Append(t.Context(), [][]byte{[]byte("one of many")}); err != nil {
+				t.Error(err)
+			}
+			if i == 0 {
+				first.Store(int64(time.Since(begun)))
+			}
+		})
+		time.Sleep(50 * time.Millisecond)
+	}
+	wg.Wait()
+	if took := time.Duration(first.Load()); took > time.Second {
+		t.Errorf("the first waited %v", took)
+	}
+}
