@@ -34,6 +34,7 @@ type Options struct {
 
 const (
 	lastWait    = time.Minute
+	patience    = 3 // refusals that are not believed yet: a body may have been cut on its way
 	maxAnswer   = 1 << 20
 	maxReceipts = 8 << 20 // bytes of receipts before a new file is begun; the one before is kept
 )
@@ -98,7 +99,7 @@ func (r refusal) Error() string { return r.cause.Error() }
 
 // bring brings one batch until it is there or refused for good.
 func (f *Forwarder) bring(ctx context.Context, b Batch) error {
-	first := b.New
+	first, refusals := b.New, 0
 	for wait := f.opt.First; ; wait = min(2*wait, lastWait) {
 		a, err := f.post(ctx, b)
 		var refused refusal
@@ -118,7 +119,7 @@ func (f *Forwarder) bring(ctx context.Context, b Batch) error {
 				return err
 			}
 			return f.spool.Done(b.Number)
-		case errors.As(err, &refused):
+		case errors.As(err, &refused) && refusals == patience:
 			f.opt.Log.Error("a batch was refused and put aside", "number", b.Number, "events", b.Count, "problem", err)
 			if err := f.putAside(b, "refused"); err != nil {
 				return err
@@ -126,6 +127,9 @@ func (f *Forwarder) bring(ctx context.Context, b Batch) error {
 			return f.spool.Done(b.Number)
 		}
 		first = false
+		if refused.cause != nil {
+			refusals++
+		}
 		var l later
 		if errors.As(err, &l) && l.after > wait {
 			wait = min(l.after, lastWait)

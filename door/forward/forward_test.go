@@ -1,7 +1,6 @@
 package forward_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,71 +18,64 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"kakusho/door/carry"
 	"kakusho/door/forward"
+	"kakusho/door/lines"
 	"kakusho/event"
 )
 
-// other is the other end: it keeps to the interface of POST /api/v1/events, and
-// fails as often as told.
+// other is the other end: the real door, and behind it a sink in memory that fails
+// as often as told.
 type other struct {
 	mu      sync.Mutex
+	door    http.Handler
 	lines   []event.Event
 	brought map[string]bool
-	fail    int                                         // of 10 requests
-	answer  func(w http.ResponseWriter, count int) bool // instead of taking; nil: none
+	fail    int                              // of 20 requests
+	full    int                              // so many batches find no room
+	answer  func(w http.ResponseWriter) bool // instead of taking; nil: none
 	tokens  []string
 }
 
 func (o *other) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := zstd.NewReader(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), 400)
-		return
-	}
-	defer body.Close()
-	var events []event.Event
-	in := bufio.NewScanner(body)
-	in.Buffer(nil, event.MaxLine+1)
-	for in.Scan() {
-		e, err := event.Decode(in.Bytes())
-		if err != nil {
-			http.Error(w, err.Error(), 400)
-			return
-		}
-		events = append(events, e)
-	}
-	if in.Err() != nil { // the sender died
-		return
-	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.tokens = append(o.tokens, r.Header.Get("Authorization"))
-	if o.answer != nil && o.answer(w, len(events)) {
+	if o.answer != nil && o.answer(w) {
+		o.mu.Unlock()
 		return
 	}
-	key := r.Header.Get("Kakusho-Sender") + " " + r.Header.Get("Kakusho-Batch")
-	how := 99
-	if rand.IntN(10) < o.fail {
-		how = rand.IntN(3)
-	}
-	if how == 0 {
+	o.mu.Unlock()
+	switch how := rand.IntN(20); {
+	case how >= o.fail:
+		o.door.ServeHTTP(w, r)
+		return
+	case how%2 == 0:
 		w.Header().Set("Retry-After", "0")
 		http.Error(w, "full", http.StatusServiceUnavailable)
 		return
 	}
-	duplicate := o.brought[key]
-	if !duplicate {
-		o.lines = append(o.lines, events...)
-		o.brought[key] = true
-	}
-	if how == 1 { // the answer is lost
-		panic(http.ErrAbortHandler)
-	}
-	json.NewEncoder(w).Encode(map[string]any{"taken": len(events), "duplicate": duplicate, "receipt": "note of " + key})
+	o.door.ServeHTTP(httptest.NewRecorder(), r)
+	panic(http.ErrAbortHandler) // the answer is lost
 }
+
+func (o *other) Accept(_ context.Context, b event.Batch, note bool) (event.Receipt, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.full > 0 {
+		o.full--
+		return event.Receipt{}, event.ErrFull
+	}
+	key := fmt.Sprint(b.Sender, " ", b.Number)
+	r := event.Receipt{Taken: len(b.Events), Duplicate: o.brought[key]}
+	if !r.Duplicate {
+		o.lines = append(o.lines, b.Events...)
+		o.brought[key] = true
+		r.Note = []byte("note of " + key)
+	}
+	return r, nil
+}
+
+func (o *other) Lost(event.Origin, int64, string) {}
 
 func (o *other) texts() map[string]int {
 	o.mu.Lock()
@@ -150,15 +142,15 @@ func bring(t *testing.T, s *forward.Spool, opt forward.Options) {
 
 func serve(t *testing.T, o *other) string {
 	o.brought = map[string]bool{}
+	o.door = lines.Handler(lines.Options{Sink: o, Now: time.Now, Who: func(*http.Request) (event.Origin, bool) { return event.Origin{Door: "api"}, true }})
 	s := httptest.NewUnstartedServer(o)
-	s.Config.ErrorLog = nil
 	s.Start()
 	t.Cleanup(s.Close)
 	return s.URL
 }
 
 func TestEventsComeOnceThroughRefusalsAndLostAnswers(t *testing.T) {
-	o := &other{fail: 6}
+	o := &other{fail: 10}
 	url, dir := serve(t, o), t.TempDir()
 	for round := range 20 {
 		s := open(t, dir)
@@ -245,12 +237,11 @@ func TestAFullSpoolSaysSo(t *testing.T) {
 }
 
 func TestARefusedBatchIsPutAsideAndTheNextBrought(t *testing.T) {
-	refused := false
-	o := &other{answer: func(w http.ResponseWriter, _ int) bool {
-		if refused {
+	refused := 0
+	o := &other{answer: func(w http.ResponseWriter) bool {
+		if refused++; refused > 4 {
 			return false
 		}
-		refused = true
 		http.Error(w, "no", http.StatusUnprocessableEntity)
 		return true
 	}}
@@ -281,6 +272,19 @@ func TestABatchWithABadReceiptIsKept(t *testing.T) {
 	if o.tokens[0] != "Bearer secret" {
 		t.Errorf("the token came as %q", o.tokens[0])
 	}
+}
+
+func TestAFullStoreIsWaitedForAsLongAsItSays(t *testing.T) {
+	o := &other{full: 1}
+	url, dir := serve(t, o), t.TempDir()
+	s := open(t, dir)
+	put(t, s, 0, 1)
+	began := time.Now()
+	bring(t, s, forward.Options{URL: url, Dir: dir})
+	if took := time.Since(began); took < time.Second { // the door says 2 s; no two senders come back at once
+		t.Errorf("it came back after %v", took)
+	}
+	o.once(t, 1)
 }
 
 func TestLossesAreEventsToo(t *testing.T) {
@@ -328,7 +332,7 @@ func TestChild(t *testing.T) {
 }
 
 func TestKilledAtAnyTimeEveryEventComesOnce(t *testing.T) {
-	o := &other{fail: 3}
+	o := &other{fail: 5}
 	url, dir := serve(t, o), t.TempDir()
 	kills := 0
 	for deadline := time.Now().Add(25 * time.Second); len(o.texts()) < numbers && time.Now().Before(deadline); kills++ {
