@@ -4,7 +4,8 @@
 //	kakusho check     how this machine, or a folder of one, stands, clause by clause
 //	kakusho trace     clause → control → facts → collector → page
 //	kakusho clauses   what the directive demands and what checks it
-//	kakusho trail     verify the trail, prove an entry
+//	kakusho trail     verify the trail, prove an entry, compare checkpoints, exchange the key
+//	kakusho witness   witness the trails of others
 //	kakusho refold    fold the rows again and compare
 //	kakusho events    search events, and how they stand
 //	kakusho retention what becomes of events by their period
@@ -29,6 +30,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/cmd/kakusho/trails"
 	"kakusho/gate"
 )
 
@@ -58,7 +60,9 @@ type exit struct {
 	text   bilingual.Text
 }
 
-func (e exit) Error() string { return e.text.EN }
+func (e exit) Error() string        { return e.text.EN }
+func (e exit) Status() int          { return e.status }
+func (e exit) Text() bilingual.Text { return e.text }
 
 // program is what the commands share.
 type program struct {
@@ -110,15 +114,18 @@ func langOf(getenv func(string) string, args []string) bilingual.Lang {
 }
 
 func (p *program) status(err error) int {
-	var e exit
+	var e interface {
+		Status() int
+		Text() bilingual.Text
+	}
 	switch {
 	case err == nil:
 		return statusFine
 	case errors.As(err, &e):
-		if text := e.text.In(p.lang); text != "" {
+		if text := e.Text().In(p.lang); text != "" {
 			fmt.Fprintln(p.stderr, "kakusho: "+text)
 		}
-		return e.status
+		return e.Status()
 	case errors.Is(err, gate.ErrRefused):
 		fmt.Fprintln(p.stderr, "kakusho: "+err.Error())
 		return statusRefused
@@ -151,8 +158,9 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err.Error(), err.Error())
 	})
-	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.trail(), p.refold(), p.demo(),
+	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.refold(), p.demo(),
 		p.events(), p.retention(), p.sender(), p.forward(), p.index())
+	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
 	noExtra(root)
 	return root
 }

@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serves": serves, "flip": flip, "prove": prove, "occupy": occupy,
+			"exits": exits, "serves": serves, "flip": flip, "prove": proves, "witnesses": witnesses, "grows": grows, "refused": refused, "paper": paper, "occupy": occupy,
 			"asnobody": asNobody, "clauses": checkClauses, "verdicts": checkVerdicts, "oscal": checkOSCAL, "mentions": mentions,
 		},
 	})
@@ -146,8 +146,8 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(name, b, 0o600))
 }
 
-// prove DATA SEQ FILE: the proof of an entry, as the page hands it out.
-func prove(ts *testscript.TestScript, neg bool, args []string) {
+// proves DATA SEQ FILE: the proof of an entry, as the page hands it out.
+func proves(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: prove DATA SEQ FILE")
 	}

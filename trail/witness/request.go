@@ -9,12 +9,12 @@ import (
 	"kakusho/trail/seal"
 )
 
-// request is what a log submits: its newest checkpoint, and that it continues the
-// one of another size.
-type request struct {
-	old        int64
-	path       []seal.Hash
-	checkpoint []byte
+// Continuation is what a log submits to a witness, and what shows anyone that one
+// checkpoint continues another: the newer one, and the path from the older's size.
+type Continuation struct {
+	Old        int64
+	Path       []seal.Hash
+	Checkpoint []byte // signed, by others too if they have
 }
 
 // The most that a request holds.
@@ -23,37 +23,39 @@ const (
 	maxPath    = 63
 )
 
-var errRequest = errors.New("request cannot be read")
+// errRequest is wrapped with what is wrong with the form.
+var errRequest = errors.New("continuation cannot be read")
 
-func (r request) text() []byte {
+// Text is the canonical form, the body of add-checkpoint.
+func (r Continuation) Text() []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "old %d\n", r.old)
-	for _, h := range r.path {
+	fmt.Fprintf(&b, "old %d\n", r.Old)
+	for _, h := range r.Path {
 		fmt.Fprintln(&b, h)
 	}
-	return append([]byte(b.String()+"\n"), r.checkpoint...)
+	return append([]byte(b.String()+"\n"), r.Checkpoint...)
 }
 
-// parseRequest reads what text wrote and nothing else.
-func parseRequest(b []byte) (request, error) {
+// ParseContinuation reads what Text wrote and nothing else. It checks the form only.
+func ParseContinuation(b []byte) (Continuation, error) {
 	head, checkpoint, ok := strings.Cut(string(b), "\n\n")
 	lines := strings.Split(head, "\n")
 	if !ok || len(b) > maxRequest || len(lines) > 1+maxPath {
-		return request{}, fmt.Errorf("%w: want old SIZE, up to %d hashes, an empty line and a checkpoint", errRequest, maxPath)
+		return Continuation{}, fmt.Errorf("%w: want old SIZE, up to %d hashes, an empty line and a checkpoint", errRequest, maxPath)
 	}
-	var r request
+	var r Continuation
 	n, ok := strings.CutPrefix(lines[0], "old ")
 	old, err := strconv.ParseInt(n, 10, 64)
 	if !ok || err != nil || old < 0 || strconv.FormatInt(old, 10) != n {
-		return request{}, fmt.Errorf("%w: first line %q", errRequest, lines[0])
+		return Continuation{}, fmt.Errorf("%w: first line %q", errRequest, lines[0])
 	}
-	r.old, r.checkpoint = old, []byte(checkpoint)
+	r.Old, r.Checkpoint = old, []byte(checkpoint)
 	for _, line := range lines[1:] {
 		h, err := seal.ParseHash(line)
 		if err != nil {
-			return request{}, fmt.Errorf("%w: %w", errRequest, err)
+			return Continuation{}, fmt.Errorf("%w: %w", errRequest, err)
 		}
-		r.path = append(r.path, h)
+		r.Path = append(r.Path, h)
 	}
 	return r, nil
 }

@@ -232,11 +232,11 @@ func (w *Witness) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 
 // AddCheckpoint is the protocol without HTTP: it returns the cosignature line.
 func (w *Witness) AddCheckpoint(_ context.Context, body []byte) (line string, err error) {
-	r, err := parseRequest(body)
+	r, err := ParseContinuation(body)
 	if err != nil {
 		return "", refusal{status: http.StatusBadRequest, why: err.Error()}
 	}
-	own, _, err := seal.Cosigned(r.checkpoint)
+	own, _, err := seal.Cosigned(r.Checkpoint)
 	if err != nil {
 		return "", refusal{status: http.StatusBadRequest, why: err.Error()}
 	}
@@ -244,11 +244,11 @@ func (w *Witness) AddCheckpoint(_ context.Context, body []byte) (line string, er
 	if err != nil {
 		return "", refusal{status: http.StatusBadRequest, why: err.Error()}
 	}
-	signed, err := w.signed(r.checkpoint, c.Origin)
+	signed, err := w.signed(r.Checkpoint, c.Origin)
 	if err != nil {
 		return "", err
 	}
-	if r.old > c.Size {
+	if r.Old > c.Size {
 		return "", refusal{status: http.StatusBadRequest, why: "old size is beyond the checkpoint"}
 	}
 	w.mu.Lock()
@@ -258,12 +258,12 @@ func (w *Witness) AddCheckpoint(_ context.Context, body []byte) (line string, er
 		return "", err
 	}
 	switch {
-	case r.old != seen.Size:
+	case r.Old != seen.Size:
 		return "", refusal{status: http.StatusConflict, size: seen.Size, why: "another checkpoint was signed last"}
-	case r.old == c.Size && r.old > 0 && c.Root != seen.Root:
+	case r.Old == c.Size && r.Old > 0 && c.Root != seen.Root:
 		w.keep(c, signed)
 		return "", refusal{status: http.StatusConflict, size: seen.Size, why: "another log of this size was signed"}
-	case !c.Extends(seen, r.path):
+	case !c.Extends(seen, r.Path):
 		w.keep(c, signed)
 		return "", refusal{status: http.StatusUnprocessableEntity, why: "is not proved to continue the checkpoint that was signed last"}
 	}

@@ -40,7 +40,7 @@ func submit(ctx context.Context, client *http.Client, p Peer, l Source, known in
 		if err != nil {
 			return Cosignature{}, known, err
 		}
-		status, kind, body, err := post(ctx, client, p.URL+"/add-checkpoint", request{known, path, text}.text())
+		status, kind, body, err := post(ctx, client, p.URL+"/add-checkpoint", Continuation{known, path, text}.Text())
 		if err != nil {
 			return Cosignature{}, known, fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}

@@ -1,32 +1,33 @@
-package main
+package trails
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
 	"kakusho/trail"
+	"kakusho/trail/prove"
 )
 
 func (p *program) trail() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trail",
-		Short: bilingual.Say("証跡を検証する", "Verify the trail").In(p.lang),
+		Short: bilingual.Say("証跡を検証し、証明し、その鍵を交代する", "Verify and prove the trail, exchange its key").In(p.lang),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usage(cmd, "trail verify を指定すること。", "Say trail verify.")
+			return usage(cmd, "trail verify、prove、consistency、checkpoint、rotate-key のいずれかを指定すること。", "Say trail verify, prove, consistency, checkpoint or rotate-key.")
 		},
 	}
-	c.AddCommand(p.trailVerify())
+	c.AddCommand(p.trailVerify(), p.trailProve(), p.trailConsistency(), p.trailCheckpoint(), p.trailRotateKey())
 	return c
 }
 
 func (p *program) trailVerify() *cobra.Command {
-	var data, key, proof, format string
+	var a *auditor
+	var proof, format string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: bilingual.Say("証跡全体、又は一件の証明を、検証鍵だけで検証する", "Verify the whole trail, or the proof of one entry, with the public key alone").In(p.lang),
@@ -35,60 +36,46 @@ func (p *program) trailVerify() *cobra.Command {
 			if format != "text" && format != "json" {
 				return usage(cmd, "--format は text 又は json とすること。", "--format is text or json.")
 			}
-			verifier, err := p.verifier(data, key)
+			t, beside, err := p.trust(a)
 			if err != nil {
 				return err
 			}
 			if proof != "" {
-				return p.verifyProof(proof, verifier)
+				return p.verifyProof(proof, t)
 			}
-			report, err := trail.Verify(cmd.Context(), filepath.Join(data, "trail"), verifier, p.progress("検証", "verifying"))
+			report, err := trail.VerifyWith(cmd.Context(), a.folder(), t, beside, p.progress("検証", "verifying"))
 			if err != nil {
 				return err
 			}
 			return p.printReport(report, format)
 		},
 	}
+	a = p.auditor(c)
 	f := c.Flags()
-	f.StringVar(&data, "data", "data", bilingual.Say("この導入のデータを置くフォルダ", "folder of the installation").In(p.lang))
-	f.StringVar(&key, "key", "", bilingual.Say("検証鍵、又はその入ったファイル。既定は証跡の横の trail.pub", "public key or a file of it; default: trail.pub beside the trail").In(p.lang))
 	f.StringVar(&proof, "proof", "", bilingual.Say("一件の証明のファイル", "file with the proof of one entry").In(p.lang))
 	f.StringVar(&format, "format", "text", "text|json")
 	return c
 }
 
-// verifier finds the public key: given as text, in a file, or beside the trail.
-func (p *program) verifier(data, key string) (string, error) {
-	if key == "" {
-		p.say(p.stderr, "注意: 証跡の横にある検証鍵を用いる。監査では別の経路で受け取った鍵を --key で与えること。",
-			"note: using the public key that lies beside the trail; an auditor gives the key he received on another way with --key")
-		return trail.PublicKey(filepath.Join(data, "trail"))
-	}
-	if b, err := os.ReadFile(key); err == nil {
-		return strings.TrimSpace(string(b)), nil
-	}
-	if !strings.Contains(key, "+") {
-		return "", fmt.Errorf("public key %q: no such file, and not a key", key)
-	}
-	return key, nil
-}
-
-func (p *program) verifyProof(file, key string) error {
+func (p *program) verifyProof(file string, t trail.Trust) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read proof: %w", err)
 	}
-	proven, err := trail.VerifyProof(b, key)
+	proven, err := trail.VerifyProofWith(b, t)
+	if errors.Is(err, prove.ErrUnwitnessed) {
+		return exit{statusIntegrity, bilingual.Say(
+			fmt.Sprintf("証跡には署名されているが、立会署名が足りない: %v", err), fmt.Sprintf("signed by the trail, but %v", err))}
+	}
 	if err != nil {
 		return exit{statusIntegrity, bilingual.Say(
 			fmt.Sprintf("証明は成り立たない: %v", err), fmt.Sprintf("the proof does not hold: %v", err))}
 	}
-	line, err := json.Marshal(proven.Entry)
-	if err != nil {
-		return fmt.Errorf("print entry: %w", err)
-	}
 	p.say(p.stdout, "証明は成り立つ: 第%d号は署名された証跡に含まれる。", "the proof holds: entry %d is in the signed trail", proven.Seq)
-	fmt.Fprintln(p.stdout, string(line))
+	for _, w := range proven.Witnessed {
+		p.say(p.stdout, "立会 %s %s", "witnessed by %s %s", w.Witness, w.At.Format("2006-01-02 15:04:05Z"))
+	}
+	fmt.Fprintln(p.stdout, string(proven.Line))
 	return nil
 }
 
@@ -104,6 +91,9 @@ func (p *program) printReport(r trail.Report, format string) error {
 			fmt.Fprintf(p.stdout, "%s: %s\n", x.What.Label().In(p.lang), x)
 		}
 		p.say(p.stdout, "記録 %d件、区分 %d、未封緘 %d件", "%d entries, %d segments, %d entries not sealed yet", r.Entries, r.Segments, r.Unsealed)
+		if r.Witnessed > 0 {
+			p.say(p.stdout, "立会署名 区分%dまで（%d者を方針により確認）", "witnessed up to segment %d (%d witnesses checked by the policy)", r.Witnessed, len(r.Witnesses))
+		}
 	}
 	if !r.OK() {
 		n := len(r.Problems)
