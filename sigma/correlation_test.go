@@ -91,6 +91,7 @@ func TestEventsTogetherMakeAFinding(t *testing.T) {
 		"in order":                        {order, []string{"0 a", "60 a+"}, "c 2 account=a 0-1"},
 		"in order, too far apart":         {order, []string{"0 a", "61 a+"}, ""},
 		"one event is not two":            {twice, []string{"0 a", "1 a"}, "c 2 account=a 0-1"},
+		"one event alone is not two":      {twice, []string{"0 a"}, ""},
 		"in the wrong order":              {order, []string{"0 a+", "1 a"}, ""},
 		"in order, from the latest start": {order, []string{"0 a", "50 a", "100 a+"}, "c 2 account=a 1-2"},
 		"a correlation of a correlation":  {chain, []string{"0 a@s", "1 b@s", "2 c@s", "100 b+", "101 c+"}, "c 2 account=c 2-4"},

@@ -69,6 +69,7 @@ type moment struct {
 	value   uint64 // of a value_count
 	reached Ref    // of a sequence: the event that reached the stage
 	set     bool
+	prior   *moment // of a sequence: what stood here before, for the event that fits the next stage too
 }
 
 // Detector returns a new one that keeps at most groups groups for a correlation;
@@ -207,16 +208,27 @@ func (w *window) inOrder(k *correlation, now Moment, member int) (int, Moment) {
 	if w.moments == nil {
 		w.moments = make([]moment, len(k.members))
 	}
+	reach := func(m moment) {
+		old := w.moments[member]
+		old.prior = nil
+		m.reached, m.set, m.prior = now.Ref, true, nil
+		if old.set && old.reached != now.Ref {
+			m.prior = &old
+		}
+		w.moments[member] = m
+	}
 	if member == 0 {
-		w.moments[0] = moment{Moment: now, reached: now.Ref, set: true}
+		reach(moment{Moment: now})
 		return 0, now
 	}
 	before := w.moments[member-1]
+	if before.reached == now.Ref && before.prior != nil { // one event is not two stages
+		before = *before.prior
+	}
 	if !before.set || before.reached == now.Ref || now.At.Before(before.At) || now.At.Sub(before.At) > k.span {
 		return 0, now
 	}
-	before.reached = now.Ref
-	w.moments[member] = before
+	reach(before)
 	if member < len(k.members)-1 {
 		return 0, now
 	}
