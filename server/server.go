@@ -150,7 +150,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	cfg := s.cfg.Events
 	cfg.Data, cfg.Now, cfg.Log = s.cfg.Data, s.cfg.Now, s.cfg.Log
 	s.Events, err = events.Open(ctx, cfg, events.Parts{
-		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Govern: s.Govern, Intake: s.Intake, Identity: s.Identity,
+		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Register: s.Register, Govern: s.Govern, Intake: s.Intake, Identity: s.Identity,
 		Changed: s.river.changed.Load, Certificate: s.ownCertificate,
 	})
 	return err

@@ -122,8 +122,11 @@ func TestEachRuleThatShipsFindsWhatItIsFor(t *testing.T) {
 		if !r.Title.Complete() || r.Title.JA == r.Title.EN {
 			t.Errorf("%s: title in one language only", r.ID)
 		}
-		if !r.Alone || r.Level == sigma.Informational {
+		if r.Level == sigma.Informational {
 			continue
+		}
+		if !r.Alone {
+			t.Errorf("%s is no alert of its own: what it serves wants generate: true", r.ID)
 		}
 		alerting++
 		events, ok := provoked[r.ID]

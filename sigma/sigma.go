@@ -115,14 +115,19 @@ func (s *Set) Span() time.Duration {
 	return longest
 }
 
-// Default is the rules that ship with the program. It panics when they are broken,
-// which go test finds first.
-func Default() *Set {
+// Shipped is the folder of rules that ship with the program.
+func Shipped() fs.FS {
 	sub, err := fs.Sub(rules, "rules")
 	if err != nil {
-		panic(err)
+		panic(err) // the name is written here
 	}
-	s, err := Load(sub)
+	return sub
+}
+
+// Default is the rules that ship. It panics when they are broken, which go test finds
+// first.
+func Default() *Set {
+	s, err := Load(Shipped())
 	if err != nil {
 		panic(err)
 	}

@@ -16,6 +16,7 @@ import (
 type position struct {
 	Next  int64  `json:"next"`
 	Marks []mark `json:"marks,omitempty"`
+	warm  bool   // what came before Next is known to the correlations
 }
 
 // mark says that all before Next had come at an instant.
@@ -40,6 +41,9 @@ func (p *position) mark(now time.Time, span time.Duration) {
 // anything: that was found the first time. Windows longer than what is read again
 // begin anew.
 func (w *Watch) warm(ctx context.Context, stream string, p *position) error {
+	if p.warm {
+		return nil
+	}
 	from := p.Next
 	for _, m := range p.Marks {
 		if m.Next >= p.Next-w.o.Replay {
@@ -48,6 +52,7 @@ func (w *Watch) warm(ctx context.Context, stream string, p *position) error {
 		}
 	}
 	if from == p.Next || w.o.Rules.Span() == 0 {
+		p.warm = true
 		return nil
 	}
 	r, err := w.o.Open(stream)
@@ -65,6 +70,7 @@ func (w *Watch) warm(ctx context.Context, stream string, p *position) error {
 			w.detector.Observe(&e, instant(&e, line.Arrived), sigma.Ref{Stream: stream, Seq: line.Seq}, func(sigma.Finding) {})
 		}
 	}
+	p.warm = true
 	return nil
 }
 

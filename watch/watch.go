@@ -132,8 +132,11 @@ func (w *Watch) Observe(ctx context.Context, stream string, first int64, events 
 	defer w.mu.Unlock()
 	p, known := w.streams[stream]
 	if !known {
-		p = &position{Next: first}
+		p = &position{Next: first, warm: true}
 		w.streams[stream] = p
+	}
+	if err := w.warm(ctx, stream, p); err != nil {
+		return fmt.Errorf("watch events: %s: %w", stream, err)
 	}
 	if first > p.Next {
 		if err := w.read(ctx, stream, p, first); err != nil {
@@ -151,8 +154,9 @@ func (w *Watch) Observe(ctx context.Context, stream string, first int64, events 
 	return w.settle(ctx, now, false)
 }
 
-// CatchUp looks at what came to the streams it has looked at before, while nobody
-// looked. Batches that come meanwhile may be given to Observe afterwards.
+// CatchUp looks at what came to the streams it has looked at before while nobody
+// looked, or what was missed. Batches that come meanwhile may be given to Observe
+// afterwards.
 func (w *Watch) CatchUp(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -64,6 +64,7 @@ func (p *program) eventFlags(c *cobra.Command, e *events.Config) {
 		f.StringVar(to, name, value, bilingual.Say(ja, en).In(p.lang))
 	}
 	f.BoolVar(&e.Journal, "journal", true, bilingual.Say("この機器のジャーナルを読む", "read the journal of this machine").In(p.lang))
+	text(&e.Rules, "rules", "", "独自の検知規則（Sigma 形式）のフォルダ", "folder of detection rules of one's own, in the Sigma format")
 	text(&e.SyslogUDP, "syslog-udp", "", "syslog（UDP）を受けるアドレス。例 :514", "address for syslog over UDP, as :514")
 	text(&e.SyslogTCP, "syslog-tcp", "", "syslog（TCP）を受けるアドレス。例 :514", "address for syslog over TCP, as :514")
 	text(&e.SyslogTLS, "syslog-tls", "", "syslog（TLS）を受けるアドレス。例 :6514", "address for syslog over TLS, as :6514")

@@ -31,9 +31,11 @@ import (
 	"kakusho/ingest"
 	"kakusho/intake"
 	"kakusho/kind"
+	"kakusho/register"
 	"kakusho/retention"
 	"kakusho/store"
 	"kakusho/trail"
+	"kakusho/watch"
 )
 
 // Config is everything about events that can be set. The zero value is a server
@@ -60,6 +62,8 @@ type Config struct {
 	Index       []string // command of a process of our own that is it: kakusho index. Empty as well: nothing is searched
 	IndexQuota  int64    // bytes of disk it may take; 0: no limit but the disk
 	IndexMemory int64    // 0: 512 MiB
+
+	Rules string // folder of detection rules in the Sigma format, beside those that ship; empty: none
 }
 
 // Parts are the packages of the server that events go through.
@@ -68,6 +72,7 @@ type Parts struct {
 	Rows        store.Store
 	Kinds       kind.Set
 	Gate        *gate.Gate
+	Register    *register.Register
 	Govern      *govern.Govern
 	Intake      *intake.Intake
 	Identity    *identity.Identity
@@ -85,6 +90,7 @@ type Events struct {
 	Retention *retention.Retention
 
 	Search *audit.Events // there after Listen
+	Watch  *watch.Watch
 
 	store  blob.Store
 	index  *index
@@ -116,6 +122,9 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 		return nil, errors.Join(err, closeStore(e.store))
 	}
 	e.Retention = retention.New(parts.Gate, keeping{e})
+	if e.Watch, err = e.openWatch(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
 	return e, nil
 }
 
@@ -166,6 +175,7 @@ func (e *Events) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { e.chores(ctx) })
 	wg.Go(func() { e.feed(ctx) })
+	wg.Go(func() { e.watch(ctx) })
 	select {
 	case err := <-failed:
 		return err

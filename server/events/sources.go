@@ -98,6 +98,7 @@ type sources struct {
 type need struct {
 	retention.Needs
 	silence time.Duration // log.silence_max
+	alert   time.Duration // log.review.alert
 }
 
 // readEvery bounds how often registers that change all the time are read.
@@ -284,7 +285,7 @@ func (s *sources) needAt(ctx context.Context, t *table, system string, at time.T
 	if err != nil {
 		return n, next, fmt.Errorf("parameters of system %q: %w", system, err)
 	}
-	for _, key := range []string{"log.online", "log.retention.min", "log.silence_max"} {
+	for _, key := range []string{"log.online", "log.retention.min", "log.silence_max", "log.review.alert"} {
 		if x := v[key].Next; !x.IsZero() && (next.IsZero() || x.Before(next)) {
 			next = x
 		}
@@ -293,6 +294,7 @@ func (s *sources) needAt(ctx context.Context, t *table, system string, at time.T
 	n.Keep, _ = v["log.retention.min"].Value.(time.Duration)
 	n.Keep = max(n.Keep, row.kept)
 	n.silence, _ = v["log.silence_max"].Value.(time.Duration)
+	n.alert, _ = v["log.review.alert"].Value.(time.Duration)
 	return n, next, nil
 }
 
