@@ -1,7 +1,7 @@
 // Command scale shows how a trail grows: it fills one with so many events and says
 // what it takes then to keep it, to open it, to read and to prove one event of it.
 //
-//	go run ./bench/scale [-keep DIR] [-segment 10000] 1000000 10000000 …
+//	go run ./bench/scale [-keep DIR] [-segment 10000] [-pack BYTES] 1000000 10000000 …
 //
 // The trail is opened for the second half in a process of its own, so that its
 // memory is not that of the writer.
@@ -42,6 +42,7 @@ func main() {
 func run(ctx context.Context) error {
 	keep := flag.String("keep", "", "folder for the trails; empty: one that is removed")
 	segment := flag.Int("segment", 10_000, "events in a segment, about: as many as come in a second")
+	pack := flag.Int64("pack", 0, "bytes of a pack; 0: as usual")
 	look := flag.String("look", "", "only look at the trail in this folder")
 	flag.Parse()
 	if *look != "" {
@@ -65,7 +66,7 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("how many events: %w", err)
 		}
 		to := filepath.Join(dir, arg)
-		if err := fill(ctx, to, lines, n, *segment); err != nil {
+		if err := fill(ctx, to, lines, n, *segment, *pack); err != nil {
 			return err
 		}
 		if err := again(ctx, to); err != nil {
@@ -81,9 +82,9 @@ func run(ctx context.Context) error {
 }
 
 // fill writes n events as fast as they are taken, and seals after each segment's worth.
-func fill(ctx context.Context, dir string, lines [][]byte, n, segment int) error {
+func fill(ctx context.Context, dir string, lines [][]byte, n, segment int, pack int64) error {
 	const rate = 300_000 // about what comes; it only sets how large segments are
-	l, err := trail.Open(dir, trail.Options{Now: time.Now, SealEvery: time.Second * time.Duration(segment) / rate})
+	l, err := trail.Open(dir, trail.Options{Now: time.Now, SealEvery: time.Second * time.Duration(segment) / rate, PackSize: pack})
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func fill(ctx context.Context, dir string, lines [][]byte, n, segment int) error
 	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
-	packs, _, err := size(filepath.Join(dir, "pack"))
+	packs, count, err := size(filepath.Join(dir, "pack"))
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func fill(ctx context.Context, dir string, lines [][]byte, n, segment int) error
 		return err
 	}
 	fmt.Printf("%d events: written at %.0f/s for %.2f µs of processor each\n", f.Events, f.Rate(), f.PerEvent())
-	fmt.Printf("  packs %.1f B/event, log %.3f B/event in %d files\n", float64(packs)/float64(f.Events), float64(log)/float64(f.Events), files)
+	fmt.Printf("  %d packs of %.1f B/event, log %.3f B/event in %d files\n", count, float64(packs)/float64(f.Events), float64(log)/float64(f.Events), files)
 	return nil
 }
 
