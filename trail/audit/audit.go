@@ -93,7 +93,7 @@ func VerifyWith(ctx context.Context, dir, key string, o Options) (Report, error)
 	if a.verifier, err = seal.Verifier(key); err != nil {
 		return Report{}, fmt.Errorf("verify trail: %w", err)
 	}
-	a.checker = sound.Checker{Codec: codec, Origin: a.verifier.Name()}
+	a.checker = sound.Checker{Codec: codec, Origin: a.verifier.Name(), Room: make(chan struct{}, o.Parallel)}
 	a.notes = keep.Notes{Dir: filepath.Join(dir, "pack"), Keys: a.keys(), Archive: o.Archive}
 	a.log = tiles.Log{Dir: dir, Live: a.live, Read: func(name string) ([]byte, error) { return a.read(name, maxLog) }}
 	if err := a.run(ctx, key, o); err != nil {

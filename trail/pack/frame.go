@@ -217,11 +217,7 @@ func (h Header) Leaves(raw []byte) ([]seal.Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaves := make([]seal.Hash, len(lines))
-	for i, line := range lines {
-		leaves[i] = seal.Leaf(line)
-	}
-	return leaves, nil
+	return seal.Leaves(make([]seal.Hash, 0, len(lines)), lines), nil
 }
 
 // Split takes the payload of a Seal apart: the record's text and the rows.

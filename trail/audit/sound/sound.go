@@ -6,6 +6,8 @@ package sound
 import (
 	"crypto/sha256"
 	"errors"
+	"sync"
+	"sync/atomic"
 
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
@@ -19,6 +21,7 @@ var ErrDoubt = errors.New("to be examined")
 type Checker struct {
 	Codec  *pack.Codec
 	Origin string
+	Room   chan struct{} // as many segments are looked at side by side, of all files, as it has room for
 }
 
 // File is what is known of a file before it is read.
@@ -61,15 +64,24 @@ func (c Checker) Look(image []byte, f File) Result {
 		}
 	}
 	w := walk{Checker: c, file: f, segment: f.Segment, first: r.First}
-	for _, g := range w.groups(ps) {
-		leaf, err := c.own(g)
-		if err != nil {
-			w.doubt = true
-		}
-		r.Segments = append(r.Segments, Segment{g.segment, leaf, g.frames[len(g.frames)-1].Header.First})
+	groups := w.groups(ps)
+	r.Segments = make([]Segment, len(groups))
+	var wg sync.WaitGroup
+	var doubt atomic.Bool
+	for i, g := range groups {
+		c.Room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-c.Room }()
+			leaf, err := c.own(g)
+			if err != nil {
+				doubt.Store(true)
+			}
+			r.Segments[i] = Segment{g.segment, leaf, g.frames[len(g.frames)-1].Header.First}
+		})
 	}
+	wg.Wait()
 	n, err := w.unsealed()
-	r.Unsealed, r.NextSegment, r.Doubt = n, w.segment, w.doubt || err != nil
+	r.Unsealed, r.NextSegment, r.Doubt = n, w.segment, w.doubt || doubt.Load() || err != nil
 	return r
 }
 
