@@ -11,19 +11,49 @@ import (
 // Plain folds what differs only in form: full and half width, composed kana,
 // case. Values of fields are compared and grouped in this form.
 func Plain(s string) string {
-	if ascii(s) {
-		return strings.ToLower(s)
+	if simple(s) {
+		return lower(s)
 	}
 	return strings.ToLower(norm.NFKC.String(s))
 }
 
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
+// simple reports whether a text has only letters that NFKC leaves alone: ASCII,
+// and kana, kanji and signs of plain Japanese. It is what most texts are.
+func simple(s string) bool {
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if b < 0xE3 || b > 0xE9 || i+2 >= len(s) || s[i+1]&0xC0 != 0x80 || s[i+2]&0xC0 != 0x80 {
 			return false
 		}
+		r := rune(b&0x0F)<<12 | rune(s[i+1]&0x3F)<<6 | rune(s[i+2]&0x3F)
+		switch {
+		case 0x4E00 <= r && r <= 0x9FA5, 0x3041 <= r && r <= 0x3094, 0x30A1 <= r && r <= 0x30FE, 0x3001 <= r && r <= 0x3020:
+		default:
+			return false
+		}
+		i += 3
 	}
 	return true
+}
+
+// lower is strings.ToLower for a simple text.
+func lower(s string) string {
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if c := b[i]; 'A' <= c && c <= 'Z' {
+					b[i] = c + 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
 }
 
 // class of a letter: how a run of such letters becomes tokens.
@@ -42,9 +72,13 @@ func classOf(r rune) class {
 			return spaced
 		}
 		return gap
+	case 0x4E00 <= r && r <= 0x9FA5, 0x3041 <= r && r <= 0x3094, 0x30A1 <= r && r <= 0x30FA, r == 'ー', r == '々':
+		return unspace
+	case 0x3001 <= r && r <= 0x3004:
+		return gap
 	case !unicode.IsLetter(r) && !unicode.IsDigit(r):
 		return gap
-	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar), r == 'ー', r == '々':
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
 		return unspace
 	}
 	return spaced

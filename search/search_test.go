@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"kakusho/event"
 	"kakusho/search"
 )
@@ -190,6 +192,26 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: a fault at %d", s, fault.At)
 		}
 	})
+}
+
+// The short way of folding gives what the long one does.
+func FuzzPlain(f *testing.F) {
+	for _, s := range []string{"Abc", "捜査ー々〆〇", "か\u3099", "ｶﾞ", "ＡＢ", "İ", "\xe3\x81", "\u3000\u3013\u3036", "ヿヾヽ", "龥龦"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := search.Plain(s), strings.ToLower(norm.NFKC.String(s)); got != want {
+			t.Fatalf("Plain(%q) = %q, want %q", s, got, want)
+		}
+	})
+}
+
+func TestEveryLetterFoldsAsUnicodeSays(t *testing.T) {
+	for r := rune(0); r <= 0x20000; r++ {
+		if s := string(r); search.Plain(s) != strings.ToLower(norm.NFKC.String(s)) || search.Plain("か"+s+"Z") != strings.ToLower(norm.NFKC.String("か"+s+"Z")) {
+			t.Errorf("Plain(%U)", r)
+		}
+	}
 }
 
 // Every part of a text that people would call one is found, whatever letters it has.

@@ -9,10 +9,15 @@ import (
 	"kakusho/search"
 )
 
-// Run holds the engines that open makes to the contract. Each is empty.
+// Run holds the engines that open makes to the contract. open makes an empty one.
 func Run(t *testing.T, open func(t *testing.T) search.Engine) {
 	t.Run("an empty engine is healthy and finds nothing", func(t *testing.T) { empty(t, open(t)) })
 	t.Run("it finds, orders, pages and counts as the model does", func(t *testing.T) { agree(t, open(t)) })
+	Keep(t, open)
+}
+
+// Keep is the part of Run about what an engine keeps.
+func Keep(t *testing.T, open func(t *testing.T) search.Engine) {
 	t.Run("buckets are counted, listed, forgotten and filled again exactly", func(t *testing.T) { buckets(t, open(t)) })
 	t.Run("days before one are dropped", func(t *testing.T) { days(t, open(t)) })
 	t.Run("a row of any size and any text is counted", func(t *testing.T) { odd(t, open(t)) })

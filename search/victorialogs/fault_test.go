@@ -44,7 +44,7 @@ func newRig(t *testing.T, o victorialogs.Options) *rig {
 }
 
 func (r *rig) run(t *testing.T) {
-	r.feed = feed.New(r.child.Engine(), feed.Options{State: filepath.Join(r.dir, "feed"), Pause: 20 * time.Millisecond, Check: 2500 * time.Millisecond})
+	r.feed = feed.New(r.child.Engine(), feed.Options{State: filepath.Join(r.dir, "feed"), Pause: 20 * time.Millisecond, Check: 1500 * time.Millisecond})
 	r.feed.Add("3y", r.book)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -135,7 +135,7 @@ func TestDeletedUnderItsFeetOrDamagedItIsFilledAgain(t *testing.T) {
 	r := newRig(t, victorialogs.Options{})
 	r.more(t, 3000)
 	r.exact(t)
-	for i := range nightly(2, 60) {
+	for i := range nightly(1, 60) {
 		_ = r.child.Close() // so that all of it is in files
 		r.flip(t, i)
 		r.more(t, 100)
