@@ -451,6 +451,9 @@ func TestLoggerOfUtilLinuxIsUnderstood(t *testing.T) {
 
 func TestRsyslogForwardsEverythingOverUDPAndTCPAndTLS(t *testing.T) {
 	rsyslogd, logger := tool(t, "rsyslogd"), tool(t, "logger")
+	if found, _ := filepath.Glob("/usr/lib/*/rsyslog/lmnsd_ossl.so"); len(found) == 0 {
+		t.Skip("rsyslog-openssl is not installed")
+	}
 	dir, err := os.MkdirTemp("/tmp", "door-rsyslog") // short, for the socket's name
 	if err != nil {
 		t.Fatal(err)
