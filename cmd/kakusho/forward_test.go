@@ -240,3 +240,27 @@ func TestForwardBringsTheJournal(t *testing.T) {
 	}
 	honoured(t, end, data)
 }
+
+// The unit names flags that exist, and is closed as far as systemd can tell.
+func TestTheUnitOfForwardIsRightAndHardened(t *testing.T) {
+	const unit = "../../packaging/kakusho-forward.service"
+	b, err := os.ReadFile(unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(b), "\nExecStart=")
+	line, _, _ = strings.Cut(line, "\n")
+	flags := (&program{}).forward().Flags()
+	for _, word := range strings.Fields(line) {
+		if name, ok := strings.CutPrefix(word, "--"); ok && flags.Lookup(name) == nil {
+			t.Errorf("there is no flag --%s", name)
+		}
+	}
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze here")
+	}
+	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=20", unit).CombinedOutput(); err != nil {
+		t.Errorf("exposed more than 2.0: %s", out[max(0, len(out)-400):])
+	}
+}

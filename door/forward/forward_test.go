@@ -287,6 +287,22 @@ func TestAFullStoreIsWaitedForAsLongAsItSays(t *testing.T) {
 	o.once(t, 1)
 }
 
+func TestAnAnswerForFewerEventsIsNotBelieved(t *testing.T) {
+	asked := 0
+	o := &other{answer: func(w http.ResponseWriter) bool {
+		if asked++; asked > 1 {
+			return false
+		}
+		fmt.Fprint(w, `{"taken":0,"duplicate":false,"faults":[]}`)
+		return true
+	}}
+	url, dir := serve(t, o), t.TempDir()
+	s := open(t, dir)
+	put(t, s, 0, 1)
+	bring(t, s, forward.Options{URL: url, Dir: dir})
+	o.once(t, 1)
+}
+
 func TestLossesAreEventsToo(t *testing.T) {
 	o := &other{}
 	url, dir := serve(t, o), t.TempDir()

@@ -159,9 +159,8 @@ func (s *source) open(path string, now time.Time) *file {
 	f.Device, f.Inode = inode(info)
 	if p, ok := s.left[f.key()]; ok {
 		delete(s.left, f.key())
-		if p.Path = path; f.size >= p.Offset && bytes.Equal(p.Head, f.head(p.Length)) {
-			f.Place = p
-		}
+		f.Place = p // look sees whether it is still the same file
+		f.Path = path
 	}
 	s.files = append(s.files, f)
 	return f
