@@ -30,6 +30,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/cmd/kakusho/rules"
 	"kakusho/cmd/kakusho/trails"
 	"kakusho/gate"
 )
@@ -161,6 +162,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.refold(), p.demo(),
 		p.events(), p.retention(), p.sender(), p.forward(), p.index())
 	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
+	root.AddCommand(rules.Command(rules.Terminal{Stdout: p.stdout, Lang: p.lang, Progress: p.progress}))
 	noExtra(root)
 	return root
 }
