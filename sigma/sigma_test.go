@@ -47,7 +47,7 @@ func TestSelectionsMeanWhatTheFormatSays(t *testing.T) {
 			[]event.Event{{Account: "a"}, {Device: "d"}}, []event.Event{{Account: "d"}}},
 		"a field of the source's own": {"    s: {EventID: 4625}\n    condition: s",
 			[]event.Event{{Fields: fields{"EventID": "4625"}}, {Event: "4625"}}, []event.Event{{Fields: fields{"EventID": "4624"}, Event: "4625"}}},
-		"a public name of an own field": {"    s: {User: taro, src_ip: 10.0.0.1}\n    condition: s",
+		"a public name of an own field": {"    s: {user_name: taro, client_ip: 10.0.0.1}\n    condition: s",
 			[]event.Event{{Account: "taro", Source: "10.0.0.1"}}, []event.Event{{Account: "taro"}}},
 		"contains": {"    s: {text|contains: [aBc, x*z]}\n    condition: s",
 			[]event.Event{{Text: "..AbC.."}, {Text: "1xyyz2"}}, []event.Event{{Text: "ab c"}, {}}},

@@ -124,8 +124,8 @@ func ownField(name string) func(*event.Event) string {
 // every event has. What a source said under that very name goes first.
 var public = map[string]string{
 	"computername": "device", "computer": "device", "hostname": "device", "host": "device", "host.name": "device", "workstationname": "device",
-	"user": "account", "username": "account", "user.name": "account", "targetusername": "account", "subjectusername": "account", "acct": "account", "cs-username": "account", "auid": "account",
-	"ipaddress": "source", "sourceip": "source", "src_ip": "source", "src": "source", "source.ip": "source", "c-ip": "source", "addr": "source", "rhost": "source", "client.address": "source",
+	"user": "account", "username": "account", "user.name": "account", "targetusername": "account", "subjectusername": "account", "acct": "account", "cs-username": "account", "auid": "account", "user_name": "account", "src_user": "account", "dst_user": "account",
+	"ipaddress": "source", "sourceip": "source", "src_ip": "source", "src": "source", "source.ip": "source", "c-ip": "source", "addr": "source", "rhost": "source", "client.address": "source", "client_ip": "source", "source_ip": "source", "sourceaddress": "source",
 	"eventid": "event", "event_id": "event", "event.code": "event", "eventname": "event", "action": "event",
 	"message": "text", "msg": "text", "body": "text",
 	"targetfilename": "object", "targetobject": "object", "objectname": "object", "file.path": "object", "name": "object",
@@ -134,13 +134,14 @@ var public = map[string]string{
 
 // alike are other names that sources use for the same field of theirs.
 var alike = map[string][]string{
-	"program":     {"app", "appname", "app-name", "app_name", "syslog_identifier", "SYSLOG_IDENTIFIER", "ident", "tag", "process.name", "service.name", "comm"},
-	"image":       {"exe", "process.executable.path", "_EXE", "NewProcessName"},
-	"commandline": {"command", "cmdline", "cmd", "COMMAND", "process.command_line", "_CMDLINE", "proctitle", "ProcessCommandLine"},
-	"parentimage": {"ParentProcessName", "process.parent.executable.path"},
-	"exe":         {"_EXE", "Image"},
-	"comm":        {"_COMM"},
-	"type":        {"_AUDIT_TYPE_NAME"},
+	"deviceprocessname": {"app", "SYSLOG_IDENTIFIER"},
+	"program":           {"app", "appname", "app-name", "app_name", "syslog_identifier", "SYSLOG_IDENTIFIER", "ident", "tag", "process.name", "service.name", "comm"},
+	"image":             {"exe", "process.executable.path", "_EXE", "NewProcessName"},
+	"commandline":       {"command", "cmdline", "cmd", "COMMAND", "process.command_line", "_CMDLINE", "proctitle", "ProcessCommandLine"},
+	"parentimage":       {"ParentProcessName", "process.parent.executable.path"},
+	"exe":               {"_EXE", "Image"},
+	"comm":              {"_COMM"},
+	"type":              {"_AUDIT_TYPE_NAME"},
 }
 
 func access(name string) accessor {
