@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kakusho/trail"
+	"kakusho/trail/seal"
 )
 
 // folder is an archive in a folder, as plain as can be.
@@ -193,6 +194,32 @@ func TestRetiredEntriesAreGoneAndStillProve(t *testing.T) {
 	}
 }
 
+// checkReceiptOf holds a receipt for entries against the trail: that the lines of
+// some are retired does not break the trail's word.
+func checkReceiptOf(t *testing.T, l *trail.Log, first, count int64) {
+	t.Helper()
+	leaves, err := l.Leaves(t.Context(), first, count)
+	if err != nil || int64(len(leaves)) != count {
+		t.Fatalf("got %d hashes, %v, want %d", len(leaves), err, count)
+	}
+	r := trail.Receipt{First: first, Count: count, Leaves: seal.Digest(leaves)}
+	if err := trail.Honoured(t.Context(), r, l); err != nil {
+		t.Error(err)
+	}
+	r.First++
+	if err := trail.Honoured(t.Context(), r, l); !errors.Is(err, trail.ErrReceipt) {
+		t.Errorf("moved by one: got %v, want ErrReceipt", err)
+	}
+	for line, err := range l.Lines(t.Context(), first) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := line.Seq - first; i < count && seal.Leaf(line.Bytes) != leaves[i] {
+			t.Errorf("entry %d has another hash", line.Seq)
+		}
+	}
+}
+
 func checkRetired(t *testing.T, l *trail.Log, proofs map[int64]trail.Proof, secret []byte) {
 	t.Helper()
 	if _, states := packNames(t, l); !slices.Equal(states[:4], []trail.PackState{"hashes", "hashes", "hashes", "local"}) {
@@ -214,6 +241,7 @@ func checkRetired(t *testing.T, l *trail.Log, proofs map[int64]trail.Proof, secr
 	if len(seqs) != 16 || seqs[0] != 12 {
 		t.Errorf("read from 2 on: got %v, want 12 to 27", seqs)
 	}
+	checkReceiptOf(t, l, 2, 20)
 	for seq, p := range proofs {
 		if got, err := trail.VerifyProof(p, l.PublicKey()); err != nil || got.Seq != seq {
 			t.Errorf("old proof of %d: got %+v, %v", seq, got, err)

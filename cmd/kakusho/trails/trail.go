@@ -18,10 +18,10 @@ func (p *program) trail() *cobra.Command {
 		Use:   "trail",
 		Short: bilingual.Say("証跡を検証し、証明し、その鍵を交代する", "Verify and prove the trail, exchange its key").In(p.lang),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usage(cmd, "trail verify、prove、consistency、checkpoint、rotate-key のいずれかを指定すること。", "Say trail verify, prove, consistency, checkpoint or rotate-key.")
+			return usage(cmd, "trail verify、prove、consistency、checkpoint、receipt、rotate-key のいずれかを指定すること。", "Say trail verify, prove, consistency, checkpoint, receipt or rotate-key.")
 		},
 	}
-	c.AddCommand(p.trailVerify(), p.trailProve(), p.trailConsistency(), p.trailCheckpoint(), p.trailRotateKey())
+	c.AddCommand(p.trailVerify(), p.trailProve(), p.trailConsistency(), p.trailCheckpoint(), p.trailReceipt(), p.trailRotateKey())
 	return c
 }
 
