@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,6 +150,7 @@ func (in *Ingest) stream(name string) (*trail.Log, error) {
 		return nil, fmt.Errorf("no stream %q", name)
 	}
 	o := in.o.Trail
+	o.Driver = strings.ReplaceAll(o.Driver, "{trail}", "events_"+name)
 	o.Now, o.Log = in.o.Now, in.o.Log.With("stream", name)
 	if in.o.Installation != "" {
 		o.Installation = in.o.Installation + "/events/" + name

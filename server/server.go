@@ -35,6 +35,7 @@ import (
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
+	"kakusho/trail/witness"
 )
 
 // Config is everything that can be set. The zero value of a field is its default.
@@ -46,6 +47,7 @@ type Config struct {
 	Interval time.Duration    // between collections of this machine. Default 1h; negative: never
 	Root     string           // where this machine's files are. Default "/"
 	Events   events.Config    // how events come in and are kept; Data, Now and Log are set here
+	Proof    Proof            // who vouches for the trails
 	Version  string           // of the program, for the pages and the trail
 	Now      func() time.Time // the clock. Default time.Now
 	Log      *slog.Logger     // Default: slog.Default()
@@ -75,10 +77,11 @@ func (c Config) withDefaults() Config {
 
 // Server is one installation, opened.
 type Server struct {
-	cfg   Config
-	trail *trail.Log
-	rows  store.Store
-	river *river
+	cfg     Config
+	trail   *trail.Log
+	witness *witness.Witness // of others' trails; nil: none
+	rows    store.Store
+	river   *river
 
 	Directive *directive.Directive
 	Kinds     kind.Set
@@ -119,8 +122,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		s.demo = true
 	}
 	var err error
-	if s.trail, err = trail.Open(filepath.Join(cfg.Data, "trail"), trail.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
-		return nil, fmt.Errorf("open trail: %w", err)
+	if err = s.openTrail(); err != nil {
+		return nil, err
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -219,6 +222,10 @@ func (s *Server) Close() error {
 		errs = append(errs, s.trail.Close())
 		s.trail = nil
 	}
+	if s.witness != nil {
+		errs = append(errs, s.witness.Close())
+		s.witness = nil
+	}
 	return errors.Join(errs...)
 }
 
@@ -255,6 +262,7 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	if err != nil {
 		return err
 	}
+	handler = s.withWitness(handler)
 	ln, scheme, err := s.listen()
 	if err != nil {
 		return err

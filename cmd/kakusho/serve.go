@@ -53,6 +53,9 @@ func (p *program) serve() *cobra.Command {
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", bilingual.Say("TLS証明書（PEM）", "TLS certificate (PEM)").In(p.lang))
 	f.StringVar(&cfg.TLSKey, "tls-key", "", bilingual.Say("TLS秘密鍵（PEM）", "TLS private key (PEM)").In(p.lang))
 	f.DurationVar(&cfg.Interval, "interval", time.Hour, bilingual.Say("この機器から収集する間隔。負数は収集しない", "time between collections of this machine; negative: never").In(p.lang))
+	f.StringVar(&cfg.Proof.Policy, "witness", "", bilingual.Say("証跡の立会人を定めるファイル（C2SP tlog-policy）", "file that names the witnesses of the trails (C2SP tlog-policy)").In(p.lang))
+	f.BoolVar(&cfg.Proof.Witness, "witness-others", false, bilingual.Say("他の証跡に /witness/ で立ち会う", "witness the trails of others at /witness/").In(p.lang))
+	f.StringVar(&cfg.Proof.Driver, "log-driver", "", bilingual.Say("区分の木の置き場所。既定はファイル。mysql:DSN（{trail} は証跡の名に置き換わる）", "where the logs of segments are kept; default: files; mysql:DSN, with {trail} for the name of the trail").In(p.lang))
 	p.eventFlags(c, &cfg.Events)
 	return c
 }

@@ -44,7 +44,8 @@ type Config struct {
 	Data    string // folder of the installation
 	Now     func() time.Time
 	Log     *slog.Logger
-	Reserve int64 // bytes that stay free on the disk: below, nothing is taken. 0: 256 MiB
+	Trail   trail.Options // how each trail is opened: its witnesses and the driver of its log
+	Reserve int64         // bytes that stay free on the disk: below, nothing is taken. 0: 256 MiB
 
 	Journal     bool     // read this machine's journal
 	JournalDirs []string // where it is; empty: where journald keeps it
@@ -114,9 +115,11 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 	if e.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
+	options := cfg.Trail
+	options.Heartbeat = time.Minute
 	e.Ingest, err = ingest.Open(ctx, filepath.Join(cfg.Data, "events"), ingest.Options{
 		Now: cfg.Now, Log: cfg.Log, Resolve: e.sources.Resolve, Room: e.room, Installation: name,
-		Trail: trail.Options{Heartbeat: time.Minute}, Archive: e.archive,
+		Trail: options, Archive: e.archive,
 	})
 	if err != nil {
 		return nil, errors.Join(err, closeStore(e.store))

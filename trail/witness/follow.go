@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"kakusho/bilingual"
 	"kakusho/trail/pack"
 	"kakusho/trail/seal"
 )
@@ -48,6 +49,18 @@ const (
 	RolledBack  State = "rolled-back"
 	Forked      State = "forked"
 )
+
+var stateLabels = map[State]bilingual.Text{
+	Waiting:     {JA: "未照会", EN: "Not asked yet"},
+	Cosigned:    {JA: "立会済み", EN: "Has signed"},
+	Unreachable: {JA: "応答なし", EN: "Does not answer"},
+	Unknown:     {JA: "未登録（相手方が鍵を知らない）", EN: "Does not know this trail or its key"},
+	RolledBack:  {JA: "拒否（証跡の巻戻し）", EN: "Refuses: it has seen more of the trail"},
+	Forked:      {JA: "拒否（別の履歴）", EN: "Refuses: it has seen another history"},
+}
+
+// Label is the state as pages print it.
+func (s State) Label() bilingual.Text { return stateLabels[s] }
 
 // PeerStatus is one witness, as it last answered.
 type PeerStatus struct {

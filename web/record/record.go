@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,7 @@ func Mount(site *web.Site, a *audit.Audit, p *posture.Posture, g *gate.Gate, abo
 	s := pages{a, p, g, about, collect, new(sync.Mutex)}
 	site.Page(tmpl, "/trail", s.search)
 	site.Page(tmpl, "/trail/key", s.key)
+	site.Page(tmpl, "/trail/checkpoint", s.checkpoint)
 	site.Page(tmpl, "/trail/{seq}", s.entry)
 	site.Page(tmpl, "/trail/{seq}/proof", s.proof)
 	site.Page(tmpl, "/about", s.aboutPage)
@@ -204,9 +206,20 @@ func (s pages) key(*web.Request) (web.Answer, error) {
 	return web.Answer{Download: &web.Download{Name: "trail.pub", Type: "text/plain; charset=utf-8", Body: []byte(s.audit.PublicKey() + "\n")}}, nil
 }
 
+// checkpoint hands out the signed checkpoint as a file, to be kept elsewhere.
+func (s pages) checkpoint(r *web.Request) (web.Answer, error) {
+	seal, err := s.audit.Seal(r.Context())
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Answer{Download: &web.Download{Name: fmt.Sprintf("trail-%d.checkpoint", seal.Size), Type: "text/plain; charset=utf-8", Body: []byte(seal.Text)}}, nil
+}
+
 type aboutData struct {
 	About
 	Key        string
+	Seal       audit.Seal
+	QR         template.HTML
 	Standing   posture.Tally
 	Clauses    []aboutClause
 	Directive  bilingual.Text
@@ -229,8 +242,13 @@ func (s pages) aboutPage(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	seal, err := s.audit.Seal(r.Context())
+	if err != nil {
+		return web.Answer{}, err
+	}
 	dir := s.posture.Directive()
-	d := aboutData{About: s.about, Key: s.audit.PublicKey(), Directive: dir.Title, Controls: len(s.posture.Controls()), Kinds: len(s.posture.Kinds()),
+	d := aboutData{Seal: seal, QR: template.HTML(seal.QR), // drawn by us, its title escaped
+		About: s.about, Key: s.audit.PublicKey(), Directive: dir.Title, Controls: len(s.posture.Controls()), Kinds: len(s.posture.Kinds()),
 		Parameters: len(dir.Parameters), Standing: st.Clause(clause.ID(dir.Source), s.about.Own),
 		May: slices.ContainsFunc([]actor.Duty{actor.Maintainer, actor.Operator}, r.Actor.Has)}
 	for _, c := range dir.Clauses {
