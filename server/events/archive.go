@@ -23,9 +23,9 @@ type S3 struct {
 	KeyFile  string // file with the access key and the secret, a line each
 }
 
-// openStore opens the place for packs that are no longer searched: the bucket, or
+// OpenStore opens the place for packs that are no longer searched: the bucket, or
 // the folder, or nothing.
-func openStore(ctx context.Context, cfg Config) (blob.Store, error) {
+func OpenStore(ctx context.Context, cfg Config) (blob.Store, error) {
 	switch {
 	case cfg.S3.Bucket != "":
 		b, err := os.ReadFile(cfg.S3.KeyFile)
@@ -60,29 +60,7 @@ func (e *Events) archive(stream string) trail.Archive {
 	if e.store == nil {
 		return nil
 	}
-	return prefixed{e.store, "events/" + stream + "/"}
-}
-
-// prefixed is a part of a store: the packs of different streams have the same names.
-type prefixed struct {
-	blob.Store
-	prefix string
-}
-
-func (p prefixed) Put(ctx context.Context, name string, r io.Reader, size int64, sha256 [32]byte) error {
-	return p.Store.Put(ctx, p.prefix+name, r, size, sha256)
-}
-
-func (p prefixed) Get(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	return p.Store.Get(ctx, p.prefix+name, off, n)
-}
-
-func (p prefixed) Size(ctx context.Context, name string) (int64, error) {
-	return p.Store.Size(ctx, p.prefix+name)
-}
-
-func (p prefixed) Delete(ctx context.Context, name string) error {
-	return p.Store.Delete(ctx, p.prefix+name)
+	return blob.Under(e.store, "events/"+stream) // the packs of different streams have the same names
 }
 
 func closeStore(s blob.Store) error {

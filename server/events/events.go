@@ -112,7 +112,7 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 		failed: func(err error) { cfg.Log.Error("look up a source of events", "error", err) },
 	}
 	var err error
-	if e.store, err = openStore(ctx, cfg); err != nil {
+	if e.store, err = OpenStore(ctx, cfg); err != nil {
 		return nil, err
 	}
 	options := cfg.Trail

@@ -10,6 +10,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/trail"
+	"kakusho/trail/audit"
 	"kakusho/trail/prove"
 )
 
@@ -27,7 +28,9 @@ func (p *program) trail() *cobra.Command {
 
 func (p *program) trailVerify() *cobra.Command {
 	var a *auditor
-	var proof, format string
+	var away *archive
+	var proof, format, resume string
+	var parallel int
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: bilingual.Say("証跡全体、又は一件の証明を、検証鍵だけで検証する", "Verify the whole trail, or the proof of one entry, with the public key alone").In(p.lang),
@@ -43,15 +46,24 @@ func (p *program) trailVerify() *cobra.Command {
 			if proof != "" {
 				return p.verifyProof(proof, t)
 			}
-			report, err := trail.VerifyWith(cmd.Context(), a.folder(), t, beside, p.progress("検証", "verifying"))
+			store, done, err := away.open(cmd.Context(), a)
 			if err != nil {
+				return err
+			}
+			report, err := audit.VerifyWith(cmd.Context(), a.folder(), t.Key, audit.Options{
+				Progress: p.progress("検証", "verifying"), Accepted: t.Accepted, Beside: beside, Policy: t.Policy,
+				Archive: store, Resume: resume, Parallel: parallel,
+			})
+			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
 			return p.printReport(report, format)
 		},
 	}
-	a = p.auditor(c)
+	a, away = p.auditor(c), p.archive(c)
 	f := c.Flags()
+	f.StringVar(&resume, "resume", "", bilingual.Say("中断した検証を続けるためのファイル。終われば消える", "file with which a check that was stopped goes on; removed at the end").In(p.lang))
+	f.IntVar(&parallel, "parallel", 0, bilingual.Say("同時に調べる束の数。0 は処理装置の数", "packs looked at side by side; 0: as many as there are processors").In(p.lang))
 	f.StringVar(&proof, "proof", "", bilingual.Say("一件の証明のファイル", "file with the proof of one entry").In(p.lang))
 	f.StringVar(&format, "format", "text", "text|json")
 	return c
@@ -91,6 +103,7 @@ func (p *program) printReport(r trail.Report, format string) error {
 			fmt.Fprintf(p.stdout, "%s: %s\n", x.What.Label().In(p.lang), x)
 		}
 		p.say(p.stdout, "記録 %d件、区分 %d、未封緘 %d件", "%d entries, %d segments, %d entries not sealed yet", r.Entries, r.Segments, r.Unsealed)
+		p.printGone(r)
 		if r.Witnessed > 0 {
 			p.say(p.stdout, "立会署名 区分%dまで（%d者を方針により確認）", "witnessed up to segment %d (%d witnesses checked by the policy)", r.Witnessed, len(r.Witnesses))
 		}
