@@ -101,8 +101,10 @@ func followUntil(t *testing.T, s *shelf, opt journal.Options, n int, crash time.
 		if crash > 0 {
 			time.Sleep(rand.N(crash))
 		} else {
-			for len(s.numbers()) < n && time.Now().Before(deadline) {
+			for begun := false; (!begun || len(s.numbers()) < n) && time.Now().Before(deadline); {
 				time.Sleep(5 * time.Millisecond)
+				_, err := os.Stat(opt.Cursor)
+				begun = err == nil
 			}
 			time.Sleep(50 * time.Millisecond) // for what should not come
 		}

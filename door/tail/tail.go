@@ -2,7 +2,9 @@
 // truncation and replacement, and from where it was left before a crash.
 //
 // It promises that every line that stays readable long enough comes once: a file is
-// known by its inode and its first bytes, not by its name. A line without an end
+// known by its inode and its first bytes, not by its name. (One that came and was
+// renamed between two looks was never seen, unless a pattern gives its new name too.)
+// A line without an end
 // waits for it. Lines longer than MaxLine come in parts, bytes that are not UTF-8
 // come as text with the bytes beside it, and no line is dropped for what is in it.
 package tail
