@@ -158,7 +158,7 @@ var errNoEvent = errors.New("there is no such event")
 // read reads one event again. What cannot be shown is a Standing, not an error.
 func (e *Events) read(ctx context.Context, r search.Ref) (Found, error) {
 	t := e.trails()[r.Stream]
-	if t == nil {
+	if t == nil || r.Seq < 0 || r.Seq >= t.Len() {
 		return Found{}, fmt.Errorf("event %s/%d: %w", r.Stream, r.Seq, errNoEvent)
 	}
 	f := Found{Ref: r, Standing: Verified}

@@ -25,6 +25,9 @@ func Unavailable(err error) bool {
 	return errors.Is(err, search.ErrDown) || errors.Is(err, search.ErrBusy)
 }
 
+// Off reports whether an error says that this server searches nothing.
+func Off(err error) bool { return errors.Is(err, search.ErrOff) }
+
 // NoEvent reports whether an error says that there is no such event, or none that
 // the asker may see.
 func NoEvent(err error) bool { return errors.Is(err, errNoEvent) }

@@ -76,6 +76,8 @@ type Stats struct {
 var (
 	// ErrDown: the engine does not answer. It is being started again; ask later.
 	ErrDown = errors.New("search engine does not answer: try again in a few seconds")
+	// ErrOff: this server searches nothing. Events are taken and sealed all the same.
+	ErrOff = errors.New("events are not searched by this server (--search-url none): search elsewhere")
 	// ErrBusy: too many searches, or this one took too long. Narrow the time or the words.
 	ErrBusy = errors.New("search took too long: narrow the time or the words")
 	// ErrUnsure: whether the rows were taken is not known. Ask Present before

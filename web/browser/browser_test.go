@@ -26,6 +26,7 @@ import (
 
 	"kakusho/demo"
 	"kakusho/server"
+	"kakusho/server/events"
 )
 
 var screens = flag.String("screens", "", "folder to write screenshots to")
@@ -51,7 +52,12 @@ func open(t *testing.T, data string) *site {
 	}
 	s := &site{t: t}
 	ctx, stop := context.WithCancel(context.Background())
-	srv, err := server.New(ctx, server.Config{Data: data, Listen: "127.0.0.1:0", Interval: time.Hour, Version: "test", Log: slog.New(slog.DiscardHandler)})
+	self, err := os.Executable() // is the index too: TestMain
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(ctx, server.Config{Data: data, Listen: "127.0.0.1:0", Interval: time.Hour, Version: "test",
+		Events: events.Config{Index: []string{self, "index"}}, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		t.Fatal(err)
 	}

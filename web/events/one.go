@@ -50,7 +50,7 @@ func (p pages) found(r *web.Request) (audit.Found, audit.Look, error) {
 }
 
 func (p pages) one(r *web.Request) (web.Answer, error) {
-	f, _, err := p.found(r)
+	f, l, err := p.found(r)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -68,7 +68,11 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 	if f.Seq > 0 {
 		d.Previous = fmt.Sprintf("/event/%s/%d", url.PathEscape(f.Stream), f.Seq-1)
 	}
-	d.Next = fmt.Sprintf("/event/%s/%d", url.PathEscape(f.Stream), f.Seq+1)
+	for _, x := range p.events.Streams(l) {
+		if x.Name == f.Stream && f.Seq+1 < x.Events {
+			d.Next = fmt.Sprintf("/event/%s/%d", url.PathEscape(f.Stream), f.Seq+1)
+		}
+	}
 	title := bilingual.Text{JA: fmt.Sprintf("証跡 %s 第%d号", f.Stream, f.Seq), EN: fmt.Sprintf("Event %s/%d", f.Stream, f.Seq)}
 	return web.Answer{Page: "one", Title: title, Data: d}, nil
 }

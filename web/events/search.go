@@ -22,6 +22,7 @@ type searchData struct {
 	Groups  []group
 	Facets  []facet
 	Down    bool // nothing can be searched just now
+	Off     bool // nothing ever can here
 	CSV     string
 	Live    string
 	Save    string
@@ -64,9 +65,9 @@ func (p pages) search(r *web.Request) (web.Answer, error) {
 	a := read(r)
 	d := searchData{Ask: a, Ranges: ranges, Fields: fields}
 	if len(a.Faults) == 0 {
-		if err := p.fill(r, &d); audit.Unavailable(err) {
-			d.Down = true
-		} else if err != nil {
+		err := p.fill(r, &d)
+		d.Down, d.Off = audit.Unavailable(err), audit.Off(err)
+		if err != nil && !d.Down && !d.Off {
 			return web.Answer{}, err
 		}
 	}
