@@ -2,6 +2,7 @@ package trails
 
 import (
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,8 @@ import (
 	"kakusho/bilingual"
 	"kakusho/trail"
 	"kakusho/trail/key"
+	"kakusho/trail/seal"
+	"kakusho/trail/tree"
 )
 
 func (p *program) trailRotateKey() *cobra.Command {
@@ -51,4 +54,35 @@ func (p *program) sayStatement(s key.Statement) {
 	}
 	p.say(p.stdout, "立会人に trail.keys を渡し、witness succeed を依頼すること。監査人は以前の検証鍵のままで検証できる。",
 		"give trail.keys to the witnesses, and ask them for witness succeed; auditors go on with the public key they have")
+}
+
+func (p *program) trailCopyLog() *cobra.Command {
+	var a auditor
+	var driver string
+	c := &cobra.Command{
+		Use:   "copy-log",
+		Short: bilingual.Say("データベースにある区分の木を、検証のためファイルに写す", "Copy the log of segments out of a database into files, to be verified").In(p.lang),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			public, err := trail.PublicKey(a.folder())
+			if err != nil {
+				return err
+			}
+			v, err := seal.Verifier(public)
+			if err != nil {
+				return err
+			}
+			c, err := tree.Copy(cmd.Context(), tree.Options{Dir: filepath.Join(a.folder(), "log"), Driver: driver, Verifier: v})
+			if err != nil {
+				return err
+			}
+			p.say(p.stdout, "%s の区分 %d までを写した。", "copied %s up to segment %d", c.Origin, c.Size)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&a.data, "data", "data", bilingual.Say("この導入のデータを置くフォルダ", "folder of the installation").In(p.lang))
+	f.StringVar(&a.dir, "trail", "", bilingual.Say("証跡のフォルダ。既定はデータの下の trail", "folder of the trail; default: trail below the data").In(p.lang))
+	f.StringVar(&driver, "log-driver", "", bilingual.Say("区分の木の置き場所（mysql:DSN）", "where the log is kept (mysql:DSN)").In(p.lang))
+	return c
 }

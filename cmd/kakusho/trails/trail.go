@@ -22,7 +22,7 @@ func (p *program) trail() *cobra.Command {
 			return usage(cmd, "trail verify、prove、consistency、checkpoint、receipt、rotate-key のいずれかを指定すること。", "Say trail verify, prove, consistency, checkpoint, receipt or rotate-key.")
 		},
 	}
-	c.AddCommand(p.trailVerify(), p.trailProve(), p.trailConsistency(), p.trailCheckpoint(), p.trailReceipt(), p.trailRotateKey())
+	c.AddCommand(p.trailVerify(), p.trailProve(), p.trailConsistency(), p.trailCheckpoint(), p.trailReceipt(), p.trailRotateKey(), p.trailCopyLog())
 	return c
 }
 
