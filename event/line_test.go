@@ -124,6 +124,10 @@ func TestTheLargestEventFits(t *testing.T) {
 	if _, err := event.Decode(line); err != nil {
 		t.Error(err)
 	}
+	e.Text += "x"
+	if _, err := event.Encode(nil, e); err == nil {
+		t.Error("one byte more is written")
+	}
 	if _, err := event.Decode(append(line[:len(line)-2], `x"}`...)); err == nil {
 		t.Error("one byte more is read")
 	}
