@@ -194,10 +194,9 @@ func (e *Events) chores(ctx context.Context) {
 	ran := ""
 	for {
 		at := e.cfg.Now()
-		if err := e.cover(ctx, at); err != nil && ctx.Err() == nil {
+		if err := e.Tend(ctx, at); err != nil && ctx.Err() == nil {
 			e.cfg.Log.Error("bring what was seen of sources", "error", err)
 		}
-		e.watchDisk(ctx, at)
 		if day := at.In(japan()); day.Hour() >= 3 && day.Format(time.DateOnly) != ran { // at night, or when it was missed
 			ran = day.Format(time.DateOnly)
 			e.retain(ctx, at)
@@ -208,6 +207,13 @@ func (e *Events) chores(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// Tend brings what the doors saw of each source as facts, where that is due, and
+// looks at the disk. Run does it every minute; it is not for two at a time.
+func (e *Events) Tend(ctx context.Context, at time.Time) error {
+	e.watchDisk(ctx, at)
+	return e.cover(ctx, at)
 }
 
 func (e *Events) retain(ctx context.Context, at time.Time) {
