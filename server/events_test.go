@@ -209,7 +209,7 @@ func TestWhoIsNotRegisteredIsKeptAndListed(t *testing.T) {
 
 func TestASenderNeedsHisTokenAndLosesIt(t *testing.T) {
 	s, err := server.New(t.Context(), server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Interval: -1, Log: slog.New(slog.DiscardHandler),
-		Events: events.Config{SyslogTCP: "127.0.0.1:0"}})
+		Events: events.Config{SyslogTCP: "127.0.0.1:0", OTLPGRPC: "127.0.0.1:0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,13 +221,15 @@ func TestASenderNeedsHisTokenAndLosesIt(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	base, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func(b, _ string) { base <- b }) }()
-	address := <-base
+	home := <-base
+	address := home + "/api/v1/events"
 	post := func(token, body string) (int, string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/api/v1/events", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Header.Set("Content-Type", "application/json")
 		if token != "" {
 			r.Header.Set("Authorization", "Bearer "+token)
 		}
@@ -252,6 +254,16 @@ func TestASenderNeedsHisTokenAndLosesIt(t *testing.T) {
 	if status, text := post(token, line); status != http.StatusOK || !strings.Contains(text, `"taken":1`) {
 		t.Errorf("with the token: %d %s", status, text)
 	}
+	record := `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}`
+	for _, address = range []string{home + "/v1/logs", "http://" + s.Events.Addresses()["otlp-grpc"] + "/v1/logs"} {
+		if status, _ := post("", record); status != http.StatusUnauthorized {
+			t.Errorf("%s without a token: %d", address, status)
+		}
+		if status, text := post(token, record); status != http.StatusOK {
+			t.Errorf("%s with the token: %d %s", address, status, text)
+		}
+	}
+	address = home + "/api/v1/events"
 	conn, err := net.Dial("tcp", s.Events.Addresses()["syslog-tcp"])
 	if err != nil {
 		t.Fatal(err)
@@ -259,11 +271,11 @@ func TestASenderNeedsHisTokenAndLosesIt(t *testing.T) {
 	fmt.Fprintf(conn, "<34>1 2026-11-24T09:00:00Z pc-7 su 1 - - 'su root' failed for lonvick\n")
 	conn.Close()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if total(s.Events.Ingest.Strangers()) >= 2 || time.Now().After(deadline) {
+		if total(s.Events.Ingest.Strangers()) >= 4 || time.Now().After(deadline) {
 			break
 		}
 	}
-	if got := s.Events.Ingest.Strangers(); total(got) != 2 || len(got) != 2 {
+	if got := s.Events.Ingest.Strangers(); total(got) != 4 || len(got) != 3 {
 		t.Errorf("strangers: %+v", got)
 	}
 	if err := s.Identity.EndSender(t.Context(), actor.Program, "pc.example", "更新", at()); err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"kakusho/door/journal"
+	"kakusho/door/otlp"
 	"kakusho/door/syslog"
 )
 
@@ -35,7 +36,7 @@ func (e *Events) Listen(ctx context.Context) (err error) {
 			e.doors = nil
 		}
 	}()
-	for _, open := range []func(context.Context) error{e.openJournal, e.openUDP, e.openTCP, e.openTLS} {
+	for _, open := range []func(context.Context) error{e.openJournal, e.openUDP, e.openTCP, e.openTLS, e.openGRPC} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -129,6 +130,23 @@ func (e *Events) openTLS(ctx context.Context) error {
 		return err
 	}
 	e.doors = append(e.doors, door{"syslog-tls", ln.Addr().String(), func(ctx context.Context) error { return syslog.ServeTLS(ctx, ln, c, e.syslog()) }, ln.Close})
+	return nil
+}
+
+// openGRPC opens a door of its own for OTLP, with both of its forms: plain on
+// loopback, behind TLS elsewhere.
+func (e *Events) openGRPC(ctx context.Context) error {
+	ln, err := listen(ctx, "OTLP/gRPC", e.cfg.OTLPGRPC)
+	if err != nil || ln == nil {
+		return err
+	}
+	var c *tls.Config
+	if a, ok := ln.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		if c, err = e.tls(); err != nil {
+			return errors.Join(fmt.Errorf("OTLP/gRPC: %w", err), ln.Close())
+		}
+	}
+	e.doors = append(e.doors, door{"otlp-grpc", ln.Addr().String(), func(ctx context.Context) error { return otlp.Serve(ctx, ln, e.otlp(c)) }, ln.Close})
 	return nil
 }
 

@@ -258,6 +258,7 @@ type Standing struct {
 	Streams   []StreamStanding
 	Index     []IndexStanding
 	IndexDown string // why nothing is found just now
+	Watch     watch.Stats
 	Feeds     map[string]ingest.Coverage
 	Strangers []StrangerStanding
 	Silent    []string // sources that have been silent for longer than they may
@@ -287,7 +288,7 @@ type StrangerStanding struct {
 
 // Standing looks around.
 func (e *Events) Standing(ctx context.Context) Standing {
-	s := Standing{Feeds: e.Ingest.Coverage(), Silent: e.silent(e.cfg.Now())}
+	s := Standing{Watch: e.Watch.Stats(), Feeds: e.Ingest.Coverage(), Silent: e.silent(e.cfg.Now())}
 	trails := e.Ingest.Trails()
 	for _, name := range ingest.Streams() {
 		if l := trails[name]; l != nil {
