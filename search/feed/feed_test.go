@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -178,4 +179,27 @@ func TestAnEngineThatFailsIsToldAndNothingIsGivenUp(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Errorf("standing: %+v", f.Standing())
+}
+
+// Only what an earlier count has seen is taken to be on the engine's disk.
+func TestWhatWasJustGivenIsNotSafeYet(t *testing.T) {
+	b, m := &searchtest.Book{}, &searchtest.Model{}
+	b.Write(searchtest.Rows("3y", 0, 200)...)
+	o := quick(t.TempDir())
+	o.Check = 500 * time.Millisecond
+	f := feed.New(m, o)
+	f.Add("3y", b)
+	run(t, f)
+	seen := ""
+	for range 600 {
+		text, err := os.ReadFile(o.State)
+		if err == nil && seen == "" && string(text) != `{"3y":0}` {
+			t.Errorf("after the first count: %s", text)
+		}
+		if seen = string(text); seen == `{"3y":200}` {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("in the end: %q", seen)
 }

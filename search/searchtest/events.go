@@ -42,7 +42,7 @@ func Rows(stream string, first int64, n int) []search.Row {
 func row(r *rand.Rand, stream string, seq int64) search.Row {
 	arrived := Start.Add(time.Duration(seq) * 7 * time.Second / 10)
 	e := event.Event{
-		ID: fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64()), At: arrived.Truncate(10 * time.Second), Clock: event.ClockSource, Format: "rfc5424",
+		ID: fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64()), At: arrived.Truncate(time.Minute), Clock: event.ClockSource, Format: "rfc5424",
 		Class: classes[r.IntN(len(classes))], System: systems[r.IntN(len(systems))], Account: accounts[min(r.IntN(len(accounts)), r.IntN(len(accounts)))],
 		Device: fmt.Sprintf("pc-%04d", r.IntN(500)), Object: objects[r.IntN(len(objects))], Source: fmt.Sprintf("10.%d.%d.%d", r.IntN(4), r.IntN(256), r.IntN(256)),
 		Result: []event.Result{event.Success, event.Failure, event.Denied, ""}[r.IntN(4)], Level: event.Level(r.IntN(9)),
@@ -78,7 +78,7 @@ var Searches = []string{
 	`object:"C:\秘\捜査 資料.docx"`, "object:*資料*", "object:被害*", "result:failure", "結果:拒否 捜査", "result:*", "level:<=4", "level:error", "level:3..5", "level:>7",
 	"bytes:>1000", "bytes:12.5", "f.bytes:<100", "bytes:*", "exit:-1", "exit:<0", "session:ああ", "session:あ*", "source:10.1.0.0/16", "source:10.2.3.0/24", "source:10.0.0.0/8 -source:10.3.0.0/16",
 	"device:pc-0001", "device:pc-00* failed", "class:login", "class:log*", "-class:*", "system:sosa", "stream:3y", "stream:10y 失敗", "stream:x",
-	"time:2026-11-03", "time:2026-11-03T08:00..2026-11-03T08:30", "time:2026-11-03T07:30:10", "time:..2026-10-20", "time:2026-10 失敗", "time:2026-11-03T09:00.. account:root",
+	"time:2026-11-03", "time:2026-11-03T08:00..2026-11-03T08:30", "time:2026-11-03T20:10..2026-11-03T20:20", "time:2026-11-03T20:12", "time:2026-11-03T20:11:00..2026-11-03T20:12:00 失敗", "time:..2026-10-20", "time:2026-10 失敗", "time:2026-11-03T09:00.. account:root",
 	"形式:rfc5424", "clock:source", `tab:*`, "失敗 捜査 OR 検索 -(root OR 10.2*)",
 }
 
@@ -97,6 +97,7 @@ func oddRows() []search.Row {
 		{Fields: many},
 		{Fields: map[string]string{"_time": "1999-01-01", "_msg": "m", "_stream": "s", "kseq": "7", "": "no name", "*": "star", "a:b|c": "pipe"}},
 		{Text: "\x00\x01\ufffd\u2028 \" \\ ' ` { } | # // /*"},
+		{Text: "broken \xff\xe3 text"},
 		{Account: `") or *`, Device: "`", Object: `\`},
 		{},
 	} {
