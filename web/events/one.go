@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"kakusho/audit"
 	"kakusho/bilingual"
+	"kakusho/event/ocsf"
 	"kakusho/web"
 )
 
@@ -64,6 +66,16 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 	}
 	if f.Event.Level > 0 {
 		d.Level = levels[min(int(f.Event.Level)-1, len(levels)-1)]
+	}
+	if len(f.Line) > 0 {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(ocsf.From(f.Event)); err != nil {
+			return web.Answer{}, fmt.Errorf("write as OCSF: %w", err)
+		}
+		d.OCSF = b.String()
 	}
 	if f.Seq > 0 {
 		d.Previous = fmt.Sprintf("/event/%s/%d", url.PathEscape(f.Stream), f.Seq-1)
