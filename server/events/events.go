@@ -116,7 +116,7 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 		return nil, err
 	}
 	options := cfg.Trail
-	options.Heartbeat = time.Minute
+	options.Heartbeat, options.PackAge = time.Minute, 24*time.Hour // a quiet stream's packs go by day as well
 	e.Ingest, err = ingest.Open(ctx, filepath.Join(cfg.Data, "events"), ingest.Options{
 		Now: cfg.Now, Log: cfg.Log, Resolve: e.sources.Resolve, Room: e.room, Installation: name,
 		Trail: options, Archive: e.archive,
@@ -224,6 +224,24 @@ func (e *Events) retain(ctx context.Context, at time.Time) {
 	if n, m := len(done.Archived), len(done.Retired); n+m > 0 {
 		e.cfg.Log.Info("kept events as long as they must be", "packs_archived", n, "packs_retired", m)
 	}
+	if e.index == nil {
+		return
+	}
+	if err := e.index.engine.DropBefore(ctx, at.Add(-e.online())); err != nil && ctx.Err() == nil {
+		e.cfg.Log.Warn("drop the days of the index that are over: it is tried again tomorrow", "error", err)
+	}
+}
+
+// online is how long events must be searchable at once, by the system that needs it
+// longest: the index has no days of single systems.
+func (e *Events) online() time.Duration {
+	longest := e.sources.need("").Online
+	for name := range e.Ingest.Trails() {
+		for system := range e.Ingest.Systems(name) {
+			longest = max(longest, e.sources.need(system).Online)
+		}
+	}
+	return longest
 }
 
 // watchDisk writes an event of class log-store when the disk is fuller than the
