@@ -191,13 +191,21 @@ func (e *Events) Run(ctx context.Context) error {
 func (e *Events) chores(ctx context.Context) {
 	tick := time.NewTicker(coverMost)
 	defer tick.Stop()
-	ran := ""
+	ran, clock := "", readSteadiness(filepath.Join(e.cfg.Data, "events", "clock.json"))
 	for {
 		at := e.cfg.Now()
 		if err := e.Tend(ctx, at); err != nil && ctx.Err() == nil {
 			e.cfg.Log.Error("bring what was seen of sources", "error", err)
 		}
-		if day := at.In(japan()); day.Hour() >= 3 && day.Format(time.DateOnly) != ran { // at night, or when it was missed
+		leapt, err := clock.minute(at)
+		if err != nil {
+			e.cfg.Log.Error("nothing is thrown away by itself", "error", err)
+		}
+		if leapt != 0 {
+			e.cfg.Log.Error("the clock leapt, or the machine was off: nothing is thrown away by itself for a week; look at the clock, then say kakusho retention run",
+				"by", leapt.Round(time.Minute))
+		}
+		if day := at.In(japan()); err == nil && clock.believed() && day.Hour() >= 3 && day.Format(time.DateOnly) != ran { // at night, or when it was missed
 			ran = day.Format(time.DateOnly)
 			e.retain(ctx, at)
 		}
