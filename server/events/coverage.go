@@ -15,6 +15,7 @@ import (
 	"kakusho/event"
 	"kakusho/fact"
 	"kakusho/ingest"
+	"kakusho/server/sources"
 	"kakusho/trail"
 )
 
@@ -39,14 +40,13 @@ type told struct {
 // due, or at once when a class came or went, or more was lost.
 func (e *Events) cover(ctx context.Context, at time.Time) error {
 	seen := e.Ingest.Coverage()
-	t := e.sources.current()
 	var errs []error
-	for _, s := range t.listed() {
-		c := seen[s.id]
+	for _, s := range e.sources.Listed() {
+		c := seen[s.ID]
 		words := fmt.Sprint(arriving(c, s, at), c.Lost+c.Missing)
-		last := e.told[s.id]
+		last := e.told[s.ID]
 		due := coverLeast
-		if max := e.sources.silenceMax(s); max > 0 && max/4 < due {
+		if max := e.sources.SilenceMax(s); max > 0 && max/4 < due {
 			due = max / 4
 		}
 		var batches []fact.Batch
@@ -67,17 +67,17 @@ func (e *Events) cover(ctx context.Context, at time.Time) error {
 			continue
 		}
 		if err := e.parts.Intake.Accept(ctx, actor.Program, batches, e.cfg.Now()); err != nil {
-			errs = append(errs, fmt.Errorf("bring facts of source %s: %w", s.id, err))
+			errs = append(errs, fmt.Errorf("bring facts of source %s: %w", s.ID, err))
 			continue
 		}
-		e.told[s.id] = last
+		e.told[s.ID] = last
 	}
 	return errors.Join(errs...)
 }
 
 // arriving are the classes that came within the longest silence of a class.
-func arriving(c ingest.Coverage, s *source, at time.Time) (out []string) {
-	gone := s.classGone
+func arriving(c ingest.Coverage, s *sources.Source, at time.Time) (out []string) {
+	gone := s.ClassSilence
 	if gone <= 0 {
 		gone = classGone
 	}
@@ -89,11 +89,11 @@ func arriving(c ingest.Coverage, s *source, at time.Time) (out []string) {
 	return out
 }
 
-func batchOf(s *source, group string, at time.Time, facts ...fact.Fact) fact.Batch {
+func batchOf(s *sources.Source, group string, at time.Time, facts ...fact.Fact) fact.Batch {
 	var id [16]byte
 	rand.Read(id[:])
 	return fact.Batch{
-		ID: hex.EncodeToString(id[:]), Subject: fact.NewRef("log-source", s.id), Collector: group, Version: "1", Method: "native", Privilege: "program",
+		ID: hex.EncodeToString(id[:]), Subject: fact.NewRef("log-source", s.ID), Collector: group, Version: "1", Method: "native", Privilege: "program",
 		ObservedAt: at, Facts: facts,
 	}
 }
@@ -106,7 +106,7 @@ func none(field, why string) fact.Fact {
 	return fact.Fact{Field: field, Status: fact.Absent, Reason: "absent: " + why}
 }
 
-func feedFacts(s *source, c ingest.Coverage, at time.Time) fact.Batch {
+func feedFacts(s *sources.Source, c ingest.Coverage, at time.Time) fact.Batch {
 	last := none("last_arrival", "nothing has come by this source")
 	if c.Count > 0 {
 		last = saw("last_arrival", c.Last.UTC())
@@ -125,11 +125,11 @@ func feedFacts(s *source, c ingest.Coverage, at time.Time) fact.Batch {
 
 // keepingFacts say from when on the events of a source can be had, and whether a
 // pack that may hold some is nowhere.
-func (e *Events) keepingFacts(ctx context.Context, s *source, c ingest.Coverage, at time.Time) (fact.Batch, error) {
+func (e *Events) keepingFacts(ctx context.Context, s *sources.Source, c ingest.Coverage, at time.Time) (fact.Batch, error) {
 	oldest, missing := time.Time{}, int64(0)
 	if c.Count > 0 {
 		for name, l := range e.Ingest.Trails() {
-			if _, spoke := e.Ingest.Systems(name)[s.system]; !spoke {
+			if _, spoke := e.Ingest.Systems(name)[s.System]; !spoke {
 				continue
 			}
 			packs, err := l.Packs()
@@ -177,9 +177,9 @@ func (e *Events) there(ctx context.Context, stream string, p trail.Pack) bool {
 // silent are the sources of a system that have been silent for longer than they may.
 func (e *Events) silent(at time.Time) (out []string) {
 	seen := e.Ingest.Coverage()
-	for _, s := range e.sources.current().listed() {
-		if most := e.sources.silenceMax(s); most > 0 && at.Sub(seen[s.id].Last) > most {
-			out = append(out, s.id)
+	for _, s := range e.sources.Listed() {
+		if most := e.sources.SilenceMax(s); most > 0 && at.Sub(seen[s.ID].Last) > most {
+			out = append(out, s.ID)
 		}
 	}
 	slices.Sort(out)

@@ -33,6 +33,7 @@ import (
 	"kakusho/kind"
 	"kakusho/register"
 	"kakusho/retention"
+	"kakusho/server/sources"
 	"kakusho/store"
 	"kakusho/trail"
 	"kakusho/watch"
@@ -85,7 +86,7 @@ type Parts struct {
 type Events struct {
 	cfg     Config
 	parts   Parts
-	sources *sources
+	sources *sources.Sources
 
 	Ingest    *ingest.Ingest
 	Retention *retention.Retention
@@ -107,10 +108,10 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(parts.Key, "kakusho/"), "+")
 	e := &Events{cfg: cfg, parts: parts, told: map[string]told{}}
-	e.sources = &sources{
-		rows: parts.Rows, kinds: parts.Kinds, values: parts.Govern.Values, changed: parts.Changed, now: cfg.Now,
-		failed: func(err error) { cfg.Log.Error("look up a source of events", "error", err) },
-	}
+	e.sources = sources.New(sources.Options{
+		Rows: parts.Rows, Kinds: parts.Kinds, Values: parts.Govern.Values, Changed: parts.Changed, Now: cfg.Now,
+		Failed: func(err error) { cfg.Log.Error("look up a source of events", "error", err) },
+	})
 	var err error
 	if e.store, err = OpenStore(ctx, cfg); err != nil {
 		return nil, err
@@ -148,6 +149,8 @@ func (e *Events) room() error {
 	}
 	return nil
 }
+
+func japan() *time.Location { return time.FixedZone("JST", 9*60*60) }
 
 func disk(path string) (free, size int64, err error) {
 	var st unix.Statfs_t
@@ -243,10 +246,10 @@ func (e *Events) retain(ctx context.Context, at time.Time) {
 // online is how long events must be searchable at once, by the system that needs it
 // longest: the index has no days of single systems.
 func (e *Events) online() time.Duration {
-	longest := e.sources.need("").Online
+	longest := e.sources.Need("").Online
 	for name := range e.Ingest.Trails() {
 		for system := range e.Ingest.Systems(name) {
-			longest = max(longest, e.sources.need(system).Online)
+			longest = max(longest, e.sources.Need(system).Online)
 		}
 	}
 	return longest

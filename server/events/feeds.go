@@ -15,10 +15,10 @@ import (
 func (e *Events) Feeds(at time.Time) ([]pages.Feed, error) {
 	seen := e.Ingest.Coverage()
 	var out []pages.Feed
-	for _, s := range e.sources.current().listed() {
-		f := feedOf(seen[s.id], at)
-		f.ID, f.Name, f.System, f.Door, f.Expected = s.id, s.title, s.system, s.door, s.classes
-		f.Silence = e.sources.silenceMax(s)
+	for _, s := range e.sources.Listed() {
+		f := feedOf(seen[s.ID], at)
+		f.ID, f.Name, f.System, f.Door, f.Expected = s.ID, s.Title, s.System, s.Door, s.Classes
+		f.Silence = e.sources.SilenceMax(s)
 		out = append(out, f)
 	}
 	var strangers []pages.Feed

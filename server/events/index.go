@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"kakusho/audit"
@@ -115,27 +113,7 @@ func (e *Events) newSearch() *audit.Events {
 	return audit.NewEvents(e.cfg.Log, e.parts.Gate, engine, e.Ingest.Trails, e.live, e.within)
 }
 
-// within lists the systems of a scope: one system, or those of a unit and the units
-// below it.
-func (e *Events) within(_ context.Context, scope string) (out []string, err error) {
-	kind, id, _ := strings.Cut(scope, "/")
-	t := e.sources.current()
-	for system, row := range t.system {
-		if kind == "system" && system == id || kind == "unit" && t.below(row.unit, id) {
-			out = append(out, system)
-		}
-	}
-	slices.Sort(out)
-	return out, nil
-}
-
-// below reports whether a unit is another one or below it.
-func (t *table) below(unit, of string) bool {
-	for range len(t.units) + 1 {
-		if unit == of {
-			return unit != ""
-		}
-		unit = t.units[unit].parent
-	}
-	return false
+// within is what audit asks: the systems of a scope.
+func (e *Events) within(_ context.Context, scope string) ([]string, error) {
+	return e.sources.Within(scope), nil
 }

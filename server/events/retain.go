@@ -34,7 +34,7 @@ func (k keeping) Streams(context.Context) (out []retention.Stream, err error) {
 
 // Needs implements retention.Source.
 func (k keeping) Needs(ctx context.Context, system string, at time.Time) (retention.Needs, error) {
-	n, _, err := k.e.sources.needAt(ctx, k.e.sources.current(), system, at)
+	n, err := k.e.sources.NeedAt(ctx, system, at)
 	return n.Needs, err
 }
 
@@ -72,6 +72,8 @@ func ofFeed(h retention.Hold, c ingest.Coverage) retention.Hold {
 	}
 	return h
 }
+
+func text(row store.Subject, field string) string { v, _ := row.Values[field].(string); return v }
 
 func instant(kinds kind.Set, row store.Subject, field string) time.Time {
 	f, ok := kinds[row.Kind].Field(field)

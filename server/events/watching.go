@@ -33,7 +33,7 @@ func (e *Events) openWatch(ctx context.Context) (*watch.Watch, error) {
 			}
 			return nil, fmt.Errorf("no stream %s", stream)
 		},
-		Deadline: func(system string, _ time.Time) time.Duration { return e.sources.need(system).alert },
+		Deadline: func(system string, _ time.Time) time.Duration { return e.sources.Need(system).Alert },
 	})
 }
 

@@ -1,4 +1,9 @@
-package events
+// Package sources answers what the registers say of those who bring events: whose
+// they are, and how long the parameters want them kept.
+//
+// The registers are read again when they changed, so that an entry counts from the
+// next event on, or a second later where they change all the time.
+package sources
 
 import (
 	"cmp"
@@ -18,33 +23,34 @@ import (
 	"kakusho/store"
 )
 
-// source is one entry of the register log-source, as its events are matched.
-type source struct {
-	id, title, system  string
-	classes            []event.Class // expected
-	door               string
-	name, host         string
-	address            netip.Prefix
-	zone               *time.Location
-	silence, classGone time.Duration
-	status             string
+// Source is one entry of the register log-source, as its events are matched.
+type Source struct {
+	ID, Title, System string
+	Door, Status      string
+	Classes           []event.Class // expected
+	ClassSilence      time.Duration // longest silence of one class; zero: not said
+
+	name, host string
+	address    netip.Prefix
+	zone       *time.Location
+	silence    time.Duration
 }
 
 // matches reports whether everything the entry says of its sender is so.
-func (s *source) matches(o event.Origin, address netip.Addr) bool {
-	if s.door != o.Door || s.name != "" && s.name != o.Name || s.host != "" && !strings.EqualFold(s.host, o.Host) {
+func (s *Source) matches(o event.Origin, address netip.Addr) bool {
+	if s.Door != o.Door || s.name != "" && s.name != o.Name || s.host != "" && !strings.EqualFold(s.host, o.Host) {
 		return false
 	}
 	if s.address.IsValid() {
 		return address.IsValid() && s.address.Contains(address)
 	}
 	// An entry that says nothing of its sender is one of this machine's.
-	return s.name != "" || s.host != "" || s.door == "journal" || s.door == "file"
+	return s.name != "" || s.host != "" || s.Door == "journal" || s.Door == "file"
 }
 
 // weight orders entries that match: what is proved before what is seen, what is
 // seen before what is said, the narrower before the wider.
-func (s *source) weight() int {
+func (s *Source) weight() int {
 	w := 0
 	if s.name != "" {
 		w += 1000
@@ -60,11 +66,11 @@ func (s *source) weight() int {
 
 // table is the register as it was at one look.
 type table struct {
-	all    []*source
-	byName map[string][]*source
-	byHost map[string][]*source
-	byAddr map[netip.Addr][]*source
-	others []*source // with a network, or with nothing
+	all    []*Source
+	byName map[string][]*Source
+	byHost map[string][]*Source
+	byAddr map[netip.Addr][]*Source
+	others []*Source // with a network, or with nothing
 	units  map[string]unit
 	system map[string]systemRow
 }
@@ -76,29 +82,36 @@ type systemRow struct {
 	kept time.Duration // trail_kept, declared
 }
 
-// sources answers for senders and systems what the registers say now. The registers
-// are read again when they changed.
-type sources struct {
-	rows    store.Store
-	kinds   kind.Set
-	values  func(context.Context, directive.Scope, time.Time) (directive.Values, error)
-	changed func() int64 // a number that is another when registers or parameters are
-	now     func() time.Time
-	failed  func(error)
+// Options are what it needs; all of them.
+type Options struct {
+	Rows    store.Store
+	Kinds   kind.Set
+	Values  func(context.Context, directive.Scope, time.Time) (directive.Values, error)
+	Changed func() int64 // a number that is another when registers or parameters are
+	Now     func() time.Time
+	Failed  func(error) // hears why the registers could not be read; the last reading counts meanwhile
+}
+
+// Sources answers. It is safe for concurrent use.
+type Sources struct {
+	o Options
 
 	mu     sync.RWMutex
 	at     int64
 	read   time.Time
 	table  *table
-	needs  map[string]need
+	needs  map[string]Need
 	expire time.Time // when a need is another by time alone
 }
 
-// need is what the parameters ask of a system's events.
-type need struct {
+// New returns the sources of o.
+func New(o Options) *Sources { return &Sources{o: o} }
+
+// Need is what the parameters ask of a system's events.
+type Need struct {
 	retention.Needs
-	silence time.Duration // log.silence_max
-	alert   time.Duration // log.review.alert
+	Silence time.Duration // log.silence_max
+	Alert   time.Duration // log.review.alert
 }
 
 // readEvery bounds how often registers that change all the time are read.
@@ -106,8 +119,8 @@ const readEvery = time.Second
 
 // current is the table, read again when it has to be. When it cannot be, the last
 // one counts, and the cause is reported.
-func (s *sources) current() *table {
-	v, now := s.changed(), s.now()
+func (s *Sources) current() *table {
+	v, now := s.o.Changed(), s.o.Now()
 	s.mu.RLock()
 	t, fresh := s.table, s.table != nil && (s.at == v || now.Sub(s.read).Abs() < readEvery) && now.Before(s.expire)
 	s.mu.RUnlock()
@@ -121,19 +134,19 @@ func (s *sources) current() *table {
 	}
 	next, err := s.load(context.Background())
 	if err != nil {
-		s.failed(err)
+		s.o.Failed(err)
 		if next = s.table; next == nil {
 			next = &table{}
 		}
 	}
-	s.table, s.at, s.read, s.needs, s.expire = next, v, now, map[string]need{}, now.Add(time.Minute)
+	s.table, s.at, s.read, s.needs, s.expire = next, v, now, map[string]Need{}, now.Add(time.Minute)
 	return next
 }
 
-func (s *sources) load(ctx context.Context) (*table, error) {
-	t := &table{byName: map[string][]*source{}, byHost: map[string][]*source{}, byAddr: map[netip.Addr][]*source{}, units: map[string]unit{}, system: map[string]systemRow{}}
+func (s *Sources) load(ctx context.Context) (*table, error) {
+	t := &table{byName: map[string][]*Source{}, byHost: map[string][]*Source{}, byAddr: map[netip.Addr][]*Source{}, units: map[string]unit{}, system: map[string]systemRow{}}
 	var rows []store.Subject
-	err := s.rows.View(ctx, func(r store.Reader) (err error) {
+	err := s.o.Rows.View(ctx, func(r store.Reader) (err error) {
 		for _, k := range []string{"log-source", "system", "unit"} {
 			some, err := store.All[store.Subject](ctx, r, store.Where{Equal: map[string]any{"kind": k, "retired": false}, Sort: []string{"id"}})
 			if err != nil {
@@ -162,8 +175,8 @@ func (s *sources) load(ctx context.Context) (*table, error) {
 func text(row store.Subject, field string) string { v, _ := row.Values[field].(string); return v }
 
 // duration is a declared span; zero when there is none.
-func (s *sources) duration(row store.Subject, field string) time.Duration {
-	f, ok := s.kinds[row.Kind].Field(field)
+func (s *Sources) duration(row store.Subject, field string) time.Duration {
+	f, ok := s.o.Kinds[row.Kind].Field(field)
 	if !ok {
 		return 0
 	}
@@ -175,15 +188,15 @@ func (s *sources) duration(row store.Subject, field string) time.Duration {
 	return d
 }
 
-func (s *sources) source(row store.Subject) *source {
-	x := &source{
-		id: row.ID, title: row.Name, system: row.System, door: text(row, "door"), name: text(row, "match_name"), host: strings.ToLower(text(row, "match_host")),
-		status: text(row, "status"), silence: s.duration(row, "silence"), classGone: s.duration(row, "class_silence"), zone: japan(),
+func (s *Sources) source(row store.Subject) *Source {
+	x := &Source{
+		ID: row.ID, Title: row.Name, System: row.System, Door: text(row, "door"), name: text(row, "match_name"), host: strings.ToLower(text(row, "match_host")),
+		Status: text(row, "status"), silence: s.duration(row, "silence"), ClassSilence: s.duration(row, "class_silence"), zone: japan(),
 	}
 	if list, ok := row.Values["classes"].([]any); ok {
 		for _, v := range list {
 			if c, ok := v.(string); ok {
-				x.classes = append(x.classes, event.Class(c))
+				x.Classes = append(x.Classes, event.Class(c))
 			}
 		}
 	}
@@ -211,10 +224,10 @@ func prefix(s string) netip.Prefix {
 	return netip.Prefix{}
 }
 
-func (t *table) add(s *source) {
+func (t *table) add(s *Source) {
 	t.all = append(t.all, s)
 	switch {
-	case s.status == "retired":
+	case s.Status == "retired":
 	case s.name != "":
 		t.byName[s.name] = append(t.byName[s.name], s)
 	case s.address.IsValid() && s.address.IsSingleIP():
@@ -227,13 +240,13 @@ func (t *table) add(s *source) {
 }
 
 // find is the entry that an origin belongs to; nil when there is none.
-func (t *table) find(o event.Origin) *source {
+func (t *table) find(o event.Origin) *Source {
 	address, _ := netip.ParseAddr(o.Address)
 	address = address.Unmap().WithZone("")
-	var best *source
-	for _, some := range [][]*source{t.byName[o.Name], t.byAddr[address], t.byHost[strings.ToLower(o.Host)], t.others} {
+	var best *Source
+	for _, some := range [][]*Source{t.byName[o.Name], t.byAddr[address], t.byHost[strings.ToLower(o.Host)], t.others} {
 		for _, s := range some {
-			if s.matches(o, address) && (best == nil || cmp.Or(cmp.Compare(s.weight(), best.weight()), cmp.Compare(best.id, s.id)) > 0) {
+			if s.matches(o, address) && (best == nil || cmp.Or(cmp.Compare(s.weight(), best.weight()), cmp.Compare(best.ID, s.ID)) > 0) {
 				best = s
 			}
 		}
@@ -242,17 +255,17 @@ func (t *table) find(o event.Origin) *source {
 }
 
 // Resolve is ingest's question.
-func (s *sources) Resolve(o event.Origin) ingest.Feed {
+func (s *Sources) Resolve(o event.Origin) ingest.Feed {
 	x := s.current().find(o)
 	if x == nil {
-		return ingest.Feed{Keep: s.need("").Keep}
+		return ingest.Feed{Keep: s.Need("").Keep}
 	}
-	return ingest.Feed{ID: x.id, System: x.system, Keep: s.need(x.system).Keep, Zone: x.zone}
+	return ingest.Feed{ID: x.ID, System: x.System, Keep: s.Need(x.System).Keep, Zone: x.zone}
 }
 
-// need is how long events of a system are to be at hand and to be kept: what the
+// Need is how long events of a system are to be at hand and to be kept: what the
 // parameters say there, and the register when it promises more. "" is any system.
-func (s *sources) need(system string) need {
+func (s *Sources) Need(system string) Need {
 	t := s.current()
 	s.mu.RLock()
 	n, known := s.needs[system]
@@ -260,11 +273,11 @@ func (s *sources) need(system string) need {
 	if known {
 		return n
 	}
-	now := s.now()
+	now := s.o.Now()
 	n, next, err := s.needAt(context.Background(), t, system, now)
 	if err != nil {
-		s.failed(err)
-		return need{Needs: retention.Needs{Online: longest, Keep: longest}} // too long is never wrong
+		s.o.Failed(err)
+		return Need{Needs: retention.Needs{Online: longest, Keep: longest}} // too long is never wrong
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -279,9 +292,9 @@ func (s *sources) need(system string) need {
 
 const longest = 30 * 365 * 24 * time.Hour
 
-func (s *sources) needAt(ctx context.Context, t *table, system string, at time.Time) (n need, next time.Time, err error) {
+func (s *Sources) needAt(ctx context.Context, t *table, system string, at time.Time) (n Need, next time.Time, err error) {
 	row := t.system[system]
-	v, err := s.values(ctx, directive.Scope{Prefecture: t.prefecture(row.unit), System: system}, at)
+	v, err := s.o.Values(ctx, directive.Scope{Prefecture: t.prefecture(row.unit), System: system}, at)
 	if err != nil {
 		return n, next, fmt.Errorf("parameters of system %q: %w", system, err)
 	}
@@ -293,8 +306,8 @@ func (s *sources) needAt(ctx context.Context, t *table, system string, at time.T
 	n.Online, _ = v["log.online"].Value.(time.Duration)
 	n.Keep, _ = v["log.retention.min"].Value.(time.Duration)
 	n.Keep = max(n.Keep, row.kept)
-	n.silence, _ = v["log.silence_max"].Value.(time.Duration)
-	n.alert, _ = v["log.review.alert"].Value.(time.Duration)
+	n.Silence, _ = v["log.silence_max"].Value.(time.Duration)
+	n.Alert, _ = v["log.review.alert"].Value.(time.Duration)
 	return n, next, nil
 }
 
@@ -310,16 +323,47 @@ func (t *table) prefecture(id string) string {
 	return ""
 }
 
-// silenceMax is how long a source may be silent.
-func (s *sources) silenceMax(x *source) time.Duration {
-	d := s.need(x.system).silence
+// SilenceMax is how long a source may be silent.
+func (s *Sources) SilenceMax(x *Source) time.Duration {
+	d := s.Need(x.System).Silence
 	if x.silence > 0 && (d == 0 || x.silence < d) {
 		return x.silence
 	}
 	return d
 }
 
-// listed are the entries whose events are expected or were, in order.
-func (t *table) listed() []*source {
-	return slices.DeleteFunc(slices.Clone(t.all), func(s *source) bool { return s.status != "in-service" && s.status != "suspended" })
+// Listed are the entries whose events are expected or were, in order.
+func (s *Sources) Listed() []*Source {
+	return slices.DeleteFunc(slices.Clone(s.current().all), func(x *Source) bool { return x.Status != "in-service" && x.Status != "suspended" })
+}
+
+// NeedAt is Need at another instant. Unlike there, what cannot be read is an error.
+func (s *Sources) NeedAt(ctx context.Context, system string, at time.Time) (Need, error) {
+	n, _, err := s.needAt(ctx, s.current(), system, at)
+	return n, err
+}
+
+// Within lists the systems of a scope: one system, or those of a unit and the units
+// below it.
+func (s *Sources) Within(scope string) (out []string) {
+	kind, id, _ := strings.Cut(scope, "/")
+	t := s.current()
+	for system, row := range t.system {
+		if kind == "system" && system == id || kind == "unit" && t.below(row.unit, id) {
+			out = append(out, system)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// below reports whether a unit is another one or below it.
+func (t *table) below(unit, of string) bool {
+	for range len(t.units) + 1 {
+		if unit == of {
+			return unit != ""
+		}
+		unit = t.units[unit].parent
+	}
+	return false
 }
