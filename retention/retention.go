@@ -242,7 +242,8 @@ const stepsAtOnce = 200
 
 // Run does what the plan says, stream by stream, each deed sealed before it is
 // done. One that fails does not keep the others from being done; it is planned
-// again the next time.
+// again the next time. Archiving may take hours: a hold that was ordered meanwhile, or
+// a parameter that was raised, counts before anything is thrown away.
 func (r *Retention) Run(ctx context.Context, who actor.Actor, at time.Time) (Done, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -261,6 +262,12 @@ func (r *Retention) Run(ctx context.Context, who actor.Actor, at time.Time) (Don
 			due := slices.DeleteFunc(slices.Clone(steps), func(x Step) bool { return x.Stream != s.Name || x.Do != deed })
 			slices.SortFunc(due, func(a, b Step) int { return cmp.Compare(a.Pack.First, b.Pack.First) })
 			for part := range slices.Chunk(due, stepsAtOnce) {
+				if deed == Retire {
+					if part, err = r.still(ctx, part, at); err != nil {
+						errs = append(errs, err)
+						continue
+					}
+				}
 				did, err := r.do(ctx, who, s, deed, part, at)
 				errs = append(errs, err)
 				if deed == Archive {
@@ -274,8 +281,19 @@ func (r *Retention) Run(ctx context.Context, who actor.Actor, at time.Time) (Don
 	return done, errors.Join(errs...)
 }
 
-// do seals a deed and does it.
+// still leaves those of steps that would be retired when one planned now.
+func (r *Retention) still(ctx context.Context, steps []Step, at time.Time) ([]Step, error) {
+	now, err := r.Plan(ctx, at)
+	return slices.DeleteFunc(slices.Clone(steps), func(x Step) bool {
+		return !slices.ContainsFunc(now, func(y Step) bool { return y.Stream == x.Stream && y.Pack.Name == x.Pack.Name && y.Do == Retire })
+	}), err
+}
+
+// do seals a deed and does it; of nothing, nothing.
 func (r *Retention) do(ctx context.Context, who actor.Actor, s Stream, deed Deed, steps []Step, at time.Time) (did []Step, err error) {
+	if len(steps) == 0 {
+		return nil, nil
+	}
 	action := gate.ArchiveTrail
 	if deed == Retire {
 		action = gate.RetireTrail

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,7 +55,8 @@ func (w *world) Needs(_ context.Context, system string, _ time.Time) (retention.
 func (w *world) Holds(context.Context, time.Time) ([]retention.Hold, error) { return w.holds, nil }
 
 // months writes a pack in each of n months: system A in all, B from the fourth on.
-func months(t *testing.T, n int, archive bool) *world {
+// whilePut happens whenever a pack is put into the archive.
+func months(t *testing.T, n int, archive bool, whilePut ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, now: began, keep: year, needs: map[string]retention.Needs{"": {Online: 90 * day, Keep: year}, "A": {Online: 90 * day, Keep: year}, "B": {Online: 30 * day, Keep: year}}}
 	w.spoke = map[string]retention.Span{"A": {From: began, To: began.Add(time.Duration(n) * 30 * day)}, "B": {From: began.Add(3 * 30 * day), To: began.Add(time.Duration(n) * 30 * day)}}
@@ -66,6 +68,9 @@ func months(t *testing.T, n int, archive bool) *world {
 		}
 		t.Cleanup(func() { d.Close() })
 		w.store, o.Archive = d, d
+		for _, f := range whilePut {
+			o.Archive = slow{d, func() { f(w) }}
+		}
 	}
 	var err error
 	if w.log, err = trail.Open(filepath.Join(t.TempDir(), "1y"), o); err != nil {
@@ -238,6 +243,37 @@ func TestWhatCannotBeAskedIsNotThrownAway(t *testing.T) {
 	for seq := range int64(3) {
 		if _, err := w.log.GetLine(seq); err != nil {
 			t.Errorf("event %d: %v", seq, err)
+		}
+	}
+}
+
+// slow is an archive that takes its time: meanwhile something happens.
+type slow struct {
+	trail.Archive
+	meanwhile func()
+}
+
+func (s slow) Put(ctx context.Context, name string, r io.Reader, size int64, sum [32]byte) error {
+	s.meanwhile()
+	return s.Archive.Put(ctx, name, r, size, sum)
+}
+
+// A run may put away packs for hours before it throws the first away: what was
+// ordered, or asked for, meanwhile counts.
+func TestAHoldOrANeedThatComesWhileARunIsUnderWayCounts(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"hold":      func(w *world) { w.holds = []retention.Hold{{ID: "H"}} },
+		"parameter": func(w *world) { w.needs["A"] = retention.Needs{Online: 90 * day, Keep: 3 * year} },
+	} {
+		w := months(t, 8, true, func(w *world) { change(w) })
+		done, err := retention.New(w.gate, w).Run(t.Context(), actor.Program, began.Add(year+4*30*day))
+		if err != nil || len(done.Archived) == 0 || len(done.Retired) != 0 {
+			t.Errorf("%s: archived %d, retired %d, %v", name, len(done.Archived), len(done.Retired), err)
+		}
+		for seq := range int64(8) {
+			if _, err := w.log.GetLine(seq); err != nil {
+				t.Errorf("%s: event %d: %v", name, seq, err)
+			}
 		}
 	}
 }
