@@ -477,3 +477,51 @@ func TestAReceiptIsForWhatTheTrailHolds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A clock that leapt ahead for an hour and came back: what arrives afterwards is the
+// last that came, and not what arrived in the future. Or a source that fell silent
+// would count as sending for as long as the clock was ahead.
+func TestAClockThatWasAheadLeavesNoArrivalInTheFuture(t *testing.T) {
+	dir, c := t.TempDir(), new(clock)
+	with := func(o *ingest.Options) { o.Now = c.Now }
+	in := open(t, dir, with)
+	bring := func() {
+		e := event.Event{Class: event.Login, At: c.Now().Add(-time.Second), Text: "e"}
+		accept(t, in, event.Batch{Origin: event.Origin{Door: "api", Name: "agent-a"}, Events: []event.Event{e}})
+	}
+	bring()
+	c.n.Add(20 * 365 * 24 * 3600)
+	bring()
+	c.n.Add(60 - 20*365*24*3600)
+	bring()
+	right := func(when string) {
+		t.Helper()
+		a := in.Coverage()["LS-A"]
+		if !a.Last.Equal(c.Now()) || !a.Classes[event.Login].Last.Equal(c.Now()) || a.Count < 3 {
+			t.Errorf("%s: %d events, the last at %v, of its class at %v; it is %v", when, a.Count, a.Last, a.Classes[event.Login].Last, c.Now())
+		}
+		if n := len(a.Hours); n != 1 || !a.Hours[0].At.Equal(c.Now().UTC().Truncate(time.Hour)) {
+			t.Errorf("%s: hours %+v", when, a.Hours)
+		}
+		if s := in.Systems("1y")["A"]; !s.Last.After(c.Now()) {
+			t.Errorf("%s: packs of the future have lost their system: it spoke until %v", when, s.Last)
+		}
+	}
+	right("as it goes on")
+	for _, file := range []string{"state.json", "none"} {
+		if err := in.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if file != "none" {
+			if err := os.Remove(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in = open(t, dir, with)
+		if a := in.Coverage()["LS-A"]; a.Last.After(c.Now()) || a.Classes[event.Login].Last.After(c.Now()) {
+			t.Errorf("started without %s: the last is of %v, and it is %v", file, a.Last, c.Now())
+		}
+		bring()
+		right("started without " + file)
+	}
+}

@@ -18,7 +18,7 @@ type Seen struct {
 }
 
 func (s Seen) with(at time.Time, n int64) Seen {
-	if s.Count == 0 || at.Before(s.First) {
+	if s.First.IsZero() || at.Before(s.First) {
 		s.First = at
 	}
 	if at.After(s.Last) {
@@ -26,6 +26,28 @@ func (s Seen) with(at time.Time, n int64) Seen {
 	}
 	s.Count += n
 	return s
+}
+
+// ahead is how far after now an arrival can be. One that is further was seen by a
+// clock that had leapt and has come back: it counts, but nobody knows when it was.
+const ahead = time.Hour
+
+// known is s without what a clock said that was ahead of now.
+func (s Seen) known(now time.Time) Seen {
+	if s.Last.After(now.Add(ahead)) {
+		s.Last = time.Time{}
+	}
+	return s
+}
+
+// came is s with n that came at an instant, as one knows now.
+func (s Seen) came(at time.Time, n int64, now time.Time) Seen {
+	s = s.known(now)
+	if at.After(now.Add(ahead)) {
+		s.Count += n
+		return s
+	}
+	return s.with(at, n)
 }
 
 // Coverage is what has come by one feed, or from one sender that is not registered.
@@ -137,10 +159,10 @@ func (in *Ingest) count(stream string, events []event.Event, at time.Time) {
 			missing += in.senders.came(key, n)
 		}
 	}
-	in.tally.add(stream, s, missing, at, int64(len(events)))
+	in.tally.add(stream, s, missing, at, in.o.Now(), int64(len(events)))
 }
 
-func (t *tally) add(stream string, s sums, missing int64, at time.Time, entries int64) {
+func (t *tally) add(stream string, s sums, missing int64, at, now time.Time, entries int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.start()
@@ -150,13 +172,15 @@ func (t *tally) add(stream string, s sums, missing int64, at time.Time, entries 
 	}
 	for key, n := range s.n {
 		c := t.coverage(key)
-		c.Seen = c.with(at, n)
+		c.Seen = c.came(at, n, now)
 		if c.Classes == nil {
 			c.Classes = map[event.Class]Seen{}
 		}
-		c.Classes[key.class] = c.Classes[key.class].with(at, n)
+		c.Classes[key.class] = c.Classes[key.class].came(at, n, now)
 		off, timed := s.off[key]
-		c.Hours = hour(c.Hours, at, n, off, timed)
+		if c.Hours = slices.DeleteFunc(c.Hours, func(h Hour) bool { return h.At.After(now.Add(ahead)) }); !at.After(now.Add(ahead)) {
+			c.Hours = hour(c.Hours, at, n, off, timed)
+		}
 		c.Missing += missing
 		missing = 0
 		t.systems[stream][key.system] = t.systems[stream][key.system].with(at, n)
@@ -209,13 +233,24 @@ func (c *Coverage) copied() Coverage {
 	return out
 }
 
-// Coverage is what came by each registered feed that ever brought something.
+// asOf is a copy without what a clock said that was ahead of now.
+func (c *Coverage) asOf(now time.Time) Coverage {
+	out := c.copied()
+	out.Seen = out.known(now)
+	maps.DeleteFunc(out.Classes, func(_ event.Class, s Seen) bool { return s.known(now).Last.IsZero() })
+	return out
+}
+
+// Coverage is what came by each registered feed that ever brought something. Its Last
+// is zero while nobody knows when that was: a clock was ahead then, and nothing has
+// come since.
 func (in *Ingest) Coverage() map[string]Coverage {
+	now := in.o.Now()
 	in.tally.mu.Lock()
 	defer in.tally.mu.Unlock()
 	out := make(map[string]Coverage, len(in.tally.feeds))
 	for id, c := range in.tally.feeds {
-		out[id] = c.copied()
+		out[id] = c.asOf(now)
 	}
 	return out
 }
@@ -223,11 +258,12 @@ func (in *Ingest) Coverage() map[string]Coverage {
 // Strangers are the senders that no register entry names, and what they brought.
 // One that was entered since still stands here with what came before.
 func (in *Ingest) Strangers() map[Stranger]Coverage {
+	now := in.o.Now()
 	in.tally.mu.Lock()
 	defer in.tally.mu.Unlock()
 	out := make(map[Stranger]Coverage, len(in.tally.strangers))
 	for s, c := range in.tally.strangers {
-		out[s] = c.copied()
+		out[s] = c.asOf(now)
 	}
 	return out
 }

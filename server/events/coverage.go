@@ -108,19 +108,33 @@ func none(field, why string) fact.Fact {
 
 func feedFacts(s *sources.Source, c ingest.Coverage, at time.Time) fact.Batch {
 	last := none("last_arrival", "nothing has come by this source")
-	if c.Count > 0 {
+	switch {
+	case !c.Last.IsZero():
 		last = saw("last_arrival", c.Last.UTC())
+	case c.Count > 0:
+		last = none("last_arrival", "the clock here was ahead when something last came")
 	}
 	classes := []any{}
 	for _, x := range arriving(c, s, at) {
 		classes = append(classes, x)
 	}
-	// The register counts a clock that is ahead as positive.
 	clock := none("clock_error", "no event with a time of its source in the last hours")
 	if off, known := c.Clock(); known {
-		clock = saw("clock_error", -off)
+		clock = saw("clock_error", clockError(off))
 	}
 	return batchOf(s, "feed", at, last, saw("classes_seen", classes), saw("events_lost", c.Lost+c.Missing), clock)
+}
+
+// onItsWay is how late an event may come without its clock being behind.
+const onItsWay = 5 * time.Minute
+
+// clockError is how far a clock is off, either way: arrival minus time of the event
+// nearest to it says all that it is ahead, and what it is behind less the way.
+func clockError(off time.Duration) time.Duration {
+	if off < 0 {
+		return -off
+	}
+	return max(off-onItsWay, 0)
 }
 
 // keepingFacts say from when on the events of a source can be had, and whether a
@@ -137,7 +151,7 @@ func (e *Events) keepingFacts(ctx context.Context, s *sources.Source, c ingest.C
 				return fact.Batch{}, fmt.Errorf("look at the packs of %s: %w", name, err)
 			}
 			for _, p := range packs {
-				if p.State == trail.PackHashes || p.To.Before(c.First) || p.From.After(c.Last) {
+				if p.State == trail.PackHashes || p.To.Before(c.First) || !c.Last.IsZero() && p.From.After(c.Last) {
 					continue
 				}
 				if !e.there(ctx, name, p) {
