@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -61,6 +62,7 @@ func Main(args []string, stdin io.Reader) int {
 	vlinsert.Stop()
 	vlselect.Stop()
 	vlstorage.Stop()
+	_ = os.Remove(filepath.Dir(socket)) // who made it may have been killed; a folder with something in it stays
 	return 0
 }
 
