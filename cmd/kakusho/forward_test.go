@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -184,38 +183,15 @@ func honoured(t *testing.T, end otherEnd, data string) {
 
 // A real journald, in a mount namespace of its own, writes what real programs send it.
 func TestForwardBringsTheJournal(t *testing.T) {
-	const daemon = "/lib/systemd/systemd-journald"
-	id, err := os.ReadFile("/etc/machine-id")
-	if _, none := os.Stat(daemon); none != nil || err != nil || exec.Command("unshare", "-m", "true").Run() != nil {
-		t.Skip("no systemd-journald here, or no mount namespace of our own (needs root)")
-	}
-	root, err := os.MkdirTemp("/dev/shm", "kf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(root)
-	logs := filepath.Join(root, "log", strings.TrimSpace(string(id)))
-	os.MkdirAll(logs, 0o755)
-	os.MkdirAll(filepath.Join(root, "run/systemd/journal"), 0o755)
-	os.WriteFile(filepath.Join(root, "run/systemd/journal/flushed"), nil, 0o644)
-	j := exec.Command("unshare", "-m", "sh", "-c", `mount --bind "$1/run" /run && mount --bind "$1/log" /var/log/journal && exec `+daemon, "sh", root)
-	if err := j.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { j.Process.Signal(syscall.SIGTERM); j.Wait() }()
-	socket := filepath.Join(root, "run/systemd/journal/dev-log")
-	for range 300 {
-		if c, err := net.Dial("unixgram", socket); err == nil {
-			c.Close()
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
+	j, ok := startJournald(t)
+	if !ok {
+		t.Skip(noJournald)
 	}
 	const n, token = 60, "of-host-a"
 	end, data := openOtherEnd(t, token), t.TempDir()
-	c := end.started(t, data, token, "--journal-dir", logs)
+	c := end.started(t, data, token, "--journal-dir", j.logs)
 	for i := range n {
-		if out, err := exec.Command("logger", "-u", socket, "-t", "app", "-p", "auth.warning", fmt.Sprintf("照会 %d", i)).CombinedOutput(); err != nil {
+		if out, err := exec.Command("logger", "-u", j.socket, "-t", "app", "-p", "auth.warning", fmt.Sprintf("照会 %d", i)).CombinedOutput(); err != nil {
 			t.Skipf("no logger here: %v %s", err, out)
 		}
 	}
