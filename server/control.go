@@ -17,6 +17,7 @@ import (
 	"kakusho/gate"
 	"kakusho/identity"
 	"kakusho/search"
+	"kakusho/server/events"
 )
 
 // ControlSocket is where a running server answers the commands of its own machine,
@@ -62,7 +63,7 @@ func (s *Server) Control() http.Handler {
 		return s.Events.Retention.Plan(r.Context(), at)
 	})
 	answer("POST /retention", func(r *http.Request) (any, error) {
-		return s.Events.Retention.Run(r.Context(), actor.Program, s.cfg.Now())
+		return s.Events.Keep(r.Context(), r.FormValue("today"))
 	})
 	answer("GET /events", s.controlEvents)
 	answer("GET /standing", func(r *http.Request) (any, error) { return s.Events.Standing(r.Context()), nil })
@@ -103,7 +104,10 @@ func sayWhy(w http.ResponseWriter, err error) {
 	status, text := http.StatusInternalServerError, bilingual.Say(err.Error(), err.Error())
 	var fault identity.Fault
 	var query *search.Fault
+	var clock events.ClockFault
 	switch {
+	case errors.As(err, &clock):
+		status, text = http.StatusConflict, clock.Text()
 	case errors.As(err, &fault):
 		status, text = http.StatusUnprocessableEntity, fault.Text
 	case errors.As(err, &query):

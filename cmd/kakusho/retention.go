@@ -97,14 +97,14 @@ func (p *program) deed(d retention.Deed) string {
 }
 
 func (p *program) retentionRun() *cobra.Command {
-	var data string
+	var data, today string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: bilingual.Say("計画を今実行する（サーバは毎日自ら実行する）", "Carry out the plan now (the server does so every day by itself)").In(p.lang),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var done retention.Done
-			if err := p.control(cmd.Context(), data, http.MethodPost, "/retention", nil, &done); err != nil {
+			if err := p.control(cmd.Context(), data, http.MethodPost, "/retention", url.Values{"today": {today}}, &done); err != nil {
 				return err
 			}
 			p.say(p.stdout, "移した束 %d、廃棄した束 %d", "%d packs archived, %d disposed of", len(done.Archived), len(done.Retired))
@@ -112,5 +112,6 @@ func (p *program) retentionRun() *cobra.Command {
 		},
 	}
 	p.dataFlag(c, &data)
+	c.Flags().StringVar(&today, "today", "", bilingual.Say("本日の日付。時計が大きく進んだ後は、これを確かめるまで廃棄しない", "the day it is: after a clock leapt far ahead nothing is disposed of without it").In(p.lang))
 	return c
 }

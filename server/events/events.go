@@ -97,6 +97,7 @@ type Events struct {
 	store  blob.Store
 	index  *index
 	doors  []door
+	clock  *steadiness
 	told   map[string]told // by source; of cover alone
 	alarms time.Time       // the last about the disk; of watchDisk alone
 }
@@ -126,6 +127,7 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 		return nil, errors.Join(err, closeStore(e.store))
 	}
 	e.Retention = retention.New(parts.Gate, keeping{e})
+	e.clock = readSteadiness(filepath.Join(cfg.Data, "events", "clock.json"), e.newest())
 	if e.Watch, err = e.openWatch(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -180,6 +182,7 @@ func (e *Events) Run(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { e.chores(ctx) })
+	wg.Go(func() { e.keep(ctx) })
 	wg.Go(func() { e.feed(ctx) })
 	wg.Go(func() { e.watch(ctx) })
 	select {
@@ -194,13 +197,12 @@ func (e *Events) Run(ctx context.Context) error {
 func (e *Events) chores(ctx context.Context) {
 	tick := time.NewTicker(coverMost)
 	defer tick.Stop()
-	ran, clock := "", readSteadiness(filepath.Join(e.cfg.Data, "events", "clock.json"))
 	for {
 		at := e.cfg.Now()
 		if err := e.Tend(ctx, at); err != nil && ctx.Err() == nil {
 			e.cfg.Log.Error("bring what was seen of sources", "error", err)
 		}
-		leapt, err := clock.minute(at)
+		leapt, err := e.clock.minute(at)
 		if err != nil {
 			e.cfg.Log.Error("nothing is thrown away by itself", "error", err)
 		}
@@ -208,16 +210,50 @@ func (e *Events) chores(ctx context.Context) {
 			e.cfg.Log.Error("the clock leapt, or the machine was off: nothing is thrown away by itself for a week; look at the clock, then say kakusho retention run",
 				"by", leapt.Round(time.Minute))
 		}
-		if day := at.In(japan()); err == nil && clock.believed() && day.Hour() >= 3 && day.Format(time.DateOnly) != ran { // at night, or when it was missed
-			ran = day.Format(time.DateOnly)
-			e.retain(ctx, at)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// keep has retention run every night, or when it was missed. It takes as long as it
+// takes: sources are looked at meanwhile.
+func (e *Events) keep(ctx context.Context) {
+	tick := time.NewTicker(coverMost)
+	defer tick.Stop()
+	for ran := ""; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		at := e.cfg.Now()
+		day := at.In(japan())
+		if day.Hour() < 3 || day.Format(time.DateOnly) == ran {
+			continue
+		}
+		ran = day.Format(time.DateOnly)
+		if fault := e.clock.doubt(at); fault != nil {
+			e.cfg.Log.Error("keep events as long as they must be", "error", fault)
+		} else if e.clock.believed() {
+			e.retain(ctx, at)
+		}
+	}
+}
+
+// Keep has retention run now, as a person says. today is the day he says it is; a
+// clock that is far ahead is not believed without.
+func (e *Events) Keep(ctx context.Context, today string) (retention.Done, error) {
+	at := e.cfg.Now()
+	if _, err := e.clock.minute(at); err != nil {
+		return retention.Done{}, err
+	}
+	if err := e.clock.confirm(today, at); err != nil {
+		return retention.Done{}, err
+	}
+	return e.Retention.Run(ctx, actor.Program, at)
 }
 
 // Tend brings what the doors saw of each source as facts, where that is due, and
