@@ -32,6 +32,7 @@ type Source struct {
 
 	name, host string
 	address    netip.Prefix
+	nobody     bool // what stands there as its address is none
 	zone       *time.Location
 	silence    time.Duration
 }
@@ -73,6 +74,7 @@ type table struct {
 	others []*Source // with a network, or with nothing
 	units  map[string]unit
 	system map[string]systemRow
+	unread error // why it is empty
 }
 
 type unit struct{ prefecture, parent string }
@@ -122,7 +124,7 @@ const readEvery = time.Second
 func (s *Sources) current() *table {
 	v, now := s.o.Changed(), s.o.Now()
 	s.mu.RLock()
-	t, fresh := s.table, s.table != nil && (s.at == v || now.Sub(s.read).Abs() < readEvery) && now.Before(s.expire)
+	t, fresh := s.table, s.table != nil && (s.at == v || now.Sub(s.read).Abs() < readEvery) && now.Before(s.expire) && s.read.Sub(now) < time.Minute // a clock may go back
 	s.mu.RUnlock()
 	if fresh {
 		return t
@@ -136,7 +138,7 @@ func (s *Sources) current() *table {
 	if err != nil {
 		s.o.Failed(err)
 		if next = s.table; next == nil {
-			next = &table{}
+			next = &table{unread: err}
 		}
 	}
 	s.table, s.at, s.read, s.needs, s.expire = next, v, now, map[string]Need{}, now.Add(time.Minute)
@@ -148,7 +150,11 @@ func (s *Sources) load(ctx context.Context) (*table, error) {
 	var rows []store.Subject
 	err := s.o.Rows.View(ctx, func(r store.Reader) (err error) {
 		for _, k := range []string{"log-source", "system", "unit"} {
-			some, err := store.All[store.Subject](ctx, r, store.Where{Equal: map[string]any{"kind": k, "retired": false}, Sort: []string{"id"}})
+			w := store.Where{Equal: map[string]any{"kind": k}, Sort: []string{"id"}}
+			if k == "log-source" {
+				w.Equal["retired"] = false // systems and units leave their events behind
+			}
+			some, err := store.All[store.Subject](ctx, r, w)
 			if err != nil {
 				return err
 			}
@@ -202,6 +208,7 @@ func (s *Sources) source(row store.Subject) *Source {
 	}
 	if a := text(row, "match_address"); a != "" {
 		x.address = prefix(a)
+		x.nobody = !x.address.IsValid()
 	}
 	if z := text(row, "zone_time"); z != "" {
 		if loc, err := time.LoadLocation(z); err == nil {
@@ -227,7 +234,7 @@ func prefix(s string) netip.Prefix {
 func (t *table) add(s *Source) {
 	t.all = append(t.all, s)
 	switch {
-	case s.Status == "retired":
+	case s.Status == "retired", s.nobody:
 	case s.name != "":
 		t.byName[s.name] = append(t.byName[s.name], s)
 	case s.address.IsValid() && s.address.IsSingleIP():
@@ -293,6 +300,9 @@ func (s *Sources) Need(system string) Need {
 const longest = 30 * 365 * 24 * time.Hour
 
 func (s *Sources) needAt(ctx context.Context, t *table, system string, at time.Time) (n Need, next time.Time, err error) {
+	if t.unread != nil {
+		return n, next, t.unread
+	}
 	row := t.system[system]
 	v, err := s.o.Values(ctx, directive.Scope{Prefecture: t.prefecture(row.unit), System: system}, at)
 	if err != nil {
