@@ -113,7 +113,10 @@ func TestABatchGoesWholeIntoTheStreamOfItsLongestKeptEvent(t *testing.T) {
 	mixed := events(2, "mixed")
 	mixed[1].Device = "odd"
 	accept(t, in, event.Batch{Origin: odd, Events: mixed})
-	for stream, want := range map[string][]string{"1y": {"a 0", "a 1"}, "2y": nil, "3y": {"b 0", "b 1", "b 2"}, "5y": {"mixed 0", "mixed 1"}, "10y": nil, "30y": nil} {
+	back := events(2, "back")
+	back[0].Device = "odd"
+	accept(t, in, event.Batch{Origin: odd, Events: back})
+	for stream, want := range map[string][]string{"1y": {"a 0", "a 1"}, "2y": nil, "3y": {"b 0", "b 1", "b 2"}, "5y": {"mixed 0", "mixed 1", "back 0", "back 1"}, "10y": nil, "30y": nil} {
 		if got := texts(kept(t, in, stream)); !slices.Equal(got, want) {
 			t.Errorf("stream %s holds %q, want %q", stream, got, want)
 		}
@@ -523,5 +526,107 @@ func TestAClockThatWasAheadLeavesNoArrivalInTheFuture(t *testing.T) {
 		}
 		bring()
 		right("started without " + file)
+	}
+}
+
+// reopened closes what is open and opens the same folder again.
+func reopened(t *testing.T, in *ingest.Ingest, dir string, change ...func(*ingest.Options)) *ingest.Ingest {
+	t.Helper()
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, dir, change...)
+}
+
+func TestWhatWasRetiredIsNotCountedTwice(t *testing.T) {
+	dir := t.TempDir()
+	small := func(o *ingest.Options) { o.Trail.PackSize = 1 }
+	in := open(t, dir, small)
+	o := event.Origin{Name: "agent-a"}
+	l := func() *trail.Log { return in.Trails()["1y"] }
+	for n := range int64(6) {
+		accept(t, in, event.Batch{Origin: o, Sender: "s", Number: n + 1, Events: events(2, "x")})
+		if err := l().Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	packs, err := l().Packs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l().Retire(t.Context(), []string{packs[1].Name, packs[2].Name}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	in = reopened(t, in, dir, small)
+	if n := in.Coverage()["LS-A"].Count; n != 12 {
+		t.Errorf("counted %d, want all that ever came", n)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "state.json")); err != nil {
+		t.Fatal(err)
+	}
+	in = open(t, dir, small)
+	accept(t, in, event.Batch{Origin: o, Sender: "s", Number: 7, Events: events(2, "x")})
+	for range 2 {
+		if n := in.Coverage()["LS-A"].Count; n != 10 {
+			t.Errorf("counted %d, want what is left", n)
+		}
+		in = reopened(t, in, dir, small)
+	}
+	if r := accept(t, in, event.Batch{Origin: o, Sender: "s", Number: 6, Events: events(2, "x")}); !r.Duplicate {
+		t.Error("a batch that is left is forgotten")
+	}
+}
+
+func TestAStateOfALongerTrailIsNotBelieved(t *testing.T) {
+	dir, older := t.TempDir(), filepath.Join(t.TempDir(), "older")
+	in := open(t, dir)
+	o := event.Origin{Name: "agent-a"}
+	accept(t, in, event.Batch{Origin: o, Sender: "s", Number: 1, Events: events(2, "x")})
+	in = reopened(t, in, dir)
+	if err := os.CopyFS(older, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, in, event.Batch{Origin: o, Sender: "s", Number: 2, Events: events(2, "x")})
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(older, "state.json"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	back := open(t, older)
+	if n := back.Coverage()["LS-A"].Count; n != 2 {
+		t.Errorf("counted %d in a trail that was put back, want its 2", n)
+	}
+	if r := accept(t, back, event.Batch{Origin: o, Sender: "s", Number: 2, Events: events(2, "x")}); r.Duplicate {
+		t.Error("a batch that is not in the trail counts as brought")
+	}
+}
+
+func TestALossThatCannotBeSealedNowIsSealedLater(t *testing.T) {
+	dir := t.TempDir()
+	in := open(t, dir, func(o *ingest.Options) { o.LossEvery = 5 * time.Millisecond })
+	blocked := filepath.Join(dir, "1y")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil { // where the stream would be
+		t.Fatal(err)
+	}
+	in.Lost(event.Origin{Name: "agent-a"}, 9, "queue full")
+	time.Sleep(50 * time.Millisecond)
+	if c := in.Coverage()["LS-A"]; c.Lost != 0 {
+		t.Errorf("counted %d lost without a place to seal it", c.Lost)
+	}
+	if err := os.Remove(blocked); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); in.Coverage()["LS-A"].Lost != 9; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("counted %d lost, want 9", in.Coverage()["LS-A"].Lost)
+		}
 	}
 }

@@ -17,7 +17,7 @@ func TestASenderIsWhatASetOfNumbersIs(t *testing.T) {
 		came := map[int64]bool{}
 		high, from, missing := int64(0), int64(1<<62), int64(0)
 		for range 60 {
-			n := max(1, high+rng.Int64N(80)-40)
+			n := max(1, high+rng.Int64N(120)-75)
 			if rng.IntN(20) == 0 {
 				n = high + rng.Int64N(300) + 1
 			}

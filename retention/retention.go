@@ -166,12 +166,12 @@ func (p *planner) step(s Stream, pack trail.Pack) (Step, error) {
 		if err != nil {
 			return step, err
 		}
-		if n.Keep > keep {
-			keep, step.By = n.Keep, system
-		}
 		online = max(online, n.Online)
+		if need := max(n.Keep, n.Online); need > keep {
+			keep, step.By = need, system
+		}
 	}
-	step.Keep, step.Online = pack.To.Add(keep), pack.To.Add(min(online, keep))
+	step.Keep, step.Online = pack.To.Add(keep), pack.To.Add(online)
 	for _, h := range p.holds {
 		if h.touches(pack, spoke) {
 			step.Holds = append(step.Holds, h.ID)

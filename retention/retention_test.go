@@ -141,7 +141,19 @@ func TestThePlanFollowsTheLongestNeedOfThoseWhoSpoke(t *testing.T) {
 		{"a hold on a time, with a margin for clocks and for what came late", func() {
 			w.holds = []retention.Hold{{ID: "H-2", From: began.Add(60 * day), Until: began.Add(61 * day)}}
 		}, "rraaraaw"},
-		{"a hold on everything", func() { w.holds = []retention.Hold{{ID: "H-3"}} }, "aaaaaaah"},
+		{"a hold that begins a day after a pack ended: a clock may have been ahead", func() {
+			w.holds = []retention.Hold{{ID: "H-2b", From: began.Add(61 * day), Until: began.Add(61 * day)}}
+		}, "rraaraaw"},
+		{"a hold that begins later than that", func() {
+			w.holds = []retention.Hold{{ID: "H-2c", From: began.Add(62 * day), Until: began.Add(62 * day)}}
+		}, "rrraraaw"},
+		{"a system that searches longer than it keeps", func() {
+			w.holds, w.needs["B"] = nil, retention.Needs{Online: 3 * year, Keep: year}
+		}, "rrr....."},
+		{"a hold on everything", func() {
+			w.needs["B"] = retention.Needs{Online: 30 * day, Keep: year}
+			w.holds = []retention.Hold{{ID: "H-3"}}
+		}, "aaaaaaah"},
 	} {
 		c.change()
 		if got := w.deeds(at); got != c.want {
