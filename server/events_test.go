@@ -56,7 +56,7 @@ func (b *body) brings(o event.Origin, class event.Class, texts ...string) string
 
 func TestTheRegisterSaysWhoseEventsTheyAre(t *testing.T) {
 	b := found(t)
-	b.source("NET", "A", values{"match_address": "192.0.2.0/24"})
+	b.source("A-NET", "A", values{"match_address": "192.0.2.0/24"})
 	b.source("ADDR", "B", values{"match_address": "192.0.2.7"})
 	b.source("HOST", "B", values{"match_host": "Web-1"})
 	b.source("NAME", "A", values{"match_name": "pc.example"})
@@ -71,7 +71,7 @@ func TestTheRegisterSaysWhoseEventsTheyAre(t *testing.T) {
 		o    event.Origin
 		want string
 	}{
-		{"a network", event.Origin{Address: "192.0.2.8"}, "NET"},
+		{"a network", event.Origin{Address: "192.0.2.8"}, "A-NET"},
 		{"an address before its network", event.Origin{Address: "192.0.2.7"}, "ADDR"},
 		{"an address before what it calls itself", event.Origin{Address: "192.0.2.7", Host: "web-1"}, "ADDR"},
 		{"a host in other letters", event.Origin{Address: "198.51.100.1", Host: "WEB-1"}, "HOST"},
