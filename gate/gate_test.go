@@ -96,7 +96,17 @@ func TestRights(t *testing.T) {
 		{actor.Program, gate.PutFacts, "", "", "allow"},
 		{actor.Program, gate.ApproveDecision, "", "", "not-for-the-program"},
 		{actor.Program, gate.GiveDecision, "", "", "not-for-the-program"},
-		{actor.Program, gate.ReadTrail, "", "", "not-for-the-program"},
+		{actor.Program, gate.ReadTrail, "", "", "allow"}, // decisions/0012: a command at the machine
+		{actor.Program, gate.RetireTrail, "", "", "allow"},
+		{actor.Program, gate.ArchiveTrail, "", "", "allow"},
+		{actor.Program, gate.AddSender, "", "", "allow"},
+		{national, gate.RetireTrail, "", "", "allow"},
+		{operator, gate.RetireTrail, "", "", "no-duty"},
+		{auditor, gate.RetireTrail, "", "", "no-duty"},
+		{nobody, gate.RetireTrail, "", "", "not-logged-in"},
+		{operator, gate.AddSender, "", "", "allow"},
+		{auditor, gate.AddSender, "", "", "no-duty"},
+		{officer, gate.EndSender, "", "", "no-duty"},
 		{national, "format.disk", "", "", "no-such-action"},
 	} {
 		g, l := open(t)
