@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -68,6 +69,14 @@ func (n number) uint() uint64 {
 
 // fromJSON reads the JSON form of an ExportLogsServiceRequest.
 func (r *reader) fromJSON(body []byte) error {
+	if r.parsed = 64 * int64(bytes.Count(body, []byte{','})+bytes.Count(body, []byte{'{'})); r.parsed > maxParsed {
+		r.parsed = 0
+		return errMany
+	}
+	if err := r.budget.Take(r.parsed); err != nil {
+		r.parsed = 0
+		return err
+	}
 	var request jsonRequest
 	if err := json.Unmarshal(body, &request); err != nil {
 		return errJSON

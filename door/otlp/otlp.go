@@ -155,7 +155,7 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request, of event.Origin, 
 	}
 	rc.SetReadDeadline(time.Time{})
 	in := &reader{arrived: h.o.Now(), peer: of.Address, budget: h.budget}
-	defer func() { h.budget.Give(in.held) }()
+	defer func() { h.budget.Give(in.held + in.parsed) }()
 	if err := parse(in, body); err != nil {
 		return 0, err
 	}

@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	maxRecord    = 1 << 20  // bytes of a record or a resource
-	maxRecords   = 1 << 16  // of a request
-	maxSealed    = 64 << 20 // bytes of all events of a request, about
-	maxDepth     = 16       // of values in values
+	maxRecord    = 1 << 20   // bytes of a record or a resource
+	maxRecords   = 1 << 16   // of a request
+	maxSealed    = 64 << 20  // bytes of all events of a request, about
+	maxDepth     = 16        // of values in values
+	maxValues    = 1 << 15   // of a record or a resource, keys and those inside others counted
+	maxParsed    = 128 << 20 // bytes that a request of JSON takes beside its text, about
 	retrySeconds = 2
 	rejectedText = "records of more than 1 MiB, or not readable, were not taken"
 )
@@ -80,7 +82,8 @@ type reader struct {
 	arrived  time.Time
 	peer     string
 	budget   *door.Budget
-	held     int64 // of the budget
+	held     int64 // of the budget, by events
+	parsed   int64 // of the budget, while JSON is taken apart
 	events   []event.Event
 	rejected int
 }
@@ -192,9 +195,10 @@ func level(severity int) event.Level {
 	return 1
 }
 
-// flatten puts a value into fields, objects with dots.
+// flatten puts a value into fields, objects with dots; one whose name is longer than a
+// field's stays JSON, for its name would stand before each of its fields.
 func flatten(fields map[string]string, name string, v value) {
-	if v.kind != object {
+	if v.kind != object || len(name) > event.MaxName {
 		if name == "" {
 			name = "-"
 		}

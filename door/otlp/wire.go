@@ -59,6 +59,7 @@ func (r *reader) fromWire(message []byte) error {
 
 func (r *reader) resourceLogs(message []byte) error {
 	var resource pairs
+	left := values(maxValues)
 	err := each(message, func(field protowire.Number, _ uint64, b []byte) error { // the resource, wherever it stands
 		switch {
 		case field != 1:
@@ -67,7 +68,7 @@ func (r *reader) resourceLogs(message []byte) error {
 			return errMany
 		}
 		return each(b, func(field protowire.Number, _ uint64, b []byte) error {
-			return resource.add(field, 1, b)
+			return resource.add(field, 1, b, &left)
 		})
 	})
 	if err != nil {
@@ -105,6 +106,9 @@ func (r *reader) scopeLogs(message []byte, of origin) error {
 			return r.reject()
 		}
 		l, err := wireRecord(b)
+		if errors.Is(err, errMany) {
+			return r.reject()
+		}
 		if err != nil {
 			return err
 		}
@@ -114,6 +118,7 @@ func (r *reader) scopeLogs(message []byte, of origin) error {
 
 func wireRecord(message []byte) (record, error) {
 	var l record
+	left := values(maxValues)
 	err := each(message, func(field protowire.Number, n uint64, b []byte) (err error) {
 		switch field {
 		case 1:
@@ -123,9 +128,9 @@ func wireRecord(message []byte) (record, error) {
 		case 3:
 			l.severityText = text(b)
 		case 5:
-			l.body, err = wireValue(b, 0)
+			l.body, err = wireValue(b, 0, &left)
 		case 6:
-			err = l.attributes.add(6, 6, b)
+			err = l.attributes.add(6, 6, b, &left)
 		case 9:
 			l.trace = hex.EncodeToString(b)
 		case 10:
@@ -141,30 +146,39 @@ func wireRecord(message []byte) (record, error) {
 }
 
 // add takes a KeyValue, when the field is the one that holds them.
-func (p *pairs) add(field, want protowire.Number, message []byte) error {
+func (p *pairs) add(field, want protowire.Number, message []byte, left *values) error {
 	if field != want {
 		return nil
 	}
-	kv, err := wirePair(message, 0)
+	kv, err := wirePair(message, 0, left)
 	*p = append(*p, kv)
 	return err
 }
 
-func wirePair(message []byte, depth int) (kv pair, err error) {
+func wirePair(message []byte, depth int, left *values) (kv pair, err error) {
+	if *left--; *left < 0 {
+		return kv, errMany
+	}
 	err = each(message, func(field protowire.Number, _ uint64, b []byte) (err error) {
 		switch field {
 		case 1:
 			kv.name = text(b)
 		case 2:
-			kv.value, err = wireValue(b, depth)
+			kv.value, err = wireValue(b, depth, left)
 		}
 		return err
 	})
 	return kv, err
 }
 
+// values are how many a record may still have: one of two bytes takes a hundred in memory.
+type values int
+
 // wireValue reads an AnyValue. What is deeper than maxDepth stays as its bytes.
-func wireValue(message []byte, depth int) (value, error) {
+func wireValue(message []byte, depth int, left *values) (value, error) {
+	if *left--; *left < 0 {
+		return value{}, errMany
+	}
 	v := value{kind: empty}
 	if depth > maxDepth {
 		return value{kind: scalar, text: base64.StdEncoding.EncodeToString(message)}, nil
@@ -182,14 +196,14 @@ func wireValue(message []byte, depth int) (value, error) {
 		case 5:
 			v = value{kind: list}
 			return each(b, func(field protowire.Number, _ uint64, b []byte) error {
-				inner, err := wireValue(b, depth+1)
+				inner, err := wireValue(b, depth+1, left)
 				v.pairs = append(v.pairs, pair{"", inner})
 				return err
 			})
 		case 6:
 			v = value{kind: object}
 			return each(b, func(field protowire.Number, _ uint64, b []byte) error {
-				kv, err := wirePair(b, depth+1)
+				kv, err := wirePair(b, depth+1, left)
 				v.pairs = append(v.pairs, kv)
 				return err
 			})

@@ -148,7 +148,7 @@ func (p *parser) data(s string) (data []param, message string, ok bool) {
 	}
 	for strings.HasPrefix(s, "[") {
 		end := strings.IndexAny(s, " ]")
-		if end < 2 {
+		if end < 2 || end > event.MaxName { // it is put before the name of each parameter
 			return nil, "", false
 		}
 		id, before := s[1:end], len(data)
