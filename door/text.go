@@ -23,12 +23,36 @@ func Text(raw []byte) (text string, exact bool) {
 		return string(raw), true
 	}
 	best, least := strings.ToValidUTF8(string(raw), "\uFFFD"), -1
+	if damaged(raw) {
+		return best, false
+	}
 	for _, of := range []encoding.Encoding{japanese.ShiftJIS, japanese.EUCJP} {
 		if text, odd := read(of, raw); odd >= 0 && (least < 0 || odd < least) {
 			best, least = text, odd
 		}
 	}
 	return best, false
+}
+
+// damaged reports whether raw is UTF-8 all the same, of some length: cut within a letter, as many
+// senders cut what is long, or with a bad byte among many good letters. Read as
+// Shift_JIS such a text would be another one.
+func damaged(raw []byte) bool {
+	for i := 0; i < utf8.UTFMax-1 && len(raw) > 0 && !utf8.RuneStart(raw[0]); i++ {
+		raw = raw[1:]
+	}
+	good, bad := 0, 0
+	for len(raw) > 0 && (raw[0] < utf8.RuneSelf || utf8.FullRune(raw)) { // what is not full is the cut at the end
+		r, size := utf8.DecodeRune(raw)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			bad++
+		case size > 2: // two bytes could be of any encoding
+			good++
+		}
+		raw = raw[size:]
+	}
+	return good > 1 && bad <= good/16
 }
 
 // read decodes raw and counts the letters that a text in this encoding seldom has;

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -69,6 +70,9 @@ type Options struct {
 	Check time.Duration // between counts of what the engine has; zero: a minute
 	Log   *slog.Logger
 }
+
+// errRead: a trail cannot be read just now, or is damaged.
+var errRead = errors.New("read the trail")
 
 // batchBytes is how much of a trail goes to the engine at once.
 const batchBytes = 1 << 20
@@ -224,18 +228,19 @@ func (f *Feeder) again() {
 
 // round gives each stream's new lines and repairs one bucket. busy: there is more.
 func (f *Feeder) round(ctx context.Context, check bool) (busy bool, err error) {
-	f.mu.Lock()
-	streams, rebuild := slices.Clone(f.streams), f.rebuild
-	f.rebuild = false
-	f.mu.Unlock()
+	streams, err := f.begin()
+	if err != nil {
+		return false, err
+	}
 	if slices.ContainsFunc(streams, func(s *stream) bool { return s.fresh }) {
 		if err := f.engine.Health(ctx); err != nil {
 			return false, err
 		}
 	}
+	var unread error
 	for _, s := range streams {
-		if s.fresh || rebuild {
-			if err := f.look(ctx, s, rebuild); err != nil {
+		if s.fresh {
+			if err := f.look(ctx, s); err != nil {
 				return false, err
 			}
 		}
@@ -245,7 +250,13 @@ func (f *Feeder) round(ctx context.Context, check bool) (busy bool, err error) {
 			}
 		}
 		n, err := f.give(ctx, s, s.next, s.source.Len(), nil)
-		if err != nil {
+		switch {
+		case errors.Is(err, errRead): // what could not be read becomes a repair, and later lines go on
+			f.mu.Lock()
+			s.fresh = true
+			f.mu.Unlock()
+			unread = errors.Join(unread, fmt.Errorf("index stream %s: %w", s.name, err))
+		case err != nil:
 			return false, fmt.Errorf("index stream %s: %w", s.name, err)
 		}
 		busy = busy || n > 0
@@ -254,18 +265,35 @@ func (f *Feeder) round(ctx context.Context, check bool) (busy bool, err error) {
 		f.save(streams)
 	}
 	for _, s := range streams {
-		if len(s.broken) > 0 {
+		if len(s.broken) > 0 && unread == nil {
 			return true, f.repair(ctx, s)
 		}
 	}
-	return busy, nil
+	return busy, unread
+}
+
+// begin lists the streams. A rebuild forgets what is known of them, for good: an
+// engine that is down meanwhile does not bring it back.
+func (f *Feeder) begin() ([]*stream, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rebuild {
+		if err := os.Remove(f.o.State); f.o.State != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("forget how far the index is: %w", err)
+		}
+		for _, s := range f.streams {
+			s.fresh = true
+		}
+		f.rebuild = false
+	}
+	return slices.Clone(f.streams), nil
 }
 
 // look finds out how far the engine is, at the start and after each of its ends.
-func (f *Feeder) look(ctx context.Context, s *stream, all bool) error {
+func (f *Feeder) look(ctx context.Context, s *stream) error {
 	safe := f.load()[s.name]
 	end := s.source.Len()
-	if all || safe > end {
+	if safe > end {
 		safe = 0
 	}
 	f.mu.Lock()
@@ -369,6 +397,11 @@ func (f *Feeder) repair(ctx context.Context, s *stream) error {
 		present = nil
 	}
 	n, err := f.give(ctx, s, b*search.BucketSize, min((b+1)*search.BucketSize, s.next), present)
+	if errors.Is(err, errRead) { // it waits until the others are repaired
+		f.mu.Lock()
+		s.broken = append([]int64{b}, s.broken[:len(s.broken)-1]...)
+		f.mu.Unlock()
+	}
 	if err != nil {
 		return fmt.Errorf("repair bucket %d of stream %s: %w", b, s.name, err)
 	}
@@ -393,7 +426,8 @@ func (f *Feeder) give(ctx context.Context, s *stream, from, end int64, present [
 	}
 	for l, err := range s.source.Lines(ctx, from) {
 		if err != nil {
-			return n, errors.Join(err, w.settle())
+			w.send(ctx)
+			return n, errors.Join(errRead, err, w.settle())
 		}
 		if l.Seq >= end {
 			break
