@@ -201,6 +201,8 @@ const (
 	shortWait = 200 * time.Millisecond
 	longLife  = 2 * time.Minute
 	mostBlame = 6
+
+	quotaEvery = 8 // answers
 )
 
 // end is how one life of the process ended.
@@ -306,7 +308,7 @@ func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) 
 	ticks := time.NewTicker(50 * time.Millisecond)
 	defer ticks.Stop()
 	patience := max(c.o.Hang, time.Minute) // it reads its files first
-	silent, next := time.Duration(0), time.Duration(0)
+	silent, next, healthy := time.Duration(0), time.Duration(0), 0
 	for n := 0; ; n++ {
 		e.lived = time.Duration(n) * 50 * time.Millisecond
 		select {
@@ -335,9 +337,10 @@ func (c *Child) watch(ctx context.Context, stdin io.Closer, ended <-chan error) 
 		case !errors.Is(err, search.ErrDown):
 			e.answered, silent, patience = true, 0, c.o.Hang
 			next = probe
-			if n%16 == 15 {
+			if healthy%quotaEvery == 0 {
 				c.keepQuota(ctx)
 			}
+			healthy++
 		case errors.Is(err, context.DeadlineExceeded):
 			silent += probe
 		default:

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -252,7 +253,7 @@ func TestYearsOfWrongClockAreKept(t *testing.T) {
 
 func TestOverItsQuotaTheOldestDaysGoAndDoNotComeBack(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, victorialogs.Options{Quota: 300 << 10, Hang: 250 * time.Millisecond * 5})
+	r := newRig(t, victorialogs.Options{Quota: 300 << 10, Hang: 4 * time.Second})
 	for day := range 6 {
 		rows := noise(r.next, 2000)
 		for i := range rows {
@@ -308,5 +309,36 @@ func TestTheProcessGivesWayAndEndsWithItsParent(t *testing.T) {
 	_ = c.Close()
 	if err := syscall.Kill(pid, 0); err == nil {
 		t.Error("the process is still there")
+	}
+}
+
+// The parent is killed: its end of the standard input is closed, and nobody else
+// clears up.
+func TestAnOrphanEndsAndLeavesNoFolder(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "run")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "index", filepath.Join(folder, "s"), "-storageDataPath="+t.TempDir())
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 400 {
+		if _, err := os.Stat(filepath.Join(folder, "s")); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	stdin.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left behind: %v", folder, err)
 	}
 }

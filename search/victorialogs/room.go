@@ -125,6 +125,8 @@ func (c *Child) keepQuota(ctx context.Context) {
 	if c.o.Quota == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.o.Hang) // who waits for an engine that hangs does not see that it hangs
+	defer cancel()
 	days, err := c.days()
 	if err != nil {
 		return

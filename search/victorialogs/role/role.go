@@ -59,6 +59,7 @@ func Main(args []string, stdin io.Reader) int {
 	_, _ = io.Copy(io.Discard, stdin)
 	_ = srv.Close()
 	<-done
+	_ = os.Remove(filepath.Dir(socket)) // a parent that was killed cannot; nothing else is in it
 	vlinsert.Stop()
 	vlselect.Stop()
 	vlstorage.Stop()
