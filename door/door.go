@@ -30,30 +30,30 @@ func Trust(said event.Clock, at, arrived time.Time) event.Clock {
 // grace is how long what was read is still delivered after a door was closed.
 const grace = 5 * time.Second
 
-// Deliver hands a batch to the sink, for senders that cannot be told to come again:
-// it waits while the store is full. What the sink will not have is found by halves
-// and counted as lost, and so is all that is left some seconds after ctx ended.
-func Deliver(ctx context.Context, sink event.Sink, log *slog.Logger, b event.Batch) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
-	deliver(late, sink, log, b)
+// Late is ctx and some seconds more: for all that was read before a door was closed.
+func Late(ctx context.Context) (late context.Context, cancel context.CancelFunc) {
+	late, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return late, func() { stop(); cancel() }
 }
 
-func deliver(ctx context.Context, sink event.Sink, log *slog.Logger, b event.Batch) {
+// Deliver hands a batch to the sink, for senders that cannot be told to come again:
+// it waits while the store is full. What the sink will not have is found by halves
+// and counted as lost, and so is all that is left when late (see Late) has ended.
+func Deliver(late context.Context, sink event.Sink, log *slog.Logger, b event.Batch) {
 	if len(b.Events) == 0 {
 		return
 	}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		_, err := sink.Accept(ctx, b, false)
+		_, err := sink.Accept(late, b, false)
 		switch {
 		case err == nil:
 			return
-		case ctx.Err() != nil:
+		case late.Err() != nil:
 			sink.Lost(b.Origin, int64(len(b.Events)), "closed while the event store was full")
 			return
 		case errors.Is(err, event.ErrFull):
-			pause(ctx, wait)
+			pause(late, wait)
 		case len(b.Events) == 1:
 			log.Error("event refused by the store", "door", b.Origin.Door, "address", b.Origin.Address, "error", err)
 			sink.Lost(b.Origin, 1, "refused by the event store")
@@ -61,8 +61,8 @@ func deliver(ctx context.Context, sink event.Sink, log *slog.Logger, b event.Bat
 		default:
 			first, second := b, b
 			first.Events, second.Events = b.Events[:len(b.Events)/2], b.Events[len(b.Events)/2:]
-			deliver(ctx, sink, log, first)
-			deliver(ctx, sink, log, second)
+			Deliver(late, sink, log, first)
+			Deliver(late, sink, log, second)
 			return
 		}
 	}

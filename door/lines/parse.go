@@ -136,6 +136,9 @@ func (r *reader) flat(name string, value json.RawMessage, depth int) *event.Faul
 	if len(r.e.Fields) > event.MaxFields {
 		return nil // there are too many already; check says so
 	}
+	if len(name) > event.MaxName { // before it is put before others
+		return fault("fields", "項目名は1〜120バイトです。", "a field's name has 1 to 120 bytes")
+	}
 	if depth <= maxDepth && value[0] == '{' {
 		var object map[string]json.RawMessage
 		if json.Unmarshal(value, &object) == nil {

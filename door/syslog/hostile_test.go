@@ -2,6 +2,7 @@ package syslog_test
 
 import (
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -27,5 +28,31 @@ func TestOneDatagramTakesLittleMemory(t *testing.T) {
 	}
 	if !strings.Contains(e.Text, "2026-11-24T09:30:01+09:00 host app") && len(e.Raw) == 0 {
 		t.Errorf("the message is not kept: %.100q", e.Text)
+	}
+}
+
+// What waits is many deliveries one after the other: together they have the few
+// seconds, not each.
+func TestAClosedDoorDoesNotWaitForEachOfManyDeliveries(t *testing.T) {
+	o := serve(t, syslog.Options{}, nil)
+	o.sink.Full(-1)
+	c, err := net.Dial("udp", o.udp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i := range 4500 {
+		fmt.Fprintf(c, "<13>1 - h a - - - %d", i)
+		if i%100 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	began := time.Now()
+	o.stop()
+	if took := time.Since(began); took > 9*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if n := o.sink.LostCount(); n < 4000 {
+		t.Errorf("%d counted as lost", n)
 	}
 }

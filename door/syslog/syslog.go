@@ -66,7 +66,9 @@ func ServeTLS(ctx context.Context, ln net.Listener, c *tls.Config, o Options) er
 
 func serve(ctx context.Context, ln net.Listener, o Options, c *tls.Config) error {
 	o.complete()
-	s := &server{o: o}
+	late, cancel := door.Late(ctx)
+	defer cancel()
+	s := &server{o: o, late: late}
 	ln = door.Limit(ln, o.MaxConnections, func(address string) {
 		o.Log.Warn("syslog connection closed: too many", "address", address, "at most", o.MaxConnections)
 	})
@@ -99,6 +101,7 @@ func serve(ctx context.Context, ln net.Listener, o Options, c *tls.Config) error
 
 type server struct {
 	o       Options
+	late    context.Context // of all connections: how long is still delivered
 	open    sync.WaitGroup
 	partial atomic.Int64
 }
@@ -123,21 +126,21 @@ func (s *server) connection(ctx context.Context, conn net.Conn) {
 		}
 	}
 	patience.Stop()
-	s.stream(ctx, conn, origin, patience)
+	s.stream(conn, origin, patience)
 }
 
 const small = 4 << 10 // a connection's buffer, while it is enough
 
 // stream reads messages until the connection ends. What is whole is delivered before
 // more is read; what is not whole has a time and a share of memory.
-func (s *server) stream(ctx context.Context, conn io.Reader, origin event.Origin, patience *time.Timer) {
+func (s *server) stream(conn io.Reader, origin event.Origin, patience *time.Timer) {
 	cutter := splitter{max: s.o.MaxMessage}
 	buf, held, waiting := make([]byte, small), 0, false
 	defer func() { s.partial.Add(int64(small - len(buf))) }()
 	for {
 		n, err := conn.Read(buf[held:])
 		held += n
-		used := s.deliver(ctx, &cutter, buf[:held], err != nil, origin)
+		used := s.deliver(&cutter, buf[:held], err != nil, origin)
 		held = copy(buf, buf[used:held])
 		if err != nil {
 			s.ended(origin, err, held > 0 || cutter.skip != 0)
@@ -197,7 +200,7 @@ const (
 )
 
 // deliver takes all whole messages of buf to the store and says how many bytes they had.
-func (s *server) deliver(ctx context.Context, cutter *splitter, buf []byte, end bool, origin event.Origin) (used int) {
+func (s *server) deliver(cutter *splitter, buf []byte, end bool, origin event.Origin) (used int) {
 	var events []event.Event
 	at, size := s.o.Now(), 0
 	for {
@@ -208,7 +211,7 @@ func (s *server) deliver(ctx context.Context, cutter *splitter, buf []byte, end 
 			size += len(c.message)
 		}
 		if len(events) >= maxBatch || size >= maxBytes || !ok {
-			door.Deliver(ctx, s.o.Sink, s.o.Log, event.Batch{Origin: origin, Events: events})
+			door.Deliver(s.late, s.o.Sink, s.o.Log, event.Batch{Origin: origin, Events: events})
 			events, size = nil, 0
 		}
 		if !ok {

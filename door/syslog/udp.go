@@ -26,12 +26,14 @@ func ServeUDP(ctx context.Context, conn *net.UDPConn, o Options) error {
 	countsDrops := countDrops(conn)
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
+	late, cancel := door.Late(ctx)
+	defer cancel()
 	u := &datagrams{o: o}
 	var done sync.WaitGroup
 	defer done.Wait()
 	for i := range u.queue {
 		u.queue[i] = make(chan datagram, 1<<14)
-		done.Go(func() { u.work(ctx, u.queue[i]) })
+		done.Go(func() { u.work(late, u.queue[i]) })
 		defer close(u.queue[i])
 	}
 	buf, oob := make([]byte, 64<<10), make([]byte, 64)
@@ -87,7 +89,7 @@ func (u *datagrams) put(message []byte, from netip.Addr) {
 }
 
 // work delivers what waits, one batch an address, the addresses side by side.
-func (u *datagrams) work(ctx context.Context, queue <-chan datagram) {
+func (u *datagrams) work(late context.Context, queue <-chan datagram) {
 	for first := range queue {
 		batches := map[netip.Addr]*event.Batch{}
 		size := u.add(batches, first)
@@ -105,7 +107,7 @@ func (u *datagrams) work(ctx context.Context, queue <-chan datagram) {
 		}
 		var sent sync.WaitGroup
 		for _, b := range batches {
-			sent.Go(func() { door.Deliver(ctx, u.o.Sink, u.o.Log, *b) })
+			sent.Go(func() { door.Deliver(late, u.o.Sink, u.o.Log, *b) })
 		}
 		sent.Wait()
 		u.queued.Add(-size)
