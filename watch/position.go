@@ -95,7 +95,7 @@ func (w *Watch) restore() error {
 			return fmt.Errorf("%s: stream %q is nowhere", w.o.State, name)
 		}
 	}
-	w.streams = streams
+	w.streams, w.restored = streams, true
 	return nil
 }
 

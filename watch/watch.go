@@ -80,6 +80,7 @@ type Watch struct {
 	mu       sync.Mutex
 	detector *sigma.Detector
 	streams  map[string]*position
+	restored bool // streams are those of the last run
 	inbox    inbox
 	saved    time.Time
 	stats    Stats
@@ -124,15 +125,23 @@ func (w *Watch) Stats() Stats {
 	return s
 }
 
+// young is how many events a stream has at most that may have begun just now: so many
+// can be on their way at once.
+const young = 1 << 18
+
 // Observe looks at a batch that was taken: events have the numbers from first on of
-// their stream. Batches may come late, twice or not at all. The first batch of a
-// stream nobody knows begins it.
+// their stream. Batches may come late, twice or not at all. A stream that has begun
+// since one knows how far the others were looked at is looked at from its beginning;
+// when nobody knows, one that is long already begins with its first batch.
 func (w *Watch) Observe(ctx context.Context, stream string, first int64, events []event.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p, known := w.streams[stream]
 	if !known {
-		p = &position{Next: first, warm: true}
+		p = &position{warm: true}
+		if !w.restored && first > young {
+			p.Next = first
+		}
 		w.streams[stream] = p
 	}
 	if err := w.warm(ctx, stream, p); err != nil {

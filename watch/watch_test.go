@@ -299,6 +299,20 @@ func TestEachEventIsLookedAtOnceHoweverItComes(t *testing.T) {
 	}
 }
 
+// The batches of a stream that has just begun may come out of order too, and a crash
+// may have kept the first from being looked at.
+func TestAStreamThatBeginsIsLookedAtFromItsBeginning(t *testing.T) {
+	h := found(t)
+	w := h.watch(h.options())
+	one, two, three := h.denied("taro"), h.denied("taro"), h.denied("taro")
+	h.seal(one)
+	a, b := h.seal(two), h.seal(three)
+	if err := errors.Join(w.Observe(t.Context(), "3y", b, []event.Event{three}), w.Observe(t.Context(), "3y", a, []event.Event{two}), w.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	h.want("denied account=taro 3 open")
+}
+
 // Four failures before the program is stopped, and one after: together five. What
 // came while it was down is looked at too.
 func TestAStopForgetsNothing(t *testing.T) {
