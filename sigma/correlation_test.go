@@ -169,3 +169,23 @@ func TestManyGroupsStayWithinBounds(t *testing.T) {
 	}
 	runtime.KeepAlive(d)
 }
+
+// After a clock that was years ahead has come back, what happens is found as before.
+func TestAClockThatWasAheadBlindsNoGroup(t *testing.T) {
+	const years = 20 * 365 * 24 * 3600
+	for _, kind := range []string{"type: event_count, rules: [failed]", "type: value_count, rules: [failed]", "type: temporal, rules: [failed, succeeded]"} {
+		condition := ", condition: {gte: 3}"
+		switch {
+		case strings.Contains(kind, "value"):
+			condition = ", condition: {gte: 3, field: source}"
+		case strings.Contains(kind, "temporal"):
+			condition = ""
+		}
+		s := correlated(t, "title: c\nid: c\nlevel: high\ncorrelation: {"+kind+", group-by: [account], timespan: 10m"+condition+"}\n")
+		want := play(s, nil, "60 x@1", "61 x@2", "62 x@3", "63 x+@4")
+		got := play(s, nil, fmt.Sprint(years, " x@9"), "60 x@1", "61 x@2", "62 x@3", "63 x+@4")
+		if len(want) == 0 || len(got) != len(want) {
+			t.Errorf("%s: found %q, want as many as %q", kind, got, want)
+		}
+	}
+}

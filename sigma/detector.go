@@ -132,9 +132,16 @@ func (d *Detector) feed(r *Rule) {
 	}
 }
 
+// late is how much older than the newest an event may come. When one is older still,
+// what is newer was seen by a clock that was ahead and has come back.
+const late = 48 * time.Hour
+
 // advance adds the event to a window. count is how many events the finding newly
 // rests on; zero: none.
 func (d *Detector) advance(w *window, k *correlation, member int) (count int, first Moment) {
+	if w.last.Sub(d.now.At) > k.span+late {
+		*w = window{}
+	}
 	if d.now.At.After(w.last) {
 		w.last = d.now.At
 	}
