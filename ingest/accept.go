@@ -109,7 +109,7 @@ func (in *Ingest) seal(ctx context.Context, events []event.Event, keep time.Dura
 			in.o.Log.Warn("write receipt", "error", err) // the events are on disk all the same
 		}
 	}
-	in.live.publish(Taken{Stream: Stream(keep), First: first, Events: events})
+	in.live.publish(Taken{Stream: Stream(keep), First: first, Events: events}, len(buf.bytes))
 	return r, nil
 }
 

@@ -465,6 +465,29 @@ func TestASlowReaderMissesAndIsTold(t *testing.T) {
 	}
 }
 
+// What waits for a slow reader is bounded in bytes, however large the batches.
+func TestWhatWaitsForASlowReaderIsBounded(t *testing.T) {
+	in := open(t, t.TempDir())
+	slow := in.Subscribe(1000)
+	large := event.Batch{Origin: event.Origin{Name: "agent-a"}}
+	for range 200 {
+		large.Events = append(large.Events, event.Event{At: morning, Text: strings.Repeat("x", 60_000)})
+	}
+	for range 20 {
+		accept(t, in, large) // 12 MB each
+	}
+	slow.Close()
+	waits := 0
+	for taken := range slow.C {
+		for _, e := range taken.Events {
+			waits += len(e.Text)
+		}
+	}
+	if missed := slow.Missed(); waits > 100<<20 || waits == 0 || missed+int64(waits/60_000) != 20*200 {
+		t.Errorf("%d MiB wait for a slow reader, who missed %d events", waits>>20, missed)
+	}
+}
+
 func TestAReceiptIsForWhatTheTrailHolds(t *testing.T) {
 	in := open(t, t.TempDir())
 	r, err := in.Accept(t.Context(), event.Batch{Origin: event.Origin{Name: "agent-a"}, Events: events(5, "x")}, true)

@@ -52,11 +52,19 @@ type live struct {
 	closed bool
 }
 
-// publish never waits.
-func (l *live) publish(t Taken) {
+// waitMost bounds, in bytes as sealed, what waits for one reader: a batch fits when
+// so many of its size would. Batches of all sizes together are at most some times that.
+const waitMost = 64 << 20
+
+// publish never waits. size is that of the events as they were sealed.
+func (l *live) publish(t Taken, size int) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	for s := range l.subs {
+		if n := len(s.send); n > 0 && size > waitMost/(n+1) {
+			s.missed.Add(int64(len(t.Events)))
+			continue
+		}
 		select {
 		case s.send <- t:
 		default:
