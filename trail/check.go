@@ -14,7 +14,7 @@ import (
 // frame are worked out anew and compared with the frame table of the segment, the
 // table with the segment's record, and the record with the leaf of the log. sealed
 // is false for a line too young to have been sealed. What does not agree is
-// ErrDamage, and the line is not returned.
+// ErrDamage, and the line is not returned. ErrRetired: only its hash is kept.
 func (l *Log) Checked(ctx context.Context, seq int64) (line Line, sealed bool, err error) {
 	if seq < 0 || seq >= l.Len() {
 		return Line{}, false, fmt.Errorf("no entry %d: there are %d", seq, l.Len())
@@ -24,7 +24,7 @@ func (l *Log) Checked(ctx context.Context, seq int64) (line Line, sealed bool, e
 		line, sealed, err = l.checked(ctx, refs, seq)
 	}
 	if err != nil {
-		return Line{}, false, fmt.Errorf("check entry %d: %w", seq, err)
+		return Line{}, false, fmt.Errorf("check entry %d: %w", seq, damage(err))
 	}
 	return line, sealed, nil
 }
@@ -32,18 +32,21 @@ func (l *Log) Checked(ctx context.Context, seq int64) (line Line, sealed bool, e
 func (l *Log) checked(ctx context.Context, refs []pack.Ref, seq int64) (Line, bool, error) {
 	at := 0
 	for i, r := range refs {
-		if r.Type == pack.Entries && r.First <= seq {
+		if r.Type != pack.Seal && r.First <= seq {
 			at = i
 		}
 	}
 	r := refs[at]
+	if r.Type == pack.Hashes {
+		return Line{}, false, pack.ErrRetired
+	}
 	raw, err := l.set.Read(r)
 	if err != nil {
 		return Line{}, false, err
 	}
 	lines, err := r.Lines(raw)
 	if err != nil {
-		return Line{}, false, err
+		return Line{}, false, fmt.Errorf("%w: %w", ErrDamage, err)
 	}
 	line := Line{Seq: seq, Arrived: time.Unix(0, r.Arrived).UTC(), Segment: r.Segment, Bytes: lines[seq-r.First]}
 	last := refs[len(refs)-1]
@@ -66,7 +69,7 @@ func (l *Log) committed(ctx context.Context, s pack.Ref, at int, row seal.Row) e
 	}
 	text, rows, err := s.Split(raw)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrDamage, err)
 	}
 	if at >= len(rows) || rows[at] != row {
 		return fmt.Errorf("%w: segment %d: a frame is not what was sealed", ErrDamage, s.Segment)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"kakusho/trail"
+	"kakusho/trail/pack"
 )
 
 // A line read again is compared with what was sealed, not with its own checksum:
@@ -64,6 +67,30 @@ func TestALineThatIsNotWhatWasSealedIsNotShown(t *testing.T) {
 				t.Errorf("a line of another segment: sealed %v, %v", sealed, err)
 			}
 		})
+	}
+}
+
+// Damage that the sums tell of is damage too, whatever part of the segment it is in.
+func TestALineThatCannotBeReadIsDamaged(t *testing.T) {
+	dir := t.TempDir()
+	l := sixLines(t, dir)
+	defer l.Close()
+	name := filepath.Join(dir, "pack", pack.Name(0))
+	image, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{1, 3} { // the line's frame, and the seal
+		bad := bytes.Clone(image)
+		bad[pack.Scan(image)[i].Off+pack.HeaderSize+9] ^= 1
+		write(t, name, bad)
+		if line, _, err := l.Checked(t.Context(), 2); !errors.Is(err, trail.ErrDamage) {
+			t.Errorf("frame %d: got %q, %v, want ErrDamage", i, line.Bytes, err)
+		}
+	}
+	write(t, name, image)
+	if _, sealed, err := l.Checked(t.Context(), 2); err != nil || !sealed {
+		t.Errorf("mended: sealed %v, %v", sealed, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -368,5 +369,27 @@ func TestOpenRefusesALogAndPacksThatDisagree(t *testing.T) {
 				t.Log(err)
 			}
 		})
+	}
+}
+
+// What stands behind the last frame may be as long as somebody likes: it is not read
+// into memory to find out that no crash has left it.
+func TestALongTailThatIsNoFrameTakesNoMemory(t *testing.T) {
+	dir, name, off := crashed(t)
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte("not a frame"), off)
+	if err = errors.Join(err, f.Truncate(1<<30), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := trail.NewReader(dir); !errors.Is(err, trail.ErrDamage) {
+		t.Errorf("got %v, want ErrDamage", err)
+	}
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 256<<20 {
+		t.Errorf("took %d MiB", (after.TotalAlloc-before.TotalAlloc)>>20)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"kakusho/trail"
+	"kakusho/trail/pack"
 	"kakusho/trail/seal"
 )
 
@@ -228,6 +229,9 @@ func checkRetired(t *testing.T, l *trail.Log, proofs map[int64]trail.Proof, secr
 	if _, err := l.Get(5); !errors.Is(err, trail.ErrRetired) {
 		t.Errorf("entry 5: got %v, want ErrRetired", err)
 	}
+	if _, _, err := l.Checked(t.Context(), 5); !errors.Is(err, trail.ErrRetired) {
+		t.Errorf("entry 5, checked: got %v, want ErrRetired", err)
+	}
 	if n := l.Kept(2); n != 12 {
 		t.Errorf("kept from %d on, want 12", n)
 	}
@@ -353,6 +357,41 @@ func TestReadersGoOnWhilePacksMove(t *testing.T) {
 	for range 2 {
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// Whoever found the frames of a pack before it was retired is told so: what stands in
+// their place now is not damage.
+func TestAFrameFoundBeforeItsPackWasRetiredIsRetired(t *testing.T) {
+	dir := ramDir(t)
+	o := manyPacks(t, dir, 4)
+	codec, err := pack.NewCodec(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer codec.Close()
+	set, err := pack.Open(pack.OS{}, filepath.Join(dir, "pack"), "kakusho/test", 0, codec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs, err := set.Segment(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir, o)
+	names, _ := packNames(t, l)
+	if err := l.Retire(t.Context(), names[:1], "P10"); err != nil {
+		t.Fatal(err)
+	}
+	bare := pack.FileName{Segment: 0, Form: pack.Bare, Statement: 4}
+	bare.Name = bare.String()
+	if err := set.Move(bare, sizeOf(t, filepath.Join(dir, "pack", bare.Name))); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range refs {
+		if _, err := set.Read(r); !errors.Is(err, trail.ErrRetired) {
+			t.Errorf("frame %q: got %v, want ErrRetired", byte(r.Type), err)
 		}
 	}
 }

@@ -18,6 +18,8 @@ const (
 	HeaderSize = 64       // of a frame, and of a pack
 	MaxRaw     = 64 << 20 // bytes of a frame's payload, decoded
 	MaxCount   = 1 << 16  // entries in a frame, rows in a table
+
+	maxStored = MaxRaw + MaxRaw/64
 )
 
 // Type says what a frame carries.
@@ -108,7 +110,7 @@ func (h Header) check() error {
 		return fmt.Errorf("%w: %d in it", ErrFrame, h.Count)
 	case h.Type == Hashes && h.Raw != h.Count*len(seal.Hash{}):
 		return fmt.Errorf("%w: %d bytes for %d hashes", ErrFrame, h.Raw, h.Count)
-	case h.Raw > MaxRaw || h.Stored > MaxRaw+MaxRaw/64:
+	case h.Raw > MaxRaw || h.Stored > maxStored:
 		return fmt.Errorf("%w: %d bytes, %d stored", ErrFrame, h.Raw, h.Stored)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (p *file) walk(f io.ReaderAt, size int64, form Form) (refs []Ref, end int64
 			first, rows = first+int64(h.Count), rows+1
 		}
 		arrived = h.Arrived
-		refs = append(refs, Ref{pack: p, Off: end, Header: h})
+		refs = append(refs, Ref{pack: p, Off: end, Header: h, form: form})
 		end += HeaderSize + int64(h.Stored)
 	}
 	return refs, end, nil
@@ -81,6 +81,9 @@ const sector = 512
 // Frames have no such runs, and damage seldom makes one; and who can make one can as
 // well cut the file.
 func torn(f io.ReaderAt, off, size int64) bool {
+	if size-off > HeaderSize+maxStored {
+		return false // no frame is so long
+	}
 	b := make([]byte, size-off)
 	if _, err := f.ReadAt(b, off); err != nil || next(b, 1) < len(b) {
 		return false

@@ -29,6 +29,7 @@ type Ref struct {
 	pack *file
 	Off  int64
 	Header
+	form Form // of the file it stood in
 }
 
 // Name is the file the frame stands in.
@@ -364,7 +365,7 @@ func (s *Set) look(p *file) ([]Ref, Form, error) {
 }
 
 // Read returns the payload of a frame, decoded. ErrRetired: it had entries, and only
-// their hashes are there now.
+// their hashes are there now, or the pack was retired since r was found.
 func (s *Set) Read(r Ref) (raw []byte, err error) {
 	err = s.steady(r.pack, func() (form Form, err error) {
 		raw, form, err = s.readFrame(r)
@@ -379,8 +380,8 @@ func (s *Set) readFrame(r Ref) ([]byte, Form, error) {
 		return nil, form, fmt.Errorf("read frame: %w", err)
 	}
 	defer f.Close()
-	if form == Bare && r.Type == Entries {
-		return nil, form, fmt.Errorf("entries from %d: %w", r.First, ErrRetired)
+	if form == Bare && r.form != Bare {
+		return nil, form, fmt.Errorf("entry %d: %w", r.First, ErrRetired)
 	}
 	b := make([]byte, HeaderSize+r.Stored)
 	if _, err := f.ReadAt(b, r.Off); err != nil {
