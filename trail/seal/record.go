@@ -52,6 +52,7 @@ const (
 	recordVersion  = "kakusho/trail/segment/v1"
 	recordVersion2 = "kakusho/trail/segment/v2" // with a retirement
 	recordLines    = 10
+	maxRecord      = 1<<16 - 1 // a leaf's length has two bytes
 )
 
 // Text is the canonical form: ten lines, and those of the retirement.
@@ -76,6 +77,9 @@ func (r Record) Text() []byte {
 
 // ParseRecord reads what Text wrote and nothing else.
 func ParseRecord(text []byte) (Record, error) {
+	if len(text) > maxRecord {
+		return Record{}, fmt.Errorf("%w: longer than %d bytes", ErrRecord, maxRecord)
+	}
 	lines := strings.Split(string(text), "\n")
 	v2 := lines[0] == recordVersion2
 	n := len(lines) - 1

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +234,18 @@ func TestATableComesBack(t *testing.T) {
 	b := seal.Table(want)
 	if got := seal.ParseTable(b); !reflect.DeepEqual(got, want) || len(b) != 2*seal.RowSize {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestALongTextIsNoRecordAndTakesNoMemory(t *testing.T) {
+	text := bytes.Repeat([]byte("\n"), 16<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := seal.ParseRecord(text); !errors.Is(err, seal.ErrRecord) {
+		t.Errorf("got %v, want ErrRecord", err)
+	}
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("took %d MiB", (after.TotalAlloc-before.TotalAlloc)>>20)
 	}
 }
 
