@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"kakusho/trail"
 	"kakusho/trail/audit"
 	"kakusho/trail/key"
@@ -140,6 +142,16 @@ func TestAChangeOfKeyThatIsCutShortIsFinishedOrUndone(t *testing.T) {
 	}
 }
 
+// The power went while the statement was written, and both files are left over.
+func TestAStatementThatWasNotWrittenLeavesNothing(t *testing.T) {
+	dir := filepath.Join(ramDir(t), "trail")
+	fill(t, dir, options(), 2, 1)
+	write(t, filepath.Join(dir, "key/trail.key.next"), []byte("PRIV"))
+	write(t, filepath.Join(dir, "trail.keys.new"), []byte("kakusho/trail/key"))
+	fill(t, dir, options(), 1, 1)
+	checkTrail(t, dir, 6)
+}
+
 // failing is a disk on which one operation fails, and all after it.
 type failing struct {
 	pack.OS
@@ -265,5 +277,43 @@ func TestNoByteOfTheKeyStatementsCanBeChanged(t *testing.T) {
 	write(t, name, good)
 	if r, err := trail.VerifyWith(t.Context(), dir, trail.Trust{Key: first, Accepted: []string{accepted}}, false, nil); err != nil || !r.OK() {
 		t.Errorf("restored: %v %v", err, r.Problems)
+	}
+}
+
+// The statement says what the log was when the key changed: of that size neither key
+// signs anything else that is believed.
+func TestAnotherLogOfTheSizeOfAStatementIsNotBelieved(t *testing.T) {
+	dir := filepath.Join(ramDir(t), "trail")
+	o := options()
+	fill(t, dir, o, 2, 1)
+	old, err := os.ReadFile(filepath.Join(dir, "key/trail.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := trail.RotateKey(t.Context(), dir, o, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := os.ReadFile(filepath.Join(dir, "key/trail.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"old": old, "new": fresh} {
+		signer, err := note.NewSigner(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, root := range []seal.Hash{s.Root, {1}} {
+			c := seal.Checkpoint{Origin: s.Origin, Size: s.Size, Root: root}
+			signed, err := note.Sign(&note.Note{Text: c.Text()}, signer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range []string{s.Old, s.New} {
+				if _, _, err := trust(t, dir, k).Checkpoint(signed); (err == nil) != (root == s.Root) {
+					t.Errorf("by the %s key, root %s, given %s: got %v", name, root, k, err)
+				}
+			}
+		}
 	}
 }

@@ -240,7 +240,7 @@ func (c Chain) Trusted(given string, size int64, accepted ...string) (keys []str
 }
 
 // Checkpoint reads a checkpoint that one of the keys signed which Trusted names for
-// its size. The text bears that one signature.
+// its size, and that no statement contradicts. The text bears that one signature.
 func (c Chain) Checkpoint(text []byte, given string, accepted ...string) (seal.Checkpoint, string, error) {
 	candidates := append(c.keys(), given)
 	err := error(nil)
@@ -255,6 +255,9 @@ func (c Chain) Checkpoint(text []byte, given string, accepted ...string) (seal.C
 			continue
 		}
 		if slices.Contains(c.Trusted(given, cp.Size, accepted...), k) {
+			if slices.ContainsFunc(c, func(s Statement) bool { return s.Size == cp.Size && s.Root != cp.Root }) {
+				return seal.Checkpoint{}, "", fmt.Errorf("%w: checkpoint of %d segments is not the one that a statement names", ErrChain, cp.Size)
+			}
 			return cp, k, nil
 		}
 		return seal.Checkpoint{}, "", fmt.Errorf("%w: checkpoint of %d segments is signed with a key that is not believed for it", ErrChain, cp.Size)

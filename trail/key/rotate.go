@@ -105,6 +105,9 @@ func settle(fs pack.FS, dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := os.Remove(filepath.Join(dir, ChainFile) + pack.Unfinished); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	chain, _, err := chainOf(dir)
 	if err != nil {
 		return err

@@ -6,9 +6,13 @@ import (
 	"path/filepath"
 )
 
+// Unfinished ends the name under which WriteWhole writes a file first. A power cut may
+// leave one; the next WriteWhole of that file removes it.
+const Unfinished = ".new"
+
 // WriteWhole makes a file so that after a power cut it is whole, or as it was before.
 func WriteWhole(fs FS, name string, data []byte) error {
-	tmp := name + ".new"
+	tmp := name + Unfinished
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
