@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -434,5 +435,30 @@ func TestAnOldCheckpointPutBackIsFound(t *testing.T) {
 	}
 	if got := findings(t, dir, key); !slices.Equal(got, []string{"behind 4..5"}) {
 		t.Errorf("the whole log put back: got %q, want behind", got)
+	}
+}
+
+// Who has the key can sign any size; it is a finding, and costs nobody the memory.
+func TestACheckpointOfMoreThanThereIsIsFound(t *testing.T) {
+	dir := ramDir(t)
+	fill(t, dir, options(), 2, 1)
+	f := newForger(t, dir)
+	signer, err := note.NewSigner(strings.TrimSpace(string(f.read("key/trail.key"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := trail.PublicKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{1 << 33, 1 << 60, math.MaxInt64} {
+		cp, err := note.Sign(&note.Note{Text: seal.Checkpoint{Origin: "kakusho/test", Size: size}.Text()}, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, f.file("log/checkpoint"), cp)
+		if got := findings(t, dir, public); !slices.Contains(got, "checkpoint") {
+			t.Errorf("size %d: got %q, want the checkpoint", size, got)
+		}
 	}
 }

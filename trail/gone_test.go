@@ -3,6 +3,8 @@ package trail_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,11 +15,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"kakusho/trail"
 	"kakusho/trail/audit"
 	"kakusho/trail/pack"
+	"kakusho/trail/seal"
 )
 
 // mixed makes a trail with a pack for each segment of four entries in two frames: 0 and
@@ -367,4 +371,121 @@ func summary(t testing.TB, r audit.Report) (got []string) {
 	}
 	slices.Sort(got)
 	return slices.Compact(got)
+}
+
+// A record that no checkpoint covers is nobody's word, though it fits all others: it
+// retires nothing, not even while the trail is in use, when what is behind the
+// checkpoint is no finding by itself.
+func TestAStatementThatNoCheckpointCoversRetiresNothing(t *testing.T) {
+	dir := ramDir(t)
+	manyPacks(t, dir, 6)
+	f := newForger(t, dir)
+	last := f.packs()[5]
+	f.edit(last, func(fs []frame) []frame {
+		s := fs[len(fs)-1]
+		text, _, _ := s.Split(s.raw)
+		r, err := seal.ParseRecord(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Segment, r.First, r.Count, r.Prev = 6, r.First+r.Count, 0, seal.Leaf(text)
+		r.From, r.Root, r.Frames = r.To, seal.Root(nil), sha256.Sum256(nil)
+		r.Retirement = &seal.Retirement{Why: "P10", Packs: []seal.Retired{{FirstSegment: 0, LastSegment: 0, First: 0, Count: 4}}}
+		s.Segment, s.First, s.Count, s.raw = 6, r.First, 0, r.Text()
+		for _, name := range []string{"log/tile/entries/000.p/7", "log/tile/0/000.p/7"} {
+			b := f.read(strings.TrimSuffix(name, "7") + "6")
+			if leaf := seal.Leaf(s.raw); strings.Contains(name, "entries") {
+				b = append(binary.BigEndian.AppendUint16(b, uint16(len(s.raw))), s.raw...)
+			} else {
+				b = append(b, leaf[:]...)
+			}
+			write(t, f.file(name), b)
+		}
+		return append(fs, s)
+	})
+	f.strip(0)
+	from := pack.FileName{Segment: 0, Form: pack.Bare, Statement: 7}
+	to := from
+	to.Statement = 6
+	if err := os.Rename(f.file("pack/"+from.String()), f.file("pack/"+to.String())); err != nil {
+		t.Fatal(err)
+	}
+	if got := summary(t, verify(t, dir, audit.Options{})); !slices.Contains(got, "missing 0..3") {
+		t.Errorf("got %q, want the entries missing", got)
+	}
+	lock, err := os.Open(f.file("lock"))
+	if err == nil {
+		defer lock.Close()
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := summary(t, verify(t, dir, audit.Options{})); !slices.Contains(got, "missing 0..3") {
+		t.Errorf("in use: got %q, want the entries missing", got)
+	}
+}
+
+// What is retired, archived and checkpointed while the trail is looked at is no finding.
+func TestATrailInUseVerifiesWhilePacksMove(t *testing.T) {
+	dir := ramDir(t)
+	o := manyPacks(t, dir, 12)
+	l := open(t, dir, o)
+	names, _ := packNames(t, l)
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i+1 < len(names)-2 && err == nil; i += 2 {
+			err = errors.Join(l.Archive(context.Background(), names[i]), l.Retire(context.Background(), names[i:i+2], "P10"))
+		}
+		done <- err
+	}()
+	for running := true; running; {
+		select {
+		case err := <-done:
+			if running = false; err != nil {
+				t.Error(err)
+			}
+		default:
+		}
+		if r := verify(t, dir, audit.Options{Archive: o.Archive}); !r.OK() {
+			t.Fatalf("got %v", r.Problems)
+		}
+	}
+}
+
+// A trail that is in use is not excused from what was witnessed of it.
+func TestATrailInUseThatWasRolledBackIsNotWhatWasWitnessed(t *testing.T) {
+	dir := ramDir(t)
+	fill(t, dir, options(), 2, 1)
+	old := files(t, dir)
+	fill(t, dir, options(), 2, 1)
+	cosigned, err := os.ReadFile(filepath.Join(dir, "log/checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := ramDir(t)
+	for name, data := range old {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(back, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(back, name), data)
+	}
+	if err := os.Mkdir(filepath.Join(back, "witness"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(back, "witness/checkpoint"), cosigned)
+	lock, err := os.Open(filepath.Join(back, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	for _, how := range []int{syscall.LOCK_UN, syscall.LOCK_EX} {
+		if err := syscall.Flock(int(lock.Fd()), how); err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(t, verify(t, back, audit.Options{})); !slices.Equal(got, []string{"witness"}) {
+			t.Errorf("got %q, want it not to be what was witnessed", got)
+		}
+	}
 }

@@ -50,7 +50,9 @@ type audit struct {
 	end    int64        // entries in the packs that are sealed, signed for or not
 	doubt  map[int]bool // packs to be looked at again, frame by frame
 
-	retired []retirement // what the log says
+	signed  int64        // segments that a checkpoint covers; while somebody writes, it may be one that came meanwhile
+	leaves  []seal.Hash  // of these, when it did
+	retired []retirement // what the log says, as far as it is signed
 
 	mu     sync.Mutex
 	report Report
@@ -149,6 +151,7 @@ func (a *audit) run(ctx context.Context, key string, o Options) (err error) {
 		}
 	}
 	a.list()
+	a.plausible()
 	if err := a.readPacks(ctx, o); err != nil {
 		return err
 	}
@@ -245,6 +248,23 @@ func (a *audit) read(name string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes, at most %d", st.Size(), most)
 	}
 	return os.ReadFile(name)
+}
+
+// plausible lets no checkpoint count that covers far more segments than the files can
+// hold: who has the key can sign any size.
+func (a *audit) plausible() {
+	c, most := a.report.Checkpoint, int64(maxGap)
+	for _, p := range a.packs {
+		most += min(p.size, maxPack) / pack.HeaderSize // each has a seal, or its header
+	}
+	if c.Size > most {
+		most += a.log.Bundles() * width
+	}
+	if c.Size > most {
+		a.file(Checkpoint, checkpointFile, -1, fmt.Sprintf("covers %d segments, far more than are here", c.Size))
+		a.report.Checkpoint, a.report.Segments = seal.Checkpoint{}, 0
+	}
+	a.signed = a.report.Checkpoint.Size
 }
 
 // behind names what is sealed but not under the checkpoint. While somebody writes

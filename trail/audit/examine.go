@@ -374,7 +374,9 @@ func (a *audit) chain() {
 		if int64(s) < a.report.Checkpoint.Size {
 			a.report.Entries = max(a.report.Entries, r.First+r.Count)
 		}
-		a.states(r)
+		if c := a.report.Checkpoint; c.Origin == "" || int64(s) < c.Size {
+			a.states(r)
+		}
 		before, known = r, true
 	}
 }

@@ -72,8 +72,34 @@ func (a *audit) states(r seal.Record) {
 	}
 }
 
+// grow takes in what has come under a newer checkpoint while a trail in use was looked
+// at: that somebody writes is no reason to believe what nobody has signed.
+func (a *audit) grow() {
+	text, _ := a.read(checkpointFile, maxLog) // none is not signed
+	c, err := seal.ParseCheckpoint(text, a.verifier)
+	if err != nil || c.Size <= a.signed || a.signed > int64(len(a.want)) {
+		return
+	}
+	leaves, records := slices.Clone(a.want[:a.signed]), a.log.Between(a.signed, c.Size)
+	for _, text := range records {
+		leaves = append(leaves, seal.Leaf(text))
+	}
+	if seal.Root(leaves) != c.Root {
+		return
+	}
+	a.signed, a.leaves = c.Size, leaves
+	for _, text := range records {
+		if r, err := seal.ParseRecord(text); err == nil {
+			a.states(r)
+		}
+	}
+}
+
 // gone accounts for the packs whose bodies are not here.
 func (a *audit) gone() {
+	if a.live && slices.ContainsFunc(a.packs, func(p packFile) bool { return p.Form == pack.Bare && p.Statement >= a.signed }) {
+		a.grow()
+	}
 	for i, p := range a.packs {
 		_, hi := a.span(i)
 		lo := p.Segment // of the first pack, what is missing before it is not its own

@@ -198,14 +198,17 @@ func (a *audit) look(ctx context.Context, p packFile, last bool) (l looked) {
 
 // image is the bytes of a pack. While somebody writes, it may take another form.
 func (a *audit) image(ctx context.Context, p *packFile) ([]byte, error) {
+	var b []byte
+	var err error
 	if p.Form == pack.Away {
-		return a.notes.Fetch(ctx, p.Segment, maxPack)
+		b, err = a.notes.Fetch(ctx, p.Segment, maxPack)
+	} else {
+		b, err = a.read(p.path(), maxPack)
 	}
-	b, err := a.read(p.path(), maxPack)
 	if errors.Is(err, fs.ErrNotExist) && a.live {
 		names, _ := pack.Files(filepath.Join(a.dir, "pack"))
 		for _, n := range slices.Backward(names) {
-			if n.Segment == p.Segment && n.Form != p.Form {
+			if n.Segment == p.Segment && n.Form > p.Form {
 				if p.FileName = n; n.Form == pack.Away {
 					a.note(p)
 				}
@@ -216,7 +219,7 @@ func (a *audit) image(ctx context.Context, p *packFile) ([]byte, error) {
 			}
 		}
 	}
-	if err == nil {
+	if err == nil && p.Form != pack.Away {
 		p.size = int64(len(b))
 	}
 	return b, err

@@ -55,8 +55,35 @@ func (l Log) Largest(name string) []byte {
 			most = max(most, n)
 		}
 	}
-	b, _ := l.Read(fmt.Sprintf("%s.p/%d", name, most)) // what is not there says nothing
+	b, err := l.Read(fmt.Sprintf("%s.p/%d", name, most))
+	if err != nil {
+		b, _ = l.Read(name) // it may be full by now; what is not there says nothing
+	}
 	return b
+}
+
+// Between are the records from one segment up to another, as far as they can be read.
+func (l Log) Between(from, to int64) (out [][]byte) {
+	for from < to {
+		rs := l.Records(from / width)
+		if int64(len(rs)) <= from%width {
+			break
+		}
+		rs = rs[from%width : min(int64(len(rs)), from%width+to-from)]
+		out, from = append(out, rs...), from+int64(len(rs))
+	}
+	return out
+}
+
+// Bundles is how many files of records there are, whatever is in them.
+func (l Log) Bundles() (n int64) {
+	filepath.WalkDir(filepath.Join(l.Dir, "log/tile/entries"), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			n++
+		}
+		return nil // what cannot be read is not counted
+	})
+	return n
 }
 
 // Records are the leaves in an entry bundle; nil if it cannot be read.
