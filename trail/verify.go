@@ -17,7 +17,7 @@ type (
 // The error says that it could not be checked; what is wrong is in the report. It
 // writes nothing, and may run while the trail is in use.
 func Verify(ctx context.Context, dir, key string, progress func(done, total int64)) (Report, error) {
-	return audit.Verify(ctx, dir, key, progress)
+	return audit.VerifyWith(ctx, dir, key, audit.Options{Progress: progress})
 }
 
 // VerifyWith is Verify with all that an auditor has. beside says that the key was

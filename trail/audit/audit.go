@@ -33,7 +33,7 @@ const (
 	maxLog  = 256 << 16
 )
 
-// audit is one run of Verify.
+// audit is one run of VerifyWith.
 type audit struct {
 	dir      string
 	verifier note.Verifier // of the key that signs today
@@ -52,20 +52,16 @@ type audit struct {
 
 	signed  int64        // segments that a checkpoint covers; while somebody writes, it may be one that came meanwhile
 	leaves  []seal.Hash  // of these, when it did
+	bundle  [][]byte     // the records that record read last, of one bundle
+	bundled int64        // which
 	retired []retirement // what the log says, as far as it is signed
 
 	mu     sync.Mutex
 	report Report
 }
 
-// Verify checks the trail in dir against a public key. An error means that it
-// could not be checked at all; what was found is in the report. progress, if not
-// nil, hears how many bytes of packs are done.
-func Verify(ctx context.Context, dir, key string, progress func(done, total int64)) (Report, error) {
-	return VerifyWith(ctx, dir, key, Options{Progress: progress})
-}
-
-// VerifyWith is Verify with all that an auditor has.
+// VerifyWith checks the trail in dir against a public key. An error means that it
+// could not be checked at all; what was found is in the report.
 func VerifyWith(ctx context.Context, dir, key string, o Options) (Report, error) {
 	if !anything(dir) {
 		return Report{}, fmt.Errorf("verify trail: there is none in %s", dir)

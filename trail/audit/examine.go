@@ -17,8 +17,9 @@ type examination struct {
 	*audit
 	pack   packFile
 	pieces []pack.Piece
-	used   []bool // by piece: accounted for
-	at     int    // the piece that was accounted for last
+	of     map[int64][]int // pieces by segment
+	used   []bool          // by piece: accounted for
+	at     int             // the piece that was accounted for last
 }
 
 // suspects adds to the doubtful packs those that do not hold what the log has. A
@@ -67,7 +68,12 @@ func (a *audit) examine(ctx context.Context, p packFile, lo, hi int64, last bool
 		}
 		x.pieces = pack.ScanAs(image, p.Form.Entries())
 	}
-	x.used = make([]bool, len(x.pieces))
+	x.used, x.of = make([]bool, len(x.pieces)), map[int64][]int{}
+	for i, p := range x.pieces {
+		if p.Err == nil {
+			x.of[p.Header.Segment] = append(x.of[p.Header.Segment], i)
+		}
+	}
 	for s := lo; s < hi; s++ {
 		x.segment(s)
 	}
@@ -89,13 +95,12 @@ func (x *examination) say(w What, segment, first, last int64, piece int, detail 
 // segment checks one segment against its record in the log.
 func (x *examination) segment(s int64) {
 	var frames, seals []int
-	for i, p := range x.pieces {
-		if p.Err != nil || p.Header.Segment != s || x.used[i] {
-			continue
-		}
-		if p.Header.Type == pack.Seal {
+	for _, i := range x.of[s] {
+		switch {
+		case x.used[i]:
+		case x.pieces[i].Header.Type == pack.Seal:
 			seals = append(seals, i)
-		} else {
+		default:
 			frames = append(frames, i)
 		}
 	}
@@ -122,7 +127,7 @@ func (x *examination) segment(s int64) {
 // proved alone; where all are there, some of them are not what was sealed.
 func (x *examination) loose(r seal.Record, frames []int) {
 	slices.SortFunc(frames, func(i, j int) int { return int(x.pieces[i].Header.First - x.pieces[j].Header.First) })
-	next, end, at := r.First, r.First+r.Count, x.at+1
+	next, end, at, count := r.First, r.First+r.Count, x.at+1, int64(0)
 	var whole []int
 	for _, i := range frames {
 		h := x.pieces[i].Header
@@ -135,11 +140,11 @@ func (x *examination) loose(r seal.Record, frames []int) {
 		if _, _, err := x.checker.Row(x.pieces[i]); err != nil {
 			x.say(Damaged, r.Segment, h.First, next-1, i, err.Error())
 		} else {
-			whole = append(whole, i)
+			whole, count = append(whole, i), count+int64(h.Count)
 		}
 	}
 	x.hole(r.Segment, next, end)
-	if len(whole) == len(frames) && next == end && x.covered(whole, r.Count) {
+	if len(whole) == len(frames) && next == end && count == r.Count {
 		x.say(Altered, r.Segment, orNone(r.First, r.Count), orNone(end-1, r.Count), at, "the frame table is lost")
 		return
 	}
@@ -147,14 +152,6 @@ func (x *examination) loose(r seal.Record, frames []int) {
 		h := x.pieces[i].Header
 		x.say(Unproved, r.Segment, h.First, h.First+int64(h.Count)-1, i, "the frame table is lost, and others of the segment")
 	}
-}
-
-// covered reports whether frames hold as many entries.
-func (x *examination) covered(frames []int, count int64) bool {
-	for _, i := range frames {
-		count -= int64(x.pieces[i].Header.Count)
-	}
-	return count == 0
 }
 
 // hole names entries for which there is no frame.
@@ -183,7 +180,10 @@ func (a *audit) record(s int64) ([]byte, bool) {
 	if s < 0 || s >= int64(len(a.want)) {
 		return nil, false
 	}
-	if rs := a.log.Records(s / width); s%width < int64(len(rs)) && seal.Leaf(rs[s%width]) == a.want[s] {
+	if a.bundle == nil || a.bundled != s/width {
+		a.bundle, a.bundled = a.log.Records(s/width), s/width
+	}
+	if rs := a.bundle; s%width < int64(len(rs)) && seal.Leaf(rs[s%width]) == a.want[s] {
 		return rs[s%width], true
 	}
 	return nil, false
@@ -350,16 +350,13 @@ func (x *examination) rest(end int64, last bool) {
 func (a *audit) chain() {
 	var before seal.Record
 	known := false
-	var rs [][]byte
-	for s, want := range a.want {
-		if s%width == 0 {
-			rs = a.log.Records(int64(s) / width)
-		}
-		if s%width >= len(rs) || seal.Leaf(rs[s%width]) != want {
+	for s := range a.want {
+		text, ok := a.record(int64(s))
+		if !ok {
 			known = false
 			continue
 		}
-		r, err := seal.ParseRecord(rs[s%width])
+		r, err := seal.ParseRecord(text)
 		switch {
 		case err != nil || r.Segment != int64(s) || r.Origin != a.verifier.Name():
 			a.find(Problem{What: Record, Segment: int64(s), FirstSeq: -1, LastSeq: -1, File: "log/" + layout.EntriesPath(uint64(s/width), 0), Offset: -1, Detail: "not a record of this segment"})

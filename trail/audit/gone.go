@@ -3,7 +3,9 @@ package audit
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"golang.org/x/mod/sumdb/note"
@@ -36,11 +38,25 @@ func (p packFile) where() string {
 // note reads what is said of a pack in the archive.
 func (a *audit) note(p *packFile) {
 	away, _, err := a.notes.Read(p.Segment)
+	if errors.Is(err, fs.ErrNotExist) && a.moved(p) {
+		return
+	}
 	if err != nil {
 		a.file(Header, p.path(), -1, err.Error())
 	}
 	p.away, p.size, p.first, p.headed = away, away.Bytes, away.First, err == nil
 	p.elsewhere = a.notes.Archive == nil
+}
+
+// moved reports whether a pack has taken a later form while we looked, and takes that.
+func (a *audit) moved(p *packFile) (ok bool) {
+	if !a.live {
+		return false
+	}
+	if p.FileName, ok = p.Later(a.notes.Dir); ok && p.Form == pack.Away {
+		a.note(p)
+	}
+	return ok
 }
 
 // keys are those whose notes are believed: the one that signs today, and those it

@@ -205,19 +205,11 @@ func (a *audit) image(ctx context.Context, p *packFile) ([]byte, error) {
 	} else {
 		b, err = a.read(p.path(), maxPack)
 	}
-	if errors.Is(err, fs.ErrNotExist) && a.live {
-		names, _ := pack.Files(filepath.Join(a.dir, "pack"))
-		for _, n := range slices.Backward(names) {
-			if n.Segment == p.Segment && n.Form > p.Form {
-				if p.FileName = n; n.Form == pack.Away {
-					a.note(p)
-				}
-				if p.elsewhere {
-					return nil, nil
-				}
-				return a.image(ctx, p)
-			}
+	if errors.Is(err, fs.ErrNotExist) && a.moved(p) {
+		if p.elsewhere {
+			return nil, nil
 		}
+		return a.image(ctx, p)
 	}
 	if err == nil && p.Form != pack.Away {
 		p.size = int64(len(b))

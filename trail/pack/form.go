@@ -141,6 +141,16 @@ func Files(dir string) ([]FileName, error) {
 	return names, nil
 }
 
+// Later is the file of the same pack in a form further on, if there is one by now.
+func (n FileName) Later(dir string) (FileName, bool) {
+	names, _ := Files(dir) // what cannot be listed is not there
+	i, _ := slices.BinarySearchFunc(names, FileName{Segment: n.Segment + 1}, Compare)
+	if i == 0 || names[i-1].Segment != n.Segment || names[i-1].Form <= n.Form {
+		return n, false
+	}
+	return names[i-1], true
+}
+
 // Compare puts files in order: by segment, then by form.
 func Compare(a, b FileName) int {
 	switch {
