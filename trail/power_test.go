@@ -169,8 +169,8 @@ func TestAPowerCutTakesNothingAcknowledged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n, torn := 0, 0
-			for at := 1; ; at++ {
+			n, torn, step := 0, 0, oneIn(2)
+			for at := 1 + rand.N(step); ; at += step {
 				cut, failed := powerCut(t, &memory{left: at, stop: m.stop, some: m.some, files: map[string]*page{}}, at)
 				if !failed {
 					break

@@ -127,13 +127,9 @@ func TestAFlippedBitInAnyByteOfAnyFileIsFoundAndTheRightEntriesAreNamed(t *testi
 			}
 		})
 	}
-	// All of them in the night; by day some, others each time.
-	every, n := 4, 0
-	switch {
-	case testing.Short() || raceOn:
-		every = 15
-	case os.Getenv("KAKUSHO_NIGHTLY") != "":
-		every = 1
+	every, n := oneIn(10), 0
+	if testing.Short() || raceOn {
+		every = oneIn(30)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		data := all[name]

@@ -5,6 +5,7 @@ package dir
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"kakusho/blob"
 )
@@ -22,7 +24,7 @@ type Dir struct{ root *os.Root }
 
 // Open opens the folder, and makes it if there is none.
 func Open(name string) (*Dir, error) {
-	if err := os.MkdirAll(name, 0o700); err != nil {
+	if err := folder(filepath.Clean(name)); err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
 	root, err := os.OpenRoot(name)
@@ -30,6 +32,26 @@ func Open(name string) (*Dir, error) {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
 	return &Dir{root}, nil
+}
+
+// folder makes a folder and those above it so that they survive a power cut: what is put
+// into it is removed where it came from.
+func folder(name string) error {
+	if err := os.Mkdir(name, 0o700); !errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrExist) {
+			return nil // if it is no folder, OpenRoot says so
+		}
+		if err != nil {
+			return err
+		}
+	} else if err := errors.Join(folder(filepath.Dir(name)), os.Mkdir(name, 0o700)); err != nil {
+		return err
+	}
+	f, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Close lets go of the folder.
@@ -45,8 +67,8 @@ func (d *Dir) Put(ctx context.Context, name string, r io.Reader, size int64, sum
 		return fmt.Errorf("put blob %s: %w", name, err)
 	}
 	var id [8]byte
-	rand.Read(id[:])                                                   // never fails
-	tmp := path.Join(folder, "."+hex.EncodeToString(id[:])+unfinished) // no blob begins with a dot
+	rand.Read(id[:]) // never fails
+	tmp := path.Join(folder, unfinished(name)+hex.EncodeToString(id[:]))
 	err := d.write(tmp, blob.Checked(contextReader{ctx, r}, size, sum))
 	if err == nil {
 		err = d.root.Rename(tmp, name)
@@ -61,7 +83,11 @@ func (d *Dir) Put(ctx context.Context, name string, r io.Reader, size int64, sum
 	return nil
 }
 
-const unfinished = ".new"
+// unfinished is how the files begin that Put writes for a blob. No blob begins with a dot.
+func unfinished(name string) string {
+	sum := sha256.Sum256([]byte(path.Base(name)))
+	return ".new-" + hex.EncodeToString(sum[:8]) + "-"
+}
 
 // folders makes a folder and those above it so that they survive a power cut.
 func (d *Dir) folders(name string) error {
@@ -156,20 +182,41 @@ func (d *Dir) Size(ctx context.Context, name string) (int64, error) {
 	return size, f.Close()
 }
 
-// Delete removes the file. Folders stay.
+// Delete removes the file, and what a Put of it that was cut short has left. Folders stay.
 func (d *Dir) Delete(ctx context.Context, name string) error {
 	if err := errors.Join(blob.CheckName(name), ctx.Err()); err != nil {
 		return fmt.Errorf("delete blob: %w", err)
 	}
 	err := d.root.Remove(filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		err = nil
 	}
 	if err == nil {
-		err = d.sync(path.Dir(name))
+		err = d.sweep(path.Dir(name), unfinished(name))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // not even the folder is there
 	}
 	if err != nil {
 		return fmt.Errorf("delete blob %s: %w", name, err)
 	}
 	return nil
+}
+
+// sweep removes the files of a folder that begin so, and makes what was removed durable.
+func (d *Dir) sweep(folder, begin string) error {
+	f, err := d.root.Open(folder)
+	if err != nil {
+		return err
+	}
+	names, err := f.Readdirnames(-1)
+	for _, n := range names {
+		if err == nil && strings.HasPrefix(n, begin) {
+			err = d.root.Remove(path.Join(folder, n))
+		}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }

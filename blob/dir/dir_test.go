@@ -1,6 +1,7 @@
 package dir_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -53,3 +54,39 @@ func TestAFailedPutLeavesNoFile(t *testing.T) {
 		t.Errorf("left over: %v, %v", left, err)
 	}
 }
+
+// What a Put leaves whose process was killed is part of a blob too.
+func TestDeleteTakesWhatACutShortPutHasLeft(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "made", "of", "three")
+	d := open(t, root)
+	var left []os.DirEntry
+	r := readerFunc(func(b []byte) (int, error) {
+		if left == nil {
+			left, _ = os.ReadDir(root)
+		}
+		return copy(b, "x"), nil
+	})
+	sum := sha256.Sum256([]byte("xx"))
+	if err := d.Put(t.Context(), "a", r, 2, sum); err == nil || len(left) != 1 {
+		t.Fatalf("got %v, want too many bytes, and one file meanwhile: %v", err, left)
+	}
+	if err := os.WriteFile(filepath.Join(root, left[0].Name()), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Delete(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.ReadDir(root); err != nil || len(now) != 1 {
+		t.Errorf("deleting another took it: %v, %v", now, err)
+	}
+	if err := d.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.ReadDir(root); err != nil || len(now) > 0 {
+		t.Errorf("left over: %v, %v", now, err)
+	}
+}
+
+type readerFunc func(b []byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }

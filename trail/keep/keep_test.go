@@ -67,6 +67,14 @@ func (d deadly) Create(name string) (pack.File, error) {
 	return deadlyFile{f, d.c}, err
 }
 
+func (d deadly) Open(name string, write bool) (pack.File, error) {
+	f, err := d.OS.Open(name, write)
+	if err != nil || !write {
+		return f, err
+	}
+	return deadlyFile{f, d.c}, nil
+}
+
 func (d deadly) Remove(name string) error {
 	d.c.step()
 	return d.OS.Remove(name)
@@ -353,6 +361,44 @@ func TestAnArchiveThatFailsLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	verified(t, filepath.Join(where, "trail"), store, 0)
+}
+
+// What was put and could not be read back is not left there when the pack goes.
+func TestAPackThatWasPutInVainIsNotLeftInTheArchive(t *testing.T) {
+	for _, reopened := range []bool{false, true} {
+		where := ramDir(t)
+		six(t, where)
+		store, err := dir.Open(filepath.Join(where, "archive"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		broken := &moody{Archive: store, how: "get"}
+		name := filepath.Join(where, "trail")
+		l, err := trail.Open(name, options(broken))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Archive(t.Context(), pack.Name(0)); err == nil {
+			t.Fatal("archived")
+		}
+		broken.how = ""
+		if reopened {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if l, err = trail.Open(name, options(broken)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(l.Retire(t.Context(), []string{pack.Name(0)}, "P10"), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := os.ReadDir(filepath.Join(where, "archive")); err != nil || len(left) > 0 {
+			t.Errorf("reopened %v: still in the archive: %v, %v", reopened, left, err)
+		}
+		verified(t, name, store, 0)
+	}
 }
 
 // moody is an archive with a fault.

@@ -144,6 +144,11 @@ func (k *Keeper) archive(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
+	away := pack.FileName{Segment: p.FirstSegment, Form: pack.Away}
+	away.Name = away.String()
+	if err := k.begin(away.Name + unfinished); err != nil {
+		return err
+	}
 	if err := k.put(ctx, p); err != nil {
 		return err
 	}
@@ -154,8 +159,6 @@ func (k *Keeper) archive(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	away := pack.FileName{Segment: p.FirstSegment, Form: pack.Away}
-	away.Name = away.String()
 	if err := k.write(away.Name, text); err != nil {
 		return err
 	}
@@ -209,14 +212,29 @@ func (k *Keeper) put(ctx context.Context, p Pack) error {
 	return nil
 }
 
-// write makes a file so that it is whole or not there.
+// begin makes an empty file: the word that a pack may be in the archive whose note is
+// not written yet. As long as it is there, recover takes the pack out of there again.
+func (k *Keeper) begin(name string) error {
+	if k.there(name) {
+		return nil // the archive did not let go of it the last time
+	}
+	f, err := k.FS.Create(k.path(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), k.FS.SyncDir(k.Notes.Dir))
+}
+
+// write finishes a file that was begun: it gets its name when it is whole.
 func (k *Keeper) write(name string, data []byte) error {
-	f, err := k.FS.Create(k.path(name + unfinished))
+	f, err := k.FS.Open(k.path(name+unfinished), true)
 	if err != nil {
 		return err
 	}
 	w := &sequence{File: f}
-	_, err = w.Write(data)
+	if err = f.Truncate(0); err == nil {
+		_, err = w.Write(data)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -40,7 +40,7 @@ func (k *Keeper) recover(ctx context.Context) error {
 		case new && n.Form == pack.Bare:
 			err = k.stated(ctx, n)
 		case new:
-			err = k.remove(e.Name())
+			err = k.lenient(k.unput(ctx, n))
 		case n.Form == pack.Away && k.there(pack.Name(n.Segment)):
 			err = k.gone(n)
 		case n.Form == pack.Bare && (k.there(pack.Name(n.Segment)) || k.there(pack.FileName{Segment: n.Segment, Form: pack.Away}.String())):
@@ -130,10 +130,21 @@ func (k *Keeper) retired(ctx context.Context, n pack.FileName) error {
 	return k.lenient(k.drop(ctx, n))
 }
 
+// unput takes a pack out of the archive whose note was not finished: it is still here,
+// and may be retired without anybody thinking of the archive.
+func (k *Keeper) unput(ctx context.Context, n pack.FileName) error {
+	if !k.there(n.String()) {
+		if err := k.delete(ctx, n.Segment); err != nil {
+			return err
+		}
+	}
+	return k.remove(n.String() + unfinished)
+}
+
 // lenient lets an archive that cannot be reached not keep the trail from opening.
 func (k *Keeper) lenient(err error) error {
 	if errors.Is(err, errLater) {
-		k.Log.Warn("retired pack is still in the archive", "error", err)
+		k.Log.Warn("pack is still in the archive", "error", err)
 		return nil
 	}
 	return err

@@ -15,9 +15,9 @@ import (
 // in the name is then the first in which the statement may be.
 const unfinished = ".new"
 
-// errLater is wrapped in what the archive says when it does not remove a pack. The
+// errLater is wrapped in what the archive says when it does not remove a pack. A
 // statement holds; the pack is removed at the next move or open that reaches it.
-var errLater = errors.New("retired, but not yet removed from the archive")
+var errLater = errors.New("not yet removed from the archive")
 
 // Retire states that packs go, and removes their bodies, here and in the archive. More
 // than seal.MaxRetired packs take several statements.
@@ -106,16 +106,25 @@ func (k *Keeper) drop(ctx context.Context, n pack.FileName) error {
 			continue
 		}
 		if form == pack.Away {
-			if k.Notes.Archive == nil {
-				return fmt.Errorf("%w: %w", errLater, ErrNoArchive)
-			}
-			if err := k.Notes.Archive.Delete(ctx, pack.Name(n.Segment)); err != nil {
-				return fmt.Errorf("%w: %w", errLater, err)
+			if err := k.delete(ctx, n.Segment); err != nil {
+				return err
 			}
 		}
 		if err := k.remove(name); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// delete removes a pack from the archive.
+func (k *Keeper) delete(ctx context.Context, segment int64) error {
+	err := ErrNoArchive
+	if k.Notes.Archive != nil {
+		err = k.Notes.Archive.Delete(ctx, pack.Name(segment))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", pack.Name(segment), errLater, err)
 	}
 	return nil
 }
