@@ -39,7 +39,7 @@ func TestALineThatIsNotWhatWasSealedIsNotShown(t *testing.T) {
 	}
 	for name, forge := range forgeries {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := ramDir(t)
 			l := sixLines(t, dir)
 			for seq := range int64(7) {
 				line, sealed, err := l.Checked(t.Context(), seq)
@@ -72,7 +72,7 @@ func TestALineThatIsNotWhatWasSealedIsNotShown(t *testing.T) {
 
 // Damage that the sums tell of is damage too, whatever part of the segment it is in.
 func TestALineThatCannotBeReadIsDamaged(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	l := sixLines(t, dir)
 	defer l.Close()
 	name := filepath.Join(dir, "pack", pack.Name(0))

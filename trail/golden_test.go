@@ -83,7 +83,7 @@ func TestTheSecondGoldenTrailVerifiesForEver(t *testing.T) {
 
 func makeGolden2(t *testing.T, to, archive string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := manyPacks(t, dir, 7)
 	l := open(t, dir, o)
 	p, err := l.Prove(t.Context(), 5)
@@ -107,7 +107,7 @@ func makeGolden2(t *testing.T, to, archive string) {
 // The private half of the golden key was thrown away: nobody can add to that trail,
 // and a new key must not be made for it.
 func TestTheGoldenTrailIsNotOpenedWithoutItsKey(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	if err := os.CopyFS(dir, os.DirFS(golden)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestTheGoldenTrailIsNotOpenedWithoutItsKey(t *testing.T) {
 
 func makeGolden(t *testing.T) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := ramDir(t)
 	small(t, dir)
 	l := open(t, dir, options())
 	p, err := l.Prove(t.Context(), 6)
@@ -140,7 +140,7 @@ func makeGolden(t *testing.T) {
 }
 
 func TestTheSecondVerifierAgreesWithTheFirst(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	entries := small(t, dir)
 	key, err := trail.PublicKey(dir)
 	if err != nil {

@@ -20,7 +20,7 @@ func lines(from, n int) [][]byte {
 }
 
 func TestALineComesBackAsItWentInAndProves(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := options()
 	o.Installation = "test/events/3y"
 	l := open(t, dir, o)
@@ -75,7 +75,7 @@ func TestALineComesBackAsItWentInAndProves(t *testing.T) {
 }
 
 func TestALineThatIsNoneIsRefusedAndNothingIsWritten(t *testing.T) {
-	l := open(t, t.TempDir(), options())
+	l := open(t, ramDir(t), options())
 	for name, bad := range map[string][][]byte{
 		"none":              {},
 		"empty":             {[]byte("a"), {}},
@@ -104,7 +104,7 @@ func manyLines(n int) [][]byte {
 }
 
 func TestAReceiptBindsTheTrailToWhatItTook(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	l := open(t, dir, options())
 	if _, err := l.AppendLines(t.Context(), lines(0, 3)); err != nil {
 		t.Fatal(err)

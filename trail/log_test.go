@@ -62,7 +62,7 @@ func entry(n int) trail.Entry {
 }
 
 func TestWhatIsAppendedIsReadBackInOrder(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	l := open(t, dir, options())
 	for i := range 20 {
 		first, err := l.Append(context.Background(), entry(2*i), entry(2*i+1))
@@ -93,7 +93,7 @@ func TestWhatIsAppendedIsReadBackInOrder(t *testing.T) {
 }
 
 func TestAnEntryComesBackAsItWentIn(t *testing.T) {
-	l := open(t, t.TempDir(), options())
+	l := open(t, ramDir(t), options())
 	want := trail.Entry{
 		ID: "00112233445566778899aabbccddeeff", At: time.Date(2026, 3, 31, 23, 59, 59, 123456789, time.FixedZone("JST", 9*3600)),
 		Kind: "decision.give", Actor: "person/12", Post: "post/3", Object: "system/<S&T>", Control: "crypto/disk-encryption",
@@ -121,7 +121,7 @@ func TestAnEntryComesBackAsItWentIn(t *testing.T) {
 }
 
 func TestWhatCannotBeSealedIsRefusedAndNothingIsWritten(t *testing.T) {
-	l := open(t, t.TempDir(), options())
+	l := open(t, ramDir(t), options())
 	with := func(change func(*trail.Entry)) []trail.Entry {
 		e := entry(1)
 		change(&e)
@@ -167,7 +167,7 @@ func TestWhatCannotBeSealedIsRefusedAndNothingIsWritten(t *testing.T) {
 }
 
 func TestManyWritersGetNumbersWithoutGapsAndReadersSeeThem(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := options()
 	o.SealEvery, o.PackSize = 20*time.Millisecond, 20_000
 	l := open(t, dir, o)
@@ -247,7 +247,7 @@ func TestASegmentHoldsNoMoreThanItsLimit(t *testing.T) {
 }
 
 func TestASecondOpenerIsRefused(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	l := open(t, dir, options())
 	if _, err := trail.Open(dir, options()); !errors.Is(err, trail.ErrInUse) {
 		t.Errorf("got %v, want ErrInUse", err)
@@ -268,7 +268,7 @@ func TestASecondOpenerIsRefused(t *testing.T) {
 }
 
 func TestAClockThatGoesBackDoesNotTakeArrivalBack(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	o := options()
 	o.Now = func() time.Time { return at }
@@ -309,7 +309,7 @@ func TestAClockThatGoesBackDoesNotTakeArrivalBack(t *testing.T) {
 }
 
 func TestACheckpointComesThoughItsFileIsFromTheFuture(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	l := open(t, dir, options())
 	future := time.Now().Add(1000 * time.Hour)
 	if err := os.Chtimes(filepath.Join(dir, "log/checkpoint"), future, future); err != nil {
@@ -326,7 +326,7 @@ func TestACheckpointComesThoughItsFileIsFromTheFuture(t *testing.T) {
 }
 
 func TestSilenceIsSealedWhenWanted(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := options()
 	o.Heartbeat = 20 * time.Millisecond
 	l := open(t, dir, o)
@@ -344,7 +344,7 @@ func TestSilenceIsSealedWhenWanted(t *testing.T) {
 }
 
 func TestCloseStopsEveryGoroutine(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	fill(t, dir, options(), 2, 2)
 	if err := open(t, dir, options()).Close(); err != nil {
 		t.Fatal(err)
@@ -424,7 +424,7 @@ func segments(t *testing.T, dir string) int {
 }
 
 func TestAReaderSeesWhatIsOnDiskWhileAnotherWrites(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := options()
 	o.SealEvery, o.PackSize = 10*time.Millisecond, 3000
 	l := open(t, dir, o)
@@ -489,7 +489,7 @@ func TestAReaderChangesNothing(t *testing.T) {
 	if !reflect.DeepEqual(files(t, dir), before) {
 		t.Error("files have changed")
 	}
-	if r, err := trail.NewReader(t.TempDir()); err == nil {
+	if r, err := trail.NewReader(ramDir(t)); err == nil {
 		t.Errorf("read %d entries out of an empty directory", r.Len())
 	}
 	if r, err := trail.NewReader(golden); err != nil || r.Len() != goldenLen {

@@ -50,7 +50,7 @@ func fill(t testing.TB, dir string, o trail.Options, segments, each int) {
 }
 
 func TestASoundTrailVerifies(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := options()
 	o.PackSize = 2000
 	fill(t, dir, o, 8, 3)
@@ -64,7 +64,7 @@ func TestASoundTrailVerifies(t *testing.T) {
 }
 
 func TestATrailInUseVerifiesWhileItGrows(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	o := options()
 	o.SealEvery, o.PackSize = 5*time.Millisecond, 4000
 	l := open(t, dir, o)
@@ -97,7 +97,7 @@ func TestATrailInUseVerifiesWhileItGrows(t *testing.T) {
 }
 
 func TestVerifyNeedsAKeyAndATrail(t *testing.T) {
-	dir := t.TempDir()
+	dir := ramDir(t)
 	if _, err := trail.Verify(t.Context(), dir, "kakusho/test+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", nil); err == nil {
 		t.Error("verified an empty directory")
 	}
@@ -119,7 +119,7 @@ func TestVerifyNeedsAKeyAndATrail(t *testing.T) {
 		t.Errorf("with a damaged key taken from beside the trail: got %q, want %q", got, want)
 	}
 	write(t, public, sound)
-	other := t.TempDir()
+	other := ramDir(t)
 	fill(t, other, options(), 1, 1)
 	key, err := trail.PublicKey(other)
 	if err != nil {
