@@ -31,8 +31,8 @@ func Trust(said event.Clock, at, arrived time.Time) event.Clock {
 const grace = 5 * time.Second
 
 // Late is ctx and some seconds more: for all that was read before a door was closed.
-func Late(ctx context.Context) (late context.Context, cancel context.CancelFunc) {
-	late, cancel = context.WithCancel(context.WithoutCancel(ctx))
+func Late(ctx context.Context) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return late, func() { stop(); cancel() }
 }
