@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/transparency-dev/tessera"
 	"github.com/transparency-dev/tessera/api/layout"
 
 	"kakusho/trail/pack"
@@ -26,10 +25,10 @@ func Copy(ctx context.Context, o Options) (c seal.Checkpoint, err error) {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	reader, ok := s.driver().(tessera.LogReader)
-	if !ok {
+	if _, ok := s.(*files); ok {
 		return c, errors.New("copy log: it is in files already")
 	}
+	reader := s.reader()
 	text, err := reader.ReadCheckpoint(ctx)
 	if err != nil {
 		return c, fmt.Errorf("copy log: %w", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/transparency-dev/tessera"
 	"github.com/transparency-dev/tessera/api/layout"
+	"github.com/transparency-dev/tessera/client"
 	"github.com/transparency-dev/tessera/storage/posix"
 
 	"kakusho/trail/pack"
@@ -34,6 +35,8 @@ type files struct {
 const publishEvery = 100 * time.Millisecond
 
 func (f *files) driver() tessera.Driver { return f.tessel }
+func (f *files) reader() source         { return client.FileFetcher{Root: f.dir} }
+func (f *files) later() bool            { return false }
 func (f *files) every() time.Duration   { return publishEvery }
 func (f *files) close() error           { return nil }
 

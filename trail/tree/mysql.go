@@ -58,6 +58,8 @@ func openMySQL(ctx context.Context, dsn string) (store, error) {
 }
 
 func (d *database) driver() tessera.Driver { return d.storage }
+func (d *database) reader() source         { return d.storage }
+func (d *database) later() bool            { return false }
 func (d *database) every() time.Duration   { return time.Second } // the driver takes no less
 func (d *database) prune(int64) error      { return nil }         // a tile is one row
 
@@ -68,15 +70,8 @@ func (d *database) checkpoint(ctx context.Context) ([]byte, error) {
 // before takes the lock: the flock beside the packs keeps out this machine only.
 func (d *database) before(o Options) (covered int64, err error) {
 	ctx := context.Background()
-	if d.lock, err = d.db.Conn(ctx); err != nil {
-		return 0, fmt.Errorf("open log: %w", err)
-	}
-	var got sql.NullInt64
-	if err := d.lock.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('kakusho ', DATABASE()), 0)").Scan(&got); err != nil {
-		return 0, fmt.Errorf("lock log: %w", err)
-	}
-	if got.Int64 != 1 {
-		return 0, errors.New("open log: another process has it open")
+	if d.lock, err = hold(ctx, d.db); err != nil {
+		return 0, err
 	}
 	text, err := d.checkpoint(ctx)
 	if errors.Is(err, os.ErrNotExist) {
@@ -95,6 +90,23 @@ func (d *database) before(o Options) (covered int64, err error) {
 		}
 	}
 	return c.Size, nil
+}
+
+// hold takes the lock of a database for as long as the connection lives. The
+// connection is to be closed even when there is an error.
+func hold(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	var got sql.NullInt64
+	if err := lock.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('kakusho ', DATABASE()), 0)").Scan(&got); err != nil {
+		return lock, fmt.Errorf("lock log: %w", err)
+	}
+	if got.Int64 != 1 {
+		return lock, errors.New("open log: another process has it open")
+	}
+	return lock, nil
 }
 
 // age makes the published checkpoint look old, as in files.

@@ -29,7 +29,7 @@ import (
 // Options say which log to open.
 type Options struct {
 	Dir      string // of the files; of another driver, nothing is there
-	Driver   string // "" for files; mysql:DSN; others when built in
+	Driver   string // "" for files; mysql:DSN; aws: and gcp: when built in
 	Signer   note.Signer
 	Verifier note.Verifier
 	Chain    key.Chain // of keys, up to Verifier's
@@ -59,9 +59,11 @@ type Tree struct {
 // store is what a driver brings, beside Tessera's own work.
 type store interface {
 	driver() tessera.Driver
+	reader() source                              // of what is published, without opening it
 	before(o Options) (covered int64, err error) // brings in order what a crash has left; -1: no checkpoint
 	checkpoint(ctx context.Context) ([]byte, error)
 	every() time.Duration   // between checkpoints
+	later() bool            // what was taken is in the tree some time later
 	age()                   // makes the published checkpoint look old
 	prune(size int64) error // removes what the leaf before size made obsolete
 	close() error
@@ -107,6 +109,15 @@ func open(ctx context.Context, o Options) (*Tree, error) {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), s.close())
 	}
 	t := &Tree{verifier: o.Verifier, source: reader, store: s, add: a.Add, reader: reader, shutdown: shutdown}
+	if s.later() {
+		var next uint64 // what was taken in an earlier life comes first
+		if next, err = reader.NextIndex(ctx); err == nil {
+			err = t.arrive(ctx, int64(next))
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open log: %w", err), s.close())
+	}
 	size, err := t.Size(ctx)
 	// The writer hands a record over before it seals the next, so two can be lost.
 	if err == nil && (size > o.Sealed || size < o.Sealed-2 || covered > size) {
@@ -160,7 +171,35 @@ func (t *Tree) Append(ctx context.Context, segment int64, record []byte) error {
 	if index.Index != uint64(segment) {
 		return fmt.Errorf("%w: segment %d is leaf %d of the log", pack.ErrDamaged, segment, index.Index)
 	}
+	if t.store.later() {
+		if err := t.arrive(ctx, segment+1); err != nil {
+			return err
+		}
+	}
 	return t.store.prune(segment + 1)
+}
+
+// arrive waits until the tree has this size.
+func (t *Tree) arrive(ctx context.Context, size int64) error {
+	for {
+		n, err := t.Size(ctx)
+		if err != nil || n >= size {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("log has %d segments, want %d: %w", n, size, ctx.Err())
+		case <-time.After(t.look()):
+		}
+	}
+}
+
+// look is how long to wait between looks at what Tessera does: in a cloud, each costs.
+func (t *Tree) look() time.Duration {
+	if t.store == nil {
+		return publishEvery / 20
+	}
+	return t.store.every() / 20
 }
 
 // Record is the leaf of a segment as a log of this size has it.
@@ -198,7 +237,7 @@ func (t *Tree) Wait(ctx context.Context, size int64) ([]byte, seal.Checkpoint, e
 		select {
 		case <-ctx.Done():
 			return nil, c, fmt.Errorf("checkpoint covers %d segments, want %d: %w", c.Size, size, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(t.look()):
 		}
 	}
 }
