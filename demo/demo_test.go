@@ -87,7 +87,7 @@ func TestSample(t *testing.T) {
 	t.Run("the same day gives the same body", func(t *testing.T) { again(t, dir) })
 	t.Run("the trail verifies", func(t *testing.T) { verifies(t, dir) })
 	t.Run("the rows fold again to the same", func(t *testing.T) {
-		diffs, err := server.Refold(t.Context(), dir, true, now, nil)
+		diffs, err := server.Refold(t.Context(), dir, "", true, now, nil)
 		if err != nil || len(diffs) > 0 {
 			t.Errorf("refold: %d differences, %v; want none: %.3v", len(diffs), err, diffs)
 		}

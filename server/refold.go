@@ -17,13 +17,14 @@ import (
 // Refold folds the whole trail of an installation into fresh rows. With compare
 // it reports every difference from the rows in use and leaves them; without, it
 // puts the fresh rows in their place and keeps the old file beside them. Comparing
-// may be done beside a running installation; replacing may not.
-func Refold(ctx context.Context, data string, compare bool, now func() time.Time, progress func(done, total int64)) ([]store.Difference, error) {
+// may be done beside a running installation; replacing may not. driver is the setting
+// of the installation, as in Proof.
+func Refold(ctx context.Context, data, driver string, compare bool, now func() time.Time, progress func(done, total int64)) ([]store.Difference, error) {
 	if _, err := os.Stat(filepath.Join(data, "trail")); err != nil {
 		return nil, fmt.Errorf("data folder %s holds no trail: %w", data, err)
 	}
 	current := filepath.Join(data, "store.db")
-	t, upto, err := openToRead(ctx, data, current, compare, now)
+	t, upto, err := openToRead(ctx, data, current, driverOf(driver, "trail"), compare, now)
 	if err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
@@ -58,9 +59,9 @@ type closer interface {
 // openToRead opens the trail, and says how far to fold it: for comparing, as far
 // as the rows in use have come, because what was sealed a moment ago is folded a
 // moment later.
-func openToRead(ctx context.Context, data, current string, compare bool, now func() time.Time) (closer, int64, error) {
+func openToRead(ctx context.Context, data, current, driver string, compare bool, now func() time.Time) (closer, int64, error) {
 	if !compare {
-		t, err := trail.Open(filepath.Join(data, "trail"), trail.Options{Now: now})
+		t, err := trail.Open(filepath.Join(data, "trail"), trail.Options{Now: now, Driver: driver})
 		if err != nil {
 			return nil, 0, err
 		}

@@ -403,7 +403,7 @@ func (b *body) sound() {
 	if err := b.Close(); err != nil {
 		b.t.Fatal(err)
 	}
-	differences, err := server.Refold(b.ctx, b.dir, true, b.Now, nil)
+	differences, err := server.Refold(b.ctx, b.dir, "", true, b.Now, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

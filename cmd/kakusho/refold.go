@@ -11,14 +11,14 @@ import (
 )
 
 func (p *program) refold() *cobra.Command {
-	var data string
+	var data, driver string
 	var compare bool
 	c := &cobra.Command{
 		Use:   "refold",
 		Short: bilingual.Say("証跡から行を畳み直し、現在の行と比較する", "Fold the rows again from the trail, and compare").In(p.lang),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			differences, err := server.Refold(cmd.Context(), data, compare, time.Now, p.progress("畳み直し", "refolding"))
+			differences, err := server.Refold(cmd.Context(), data, driver, compare, time.Now, p.progress("畳み直し", "refolding"))
 			if err != nil {
 				return err
 			}
@@ -40,6 +40,7 @@ func (p *program) refold() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&data, "data", "data", bilingual.Say("この導入のデータを置くフォルダ", "folder of the installation").In(p.lang))
+	c.Flags().StringVar(&driver, "log-driver", "", bilingual.Say("区分の木の置き場所（serve に与えたもの）", "where the logs of segments are kept, as given to serve").In(p.lang))
 	c.Flags().BoolVar(&compare, "compare", false, bilingual.Say("比較だけを行い、変更しない", "compare only, change nothing").In(p.lang))
 	return c
 }
