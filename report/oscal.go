@@ -31,6 +31,7 @@ type (
 		LastModified time.Time `json:"last-modified"`
 		Version      string    `json:"version"`
 		OSCALVersion string    `json:"oscal-version"`
+		Remarks      string    `json:"remarks,omitempty"`
 	}
 	oscalHref struct {
 		Href string `json:"href"`
@@ -127,13 +128,21 @@ func (r *Report) oscal(w io.Writer) error {
 	enc.SetIndent("", " ")
 	err := enc.Encode(oscalDocument{oscalResults{
 		UUID:     r.uuid("document"),
-		Metadata: oscalMetadata{r.Title.EN, r.At.UTC(), r.Version, "1.1.2"},
+		Metadata: oscalMetadata{r.Title.EN, r.At.UTC(), r.Version, "1.1.2", r.Seal.remark()},
 		ImportAP: oscalHref{"#" + r.uuid("plan")}, Results: []oscalResult{result},
 	}})
 	if err != nil {
 		return fmt.Errorf("write OSCAL: %w", err)
 	}
 	return nil
+}
+
+// remark names the checkpoint; without one it is empty.
+func (s *Seal) remark() string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("Checkpoint of the trail: %s, %d segments, %s", s.Origin, s.Size, s.Code)
 }
 
 func (r *Report) observation(i int, v verdict.Verdict) oscalObservation {

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"slices"
 	"time"
@@ -33,6 +34,7 @@ type Report struct {
 	Clauses   []Line            `json:"clauses"`           // every clause of the directive, in order
 	Verdicts  []verdict.Verdict `json:"verdicts"`          // in order of clause, worst first
 	Summary   posture.Tally     `json:"summary"`           // of the obligations
+	Seal      *Seal             `json:"seal,omitempty"`    // nil: of no installation
 
 	titles   map[string]bilingual.Text // of controls
 	remedies map[string]bilingual.Text
@@ -47,6 +49,17 @@ type Line struct {
 	Type     clause.Type     `json:"type"`
 	Outcome  verdict.Outcome `json:"outcome"`
 	Verdicts int             `json:"verdicts"`
+}
+
+// Seal is how an installation's trail stood when the report was made, for paper:
+// who keeps it can later see that the trail still begins so. The words come from
+// whoever can see the trail.
+type Seal struct {
+	Origin string        `json:"origin"` // name of the trail
+	Size   int64         `json:"size"`   // segments
+	Code   string        `json:"code"`   // characters to compare
+	Text   string        `json:"text"`   // signed checkpoint, what the QR code holds
+	QR     template.HTML `json:"-"`      // SVG, made by this program
 }
 
 // New makes a report of a standing.

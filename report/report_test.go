@@ -197,3 +197,25 @@ func TestOSCALNamesAreTokensAndItsIdentifiersStable(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryFormBearsTheSeal gives a report the checkpoint of a trail.
+func TestEveryFormBearsTheSeal(t *testing.T) {
+	r := looked(t)
+	for _, format := range report.Formats {
+		if page := write(t, r, format, bilingual.JA, 120, false); strings.Contains(page, "検証点") || strings.Contains(page, `"seal"`) {
+			t.Errorf("%s: a report of no installation speaks of a checkpoint", format)
+		}
+	}
+	r.Seal = &report.Seal{Origin: "kakusho/osaka", Size: 42, Code: "KNMN-STR4", Text: "kakusho/osaka\n42\n", QR: `<svg id="qr"></svg>`}
+	for _, format := range report.Formats {
+		page := write(t, r, format, bilingual.JA, 120, false)
+		for _, want := range []string{"kakusho/osaka", "42", "KNMN-STR4"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s lacks %q", format, want)
+			}
+		}
+		if format == "html" && !strings.Contains(page, `<svg id="qr"></svg>`) {
+			t.Error("the page lacks the QR code")
+		}
+	}
+}

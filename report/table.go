@@ -48,6 +48,9 @@ func (r *Report) table(w io.Writer, l bilingual.Lang, width int, detailed bool) 
 		}
 	}
 	fmt.Fprintf(out, "%s: %s\n", bilingual.Say("73の義務", "73 obligations").In(l), strings.Join(parts, bilingual.Say("、", ", ").In(l)))
+	if r.Seal != nil {
+		fmt.Fprintf(out, bilingual.Say("証跡の検証点: %s 区分数 %d 照合文字 %s", "checkpoint of the trail: %s, %d segments, %s").In(l)+"\n", visible(r.Seal.Origin), r.Seal.Size, r.Seal.Code)
+	}
 	if !detailed {
 		fmt.Fprintln(out, bilingual.Say("適合と対象外の内訳は --all で、証拠の全部は --format json で表示する。",
 			"--all also lists what conforms or does not apply; --format json holds all evidence.").In(l))

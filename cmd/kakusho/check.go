@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"html/template"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,12 +29,14 @@ import (
 	"kakusho/posture/derive"
 	"kakusho/report"
 	"kakusho/store"
+	"kakusho/trail"
+	"kakusho/trail/short"
 )
 
 // checkFlags are the flags of check.
 type checkFlags struct {
-	root, format, role string
-	all                bool
+	root, format, role, data string
+	all                      bool
 }
 
 func (p *program) check() *cobra.Command {
@@ -47,6 +51,7 @@ func (p *program) check() *cobra.Command {
 	fs.StringVar(&f.root, "root", "/", bilingual.Say("調べるルート（マウントした他の機器のディスク等）", "root to look at, e.g. another machine's mounted disk").In(p.lang))
 	fs.StringVar(&f.format, "format", "table", strings.Join(report.Formats, "|"))
 	fs.StringVar(&f.role, "role", "auto", bilingual.Say("機器の区分 server|terminal|mobile。auto は筐体と画面環境から仮定する", "role: server|terminal|mobile; auto assumes it from chassis and desktop").In(p.lang))
+	fs.StringVar(&f.data, "data", "", bilingual.Say("証跡の検証点（照合文字とQRコード）を記す導入のデータのフォルダ", "folder of the installation whose trail's checkpoint (characters, QR code) the report bears").In(p.lang))
 	fs.BoolVar(&f.all, "all", false, bilingual.Say("適合と対象外も表示する", "also list what conforms or does not apply").In(p.lang))
 	return c
 }
@@ -69,6 +74,9 @@ func (p *program) runCheck(cmd *cobra.Command, f checkFlags) error {
 	if err != nil {
 		return err
 	}
+	if r.Seal, err = sealOf(cmd.Context(), f.data); err != nil {
+		return err
+	}
 	if err := r.Write(p.stdout, f.format, p.lang, p.width(), f.all); err != nil {
 		return err
 	}
@@ -76,6 +84,25 @@ func (p *program) runCheck(cmd *cobra.Command, f checkFlags) error {
 		return exit{status: statusViolates}
 	}
 	return nil
+}
+
+// sealOf is the newest checkpoint of an installation's trail, for paper; of none, nil.
+func sealOf(ctx context.Context, data string) (*report.Seal, error) {
+	if data == "" {
+		return nil, nil
+	}
+	r, err := trail.NewReader(filepath.Join(data, "trail"))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	text, c, err := r.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	form := short.Of(c, text)
+	qr, err := form.SVG(fmt.Sprintf("%s %d %s", form.Origin, form.Size, form.Code))
+	return &report.Seal{Origin: form.Origin, Size: form.Size, Code: form.Code, Text: form.Text, QR: template.HTML(qr)}, err //nolint:gosec // an image of ours
 }
 
 // progressOf shows which group of facts is being collected.
