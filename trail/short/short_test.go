@@ -141,3 +141,20 @@ func paint(t *testing.T, svg []byte) []byte {
 	}
 	return b.Bytes()
 }
+
+func FuzzSame(f *testing.F) {
+	code := short.Code(checkpoint())
+	f.Add(strings.ToLower(code))
+	f.Add("\u3000O0-")
+	f.Fuzz(func(t *testing.T, typed string) {
+		kept := 0
+		for _, r := range typed {
+			if !strings.ContainsRune("- \t\n\u2010\u2013\u3000", r) {
+				kept++
+			}
+		}
+		if short.Same(code, typed) && kept != 32 || short.Same("", typed) {
+			t.Errorf("%q is taken for %s", typed, code)
+		}
+	})
+}
