@@ -441,3 +441,26 @@ func FuzzCosigned(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseContinuation(f *testing.F) {
+	log := newHistory(f, "log.example/a").grow(9, "x")
+	f.Add([]byte(log.request(f, 4, 9)))
+	f.Add([]byte("old 0\n\n"))
+	f.Add([]byte("old 01\nAAAA\n\nx"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := witness.ParseContinuation(b); err == nil && !bytes.Equal(c.Text(), b) {
+			t.Errorf("%q is written as %q", b, c.Text())
+		}
+	})
+}
+
+func FuzzVerifier(f *testing.F) {
+	text, _ := policyText("a")
+	f.Add(strings.Fields(text)[2])
+	f.Add(newHistory(f, "log.example/a").vkey)
+	f.Fuzz(func(t *testing.T, vkey string) {
+		if v, err := witness.Verifier(vkey); err == nil && !strings.HasPrefix(vkey, v.Name()+"+") {
+			t.Errorf("%q is a key of %q", vkey, v.Name())
+		}
+	})
+}
