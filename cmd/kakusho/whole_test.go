@@ -584,4 +584,29 @@ func (w *whole) indexKilled(l *load, written int) {
 	senders.Wait()
 	l.found(w.t.Context())
 	w.once("viafilelater", written)
+	w.exact()
+}
+
+// exact waits until the index counts as many events as the trail holds.
+func (w *whole) exact() {
+	w.t.Helper()
+	var counted, held int64
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		counted, held = 0, 0
+		for line := range strings.Lines(w.must("events", "search", "--by", "format", "--data", w.data)) {
+			n, _, _ := strings.Cut(line, "\t")
+			count, err := strconv.ParseInt(n, 10, 64)
+			if err != nil {
+				w.t.Fatalf("events search printed %q", line)
+			}
+			counted += count
+		}
+		for _, s := range w.standing().Streams {
+			held += s.Events
+		}
+		if counted == held {
+			return
+		}
+	}
+	w.t.Errorf("the index counts %d events, the trail holds %d", counted, held)
 }
