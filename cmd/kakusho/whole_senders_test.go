@@ -122,15 +122,13 @@ func (w *whole) sendAll() (sent []sender) {
 		}
 	}
 	for _, s := range all {
-		w.t.Run(s.word, func(t *testing.T) {
+		w.part(s.word, func() {
 			if s.lacks != "" {
-				t.Skip(s.lacks)
+				w.t.Skip(s.lacks)
 			}
-			here := *w
-			here.t = t
-			refs := here.once(s.word, each)
+			refs := w.once(s.word, each)
 			if n := each / 2; refs[n] != "" {
-				here.proven(s.word, n, refs[n])
+				w.proven(s.word, n, refs[n])
 			}
 		})
 	}
@@ -188,11 +186,11 @@ func (w *whole) started(c *exec.Cmd) {
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
+	w.all.Cleanup(func() {
 		c.Process.Signal(syscall.SIGTERM)
 		c.Wait()
-		if w.t.Failed() {
-			w.t.Logf("%s said:\n%.3000s", filepath.Base(c.Path), said.String())
+		if w.all.Failed() {
+			w.all.Logf("%s said:\n%.3000s", filepath.Base(c.Path), said.String())
 		}
 	})
 }

@@ -32,7 +32,8 @@ import (
 // whole is an installation as it stands in a machine room: the program, with every
 // door open, and whoever sends to it.
 type whole struct {
-	t       *testing.T
+	t       *testing.T // the part that runs
+	all     *testing.T
 	bin     string
 	dir     string // of what is nobody's
 	data    string
@@ -60,7 +61,7 @@ func newWhole(t *testing.T) *whole {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	w := &whole{t: t, bin: copyOfMe(t), dir: dir, data: filepath.Join(dir, "data"), log: filepath.Join(dir, "server.log"), addr: map[string]string{}, tokens: map[string]string{}}
+	w := &whole{t: t, all: t, bin: copyOfMe(t), dir: dir, data: filepath.Join(dir, "data"), log: filepath.Join(dir, "server.log"), addr: map[string]string{}, tokens: map[string]string{}}
 	w.trust = certificates(t, dir)
 	for _, door := range []string{"main", "udp", "tcp", "tls", "grpc"} {
 		w.addr[door] = freePort(t, door == "udp")
@@ -435,9 +436,9 @@ func TestEverythingSentByRealSendersIsFoundAndProven(t *testing.T) {
 	w.listed(sent)
 	var load *load
 	later := 0
-	t.Run("killed under load", func(t *testing.T) { load, later = w.killedUnderLoad(t) })
-	t.Run("coverage", func(t *testing.T) { w.covered(sent) })
-	t.Run("the index killed", func(t *testing.T) { w.indexKilled(load, later) })
+	w.part("killed under load", func() { load, later = w.killedUnderLoad() })
+	w.part("coverage", func() { w.covered(sent) })
+	w.part("the index killed", func() { w.indexKilled(load, later) })
 	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -454,6 +455,15 @@ func TestEverythingSentByRealSendersIsFoundAndProven(t *testing.T) {
 	if said, err := w.command("trail", "receipt", "--data", w.data, "--trail", "events/"+w.stream, "--key", w.key, filepath.Join(w.dir, "forward/receipts")); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
+}
+
+// part runs a part of the test; what it starts goes on.
+func (w *whole) part(name string, do func()) {
+	w.all.Run(name, func(t *testing.T) {
+		w.t = t
+		defer func() { w.t = w.all }()
+		do()
+	})
 }
 
 // register enters the sources. Nobody has counted anything of them yet.
@@ -480,8 +490,8 @@ func (w *whole) register() {
 
 // killedUnderLoad kills the server while a program, the forwarder and the journal
 // bring events, and sees that all is there once.
-func (w *whole) killedUnderLoad(t *testing.T) (l *load, written int) {
-	l = &load{t: w.t, bin: w.bin, data: w.data, addr: w.addr["main"], token: w.tokens["batch.example"], trust: w.trust, acked: map[string]bool{}, sent: map[string]bool{}}
+func (w *whole) killedUnderLoad() (l *load, written int) {
+	l = &load{t: w.all, bin: w.bin, data: w.data, addr: w.addr["main"], token: w.tokens["batch.example"], trust: w.trust, acked: map[string]bool{}, sent: map[string]bool{}}
 	stop := make(chan struct{})
 	var senders sync.WaitGroup
 	for i := range 3 {
@@ -510,8 +520,8 @@ func (w *whole) killedUnderLoad(t *testing.T) (l *load, written int) {
 		w.once("viacatlater", written)
 	}
 	w.once("viafilelater", written)
-	l.found(t.Context())
-	t.Logf("%d events acknowledged over two kills, %d batches answered as brought before", len(l.acked), l.known)
+	l.found(w.t.Context())
+	w.t.Logf("%d events acknowledged over two kills, %d batches answered as brought before", len(l.acked), l.known)
 	return l, written
 }
 
