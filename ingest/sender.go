@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ type sender struct {
 	From int64  `json:"from"` // the first number ever seen
 	High int64  `json:"high"` // the highest
 	Seen uint64 `json:"seen"` // bit i: High-i was brought
+	Used int64  `json:"used"` // turn of the last batch: who has the lowest was not heard for longest
 }
 
 func (s sender) has(n int64) bool {
@@ -59,10 +62,16 @@ func (s *sender) add(n int64) (missing int64) {
 	return missing
 }
 
+// sendersOfName is how many senders are known that come under one proved name. Whoever
+// calls himself anew each time has the longest unheard of them forgotten.
+const sendersOfName = 10_000
+
 // senders are all of them, and which batches are under way. Zero is ready.
 type senders struct {
 	mu    sync.Mutex
 	of    map[string]sender
+	names map[string]int // how many of each proved name; nil: not counted yet
+	turn  int64
 	going map[string]chan struct{} // sender and number → closed when its outcome is known
 }
 
@@ -107,10 +116,49 @@ func (s *senders) came(key string, n int64) (missing int64) {
 	if s.of == nil {
 		s.of = map[string]sender{}
 	}
-	x := s.of[key]
+	x, known := s.of[key]
 	missing = x.add(n)
+	s.number()
+	if name := proved(key); !known {
+		if s.names[name] >= sendersOfName {
+			s.forget(name)
+		}
+		s.names[name]++
+	}
+	s.turn++
+	x.Used = s.turn
 	s.of[key] = x
 	return missing
+}
+
+// proved is the name in a key.
+func proved(key string) string { name, _, _ := strings.Cut(key, "\t"); return name }
+
+// number counts the senders that a copy has brought.
+func (s *senders) number() {
+	if s.names != nil {
+		return
+	}
+	s.names = map[string]int{}
+	for key, x := range s.of {
+		s.names[proved(key)]++
+		s.turn = max(s.turn, x.Used)
+	}
+}
+
+// forget makes room under a name: an eighth of its senders, the longest unheard.
+func (s *senders) forget(name string) {
+	var keys []string
+	for key := range s.of {
+		if proved(key) == name {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Compare(s.of[a].Used, s.of[b].Used) })
+	for _, key := range keys[:max(1, len(keys)/8)] {
+		delete(s.of, key)
+		s.names[name]--
+	}
 }
 
 func (s *senders) copied() map[string]sender {

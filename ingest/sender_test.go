@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -63,4 +64,30 @@ func FuzzState(f *testing.F) {
 			t.Errorf("mark %q: number %d", m, n)
 		}
 	})
+}
+
+// One who may send under a name may call himself as he likes within it: he crowds out
+// himself, and nobody else.
+func TestThoseWhoCallThemselvesAnewEachTimeAreBounded(t *testing.T) {
+	var s senders
+	s.came("quiet\tagent", 7)
+	for i := range 3 * sendersOfName {
+		s.came("loud\t"+strconv.Itoa(i), 5)
+		s.came("loud\tsteady", int64(i+1))
+	}
+	if n := len(s.of); n > sendersOfName+1 {
+		t.Errorf("%d senders are kept, want at most %d", n, sendersOfName+1)
+	}
+	for key, n := range map[string]int64{"quiet\tagent": 7, "loud\tsteady": 3 * sendersOfName, "loud\t" + strconv.Itoa(3*sendersOfName-1): 5} {
+		if !s.of[key].has(n) {
+			t.Errorf("what %q brought is forgotten", key)
+		}
+	}
+	kept := senders{of: s.copied()}
+	for i := range 2 * sendersOfName { // after a restart too
+		kept.came("loud\tagain-"+strconv.Itoa(i), 1)
+	}
+	if n := len(kept.of); n > sendersOfName+1 || !kept.of["quiet\tagent"].has(7) {
+		t.Errorf("after a restart %d senders are kept", n)
+	}
 }
