@@ -62,9 +62,15 @@ func silent(r *posture.Reading, s *posture.Item) (bool, string) {
 	return false, ""
 }
 
+// silentLogSources are those that should be heard and are not. A system of which
+// nothing should be heard has none to look at, which is no silence kept away.
 func silentLogSources(r *posture.Reading, it *posture.Item) posture.Result {
 	var out []string
-	for _, s := range sending(r, it) {
+	all := sending(r, it)
+	if len(all) == 0 {
+		return posture.None("no-entry: no log source of the system is to send")
+	}
+	for _, s := range all {
 		is, why := silent(r, s)
 		if why != "" {
 			return posture.Cannot(why)

@@ -44,6 +44,15 @@ func (b *body) lists(field string, want ...any) {
 	}
 }
 
+// With no source at all nothing is silent and nothing is heard: no system conforms by
+// that, nor by sources that are planned or suspended.
+func TestASystemWithoutALogSourceDoesNotConform(t *testing.T) {
+	b := found(t)
+	b.want("trail/no-silent-sources", "system/S", verdict.Violates)
+	b.put(day(-300), "log-source", source("LS-1", values{"status": "suspended"}))
+	b.want("trail/no-silent-sources", "system/S", verdict.Violates)
+}
+
 func TestASourceIsSilentByTheSystemsParameterAndItsOwnLimit(t *testing.T) {
 	b := found(t)
 	b.put(day(-300), "log-source", source("LS-1", nil))
