@@ -104,8 +104,8 @@ func (e *Events) PermitExport(ctx context.Context, who actor.Actor, text string,
 	return err
 }
 
-// may reports whether events of a system are within the look.
-func (l Look) may(system string) bool {
+// May reports whether events of a system are within the look; "" is no known system.
+func (l Look) May(system string) bool {
 	l.permit.Who()
 	return l.systems == nil || slices.Contains(l.systems, system)
 }
@@ -144,7 +144,7 @@ func (e *Events) Find(ctx context.Context, l Look, q search.Query) (Page, error)
 		if err != nil {
 			return Page{}, err
 		}
-		if f.Time = h.Time; !l.may(f.Event.System) && f.Standing != Gone && f.Standing != Damaged {
+		if f.Time = h.Time; !l.May(f.Event.System) && f.Standing != Gone && f.Standing != Damaged {
 			continue // the index says another system than the trail
 		}
 		page.Events = append(page.Events, f)
@@ -200,7 +200,7 @@ func (e *Events) One(ctx context.Context, l Look, r search.Ref) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	if !l.may(f.Event.System) {
+	if !l.May(f.Event.System) {
 		return Found{}, fmt.Errorf("event %s/%d: %w", r.Stream, r.Seq, errNoEvent)
 	}
 	f.Time = f.Event.At

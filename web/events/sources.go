@@ -64,13 +64,15 @@ type classSeen struct {
 type sparkBar struct{ X, Y, H int }
 
 func (p pages) sources(r *web.Request) (web.Answer, error) {
-	if _, err := p.look(r, "#sources"); err != nil {
+	l, err := p.look(r, "#sources")
+	if err != nil {
 		return web.Answer{}, err
 	}
 	feeds, err := p.feeds.Feeds(r.At)
 	if err != nil {
 		return web.Answer{}, err
 	}
+	feeds = Within(feeds, l.May)
 	d := sourcesData{Only: r.URL.Query().Get("only")}
 	for _, f := range feeds {
 		x := feedRowOf(f, r.At)
@@ -97,6 +99,12 @@ func (p pages) sources(r *web.Request) (web.Answer, error) {
 		return cmp.Compare(a.ID, b.ID)
 	})
 	return web.Answer{Page: "sources", Title: bilingual.Say("証跡の取得状況", "Where events come from"), Data: d}, nil
+}
+
+// Within are the feeds of systems that may be seen. Whose a sender is that nobody
+// registered is not known: they are for those who may see every system.
+func Within(feeds []Feed, may func(system string) bool) []Feed {
+	return slices.DeleteFunc(slices.Clone(feeds), func(f Feed) bool { return !may(f.System) })
 }
 
 func feedRowOf(f Feed, at time.Time) feedRow {
