@@ -332,6 +332,9 @@ func (p *parser) field(name token) (Expr, error) {
 		return nil, p.period(t)
 	}
 	c := Column(name.text)
+	if strings.HasSuffix(c, "*") { // an engine would take it for all fields that begin so
+		return nil, p.fault(name.at, "項目の名前に「*」は使えません。", `a field's name cannot end in "*"`)
+	}
 	if t.kind != open {
 		return p.compare(c, t)
 	}

@@ -146,6 +146,7 @@ func TestMistakesNameTheirPlaceInBothLanguages(t *testing.T) {
 		"a OR time:2026":              10,
 		"x:()":                        2,
 		"失敗 結果:":                      3,
+		"a x*:b":                      2,
 		strings.Repeat("a", 2001):     2000,
 		strings.Repeat("a ", 101):     200,
 		strings.Repeat("(", 30) + "a": 30,

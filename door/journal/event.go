@@ -71,9 +71,14 @@ func place(out *event.Event, name, value string, arrived time.Time) bool {
 	return true
 }
 
-// keep keeps a value beside those its name has already.
+// keep keeps a value beside those its name has already, while they would fit into an
+// event.
 func keep(fields map[string]string, name, value string) {
 	if old, twice := fields[name]; twice {
+		if len(old) > event.MaxLine {
+			fields[event.Truncated] = name
+			return
+		}
 		value = old + "\n" + value
 	}
 	fields[name] = value

@@ -1,6 +1,7 @@
 // Package ocsf says an event in the words of the Open Cybersecurity Schema Framework,
 // the classes and attributes that others' tools know. What has no place there is in
-// "unmapped", so nothing is left out. docs/events.md has the table.
+// "unmapped", so nothing is left out; what a class requires and an event does not
+// have is not made up. docs/events.md has the table.
 package ocsf
 
 import (

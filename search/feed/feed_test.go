@@ -115,7 +115,10 @@ func TestTheIndexIsExactAfterAnyTrouble(t *testing.T) {
 				for range 4 {
 					b.Write(searchtest.Rows("3y", next, 800)...)
 					next += 800
-					time.Sleep(time.Duration(e.r.IntN(15)) * time.Millisecond)
+					e.mu.Lock()
+					wait := time.Duration(e.r.IntN(15)) * time.Millisecond
+					e.mu.Unlock()
+					time.Sleep(wait)
 				}
 				stop()
 			}
