@@ -409,3 +409,39 @@ func TestWhatWasWitnessedIsFoundAgain(t *testing.T) {
 		t.Errorf("gone: verify: %v %v", err, r.Problems)
 	}
 }
+
+// A witness whose memory was lost signs whatever it is shown; that it forgot is seen by
+// the log it watches, also in a later life of the log.
+func TestAWitnessThatForgetsIsNoticed(t *testing.T) {
+	for _, reopened := range []bool{false, true} {
+		both := prefectures(t, "all", "osaka", "kyoto")
+		p, watcher := both[0], both[1]
+		l := p.open(t)
+		grow(t, l, 2)
+		until(t, l, "witnessed", current)
+		grow(t, l, 2)
+		if s := until(t, l, "witnessed", current); s.Peers[0].Forgot != 0 {
+			t.Errorf("got %+v, want nothing forgotten", s.Peers)
+		}
+		if reopened {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen, err := filepath.Glob(filepath.Join(watcher.dir, "witness", "seen", "*"))
+		if err != nil || len(seen) != 1 {
+			t.Fatalf("got %v, %v", seen, err)
+		}
+		if err := os.Remove(seen[0]); err != nil {
+			t.Fatal(err)
+		}
+		if reopened {
+			l = p.open(t)
+		}
+		grow(t, l, 2)
+		until(t, l, "noticed", func(s witness.Status) bool { return current(s) && s.Peers[0].Forgot == 1 })
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

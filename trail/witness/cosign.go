@@ -106,6 +106,8 @@ type Cosignature struct {
 	Witness string    `json:"witness"` // name in the policy
 	At      time.Time `json:"at"`
 	Line    string    `json:"-"`
+
+	forgot bool // the witness named less than it had signed before
 }
 
 // check finds the cosignature of v among the lines under a checkpoint's text. A

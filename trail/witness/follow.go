@@ -72,6 +72,7 @@ type PeerStatus struct {
 	Size   int64     `json:"size"`   // of the checkpoint it signed last
 	At     time.Time `json:"at"`     // when it did, by its clock
 	Detail string    `json:"detail"` // technical
+	Forgot int64     `json:"forgot"` // how often it named less than it had signed: its memory was lost or put back, and it may sign another history
 }
 
 // Status is how far a log is witnessed.
@@ -318,6 +319,10 @@ func (f *Follower) answered(p *peer, t target, sig Cosignature, known int64, err
 	p.asked, p.failures = t.c.Size, 0
 	p.status.Size, p.status.At = t.c.Size, sig.At
 	f.state(p, Cosigned, "")
+	if sig.forgot {
+		p.status.Forgot++
+		f.o.Log.Error("witness has forgotten what it signed", "name", p.Name)
+	}
 	if bytes.Equal(t.text, f.target.text) {
 		f.target.sigs = append(f.target.sigs, sig)
 		if f.o.Policy.Satisfied(f.target.sigs) {

@@ -35,6 +35,7 @@ const maxAnswer = 64 << 10
 // far as we know; what it turned out to be comes back.
 func submit(ctx context.Context, client *http.Client, p Peer, l Source, known int64, text []byte, c seal.Checkpoint) (Cosignature, int64, error) {
 	known = min(known, c.Size)
+	signed := known
 	for range 3 { // the first tells where it stands, the second is right, unless others submit too
 		path, err := l.Consistency(ctx, known, c.Size)
 		if err != nil {
@@ -47,6 +48,7 @@ func submit(ctx context.Context, client *http.Client, p Peer, l Source, known in
 		switch status {
 		case http.StatusOK:
 			sig, err := p.answered(text, body)
+			sig.forgot = known < signed
 			return sig, c.Size, err
 		case http.StatusConflict:
 			n, err := strconv.ParseInt(strings.TrimSuffix(string(body), "\n"), 10, 64)
