@@ -99,6 +99,10 @@ func hold(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+	// The server would end an idle connection after hours, and the lock with it.
+	if _, err := lock.ExecContext(ctx, "SET SESSION wait_timeout = 31536000"); err != nil {
+		return lock, fmt.Errorf("lock log: %w", err)
+	}
 	var got sql.NullInt64
 	if err := lock.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('kakusho ', DATABASE()), 0)").Scan(&got); err != nil {
 		return lock, fmt.Errorf("lock log: %w", err)
