@@ -123,9 +123,10 @@ func (e *Events) Find(ctx context.Context, l Look, q search.Query) (Page, error)
 	want := min(max(q.Limit, 1), 1000)
 	q.Limit = want + 1
 	var hits []search.Hit
+	rows := 0
 	seen := map[search.Ref]bool{}
 	err := e.engine.Query(ctx, q, func(h search.Hit) bool {
-		if !seen[h.Ref] { // an index may have a row twice
+		if rows++; !seen[h.Ref] { // an index may have a row twice
 			seen[h.Ref] = true
 			hits = append(hits, h)
 		}
@@ -138,6 +139,8 @@ func (e *Events) Find(ctx context.Context, l Look, q search.Query) (Page, error)
 	if len(hits) > want {
 		page.Next = hits[want-1]
 		hits = hits[:want]
+	} else if rows > want { // there are more behind those that came twice
+		page.Next = hits[len(hits)-1]
 	}
 	for _, h := range hits {
 		f, err := e.read(ctx, h.Ref)
