@@ -381,6 +381,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrBadRequest makes a page of status 400.
 	ErrBadRequest = errors.New("bad request")
+	// ErrBusy makes a page of status 503: too many do the same just now.
+	ErrBusy = errors.New("too many at once")
 	// ErrState makes a page of status 409: the thing is past that step.
 	ErrState = errors.New("not in the state for this")
 )
@@ -399,6 +401,8 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		status, text = http.StatusForbidden, bilingual.Say("他のサイトからの要求は受け付けない。", "Requests from other sites are not accepted.")
 	case errors.Is(err, ErrNotFound), errors.Is(err, register.ErrNoEntry), errors.Is(err, register.ErrNoKind), errors.Is(err, fs.ErrNotExist):
 		status, text = http.StatusNotFound, bilingual.Say("このページ又は登録はない。", "There is no such page or entry.")
+	case errors.Is(err, ErrBusy):
+		status, text = http.StatusServiceUnavailable, bilingual.Say("同じ操作を行っている者が多い。しばらくして改めて行うこと。", "Too many are doing this just now. Try again in a while.")
 	case errors.Is(err, ErrState):
 		status, text = http.StatusConflict, bilingual.Say("既に承認、取下げ又は期限切れとなっており、この操作はできない。", "It is approved, withdrawn or ended already; this cannot be done.")
 	case errors.Is(err, register.ErrConflict):
@@ -410,7 +414,7 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 	case errors.Is(err, context.Canceled):
 		return
 	}
-	if status >= 500 {
+	if status >= 500 && !errors.Is(err, ErrBusy) {
 		s.cfg.Log.Error("serve page", "path", req.URL.Path, "error", err)
 	}
 	if strings.HasPrefix(req.URL.Path, "/api/") {

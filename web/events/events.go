@@ -26,6 +26,7 @@ type pages struct {
 	events  *audit.Events
 	feeds   Feeds
 	keeping Keeping
+	tails   chan struct{} // one in it for each who watches
 }
 
 // Mount adds the pages to the site.
@@ -34,7 +35,7 @@ func Mount(site *web.Site, e *audit.Events, feeds Feeds, keeping Keeping) error 
 	if err != nil {
 		return err
 	}
-	p := pages{e, feeds, keeping}
+	p := pages{e, feeds, keeping, make(chan struct{}, tailsMost)}
 	site.Page(tmpl, "/events", p.search)
 	site.Page(tmpl, "/events/csv", p.csv)
 	site.Page(tmpl, "/events/live", p.live)

@@ -27,6 +27,9 @@ func (p pages) live(r *web.Request) (web.Answer, error) {
 	return web.Answer{Page: "live", Title: bilingual.Say("証跡の監視", "Watch events"), Data: d}, nil
 }
 
+// tailsMost is how many may watch at once.
+const tailsMost = 64
+
 // liveRow is what the script of the page shows of an event.
 type liveRow struct {
 	At      string `json:"at"`
@@ -51,8 +54,14 @@ func (p pages) stream(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	select {
+	case p.tails <- struct{}{}:
+	default:
+		return web.Answer{}, web.ErrBusy
+	}
 	a.query.From, a.query.After = r.At.AddDate(0, 0, -1), audit.Hit{}
 	return web.Answer{Stream: func(ctx context.Context, w io.Writer) {
+		defer func() { <-p.tails }()
 		if _, err := io.WriteString(w, ": open\n\n"); err != nil {
 			return
 		}

@@ -151,8 +151,11 @@ func labelOf(by, value string, l bilingual.Lang) string {
 	return value
 }
 
-// exportMost is how many events one file holds.
-const exportMost = 10_000
+// The most that one file holds: events, and bytes.
+const (
+	exportMost  = 10_000
+	exportBytes = 32 << 20
+)
 
 // csv writes what was found as a file. That it was taken away is sealed.
 func (p pages) csv(r *web.Request) (web.Answer, error) {
@@ -171,9 +174,9 @@ func (p pages) csv(r *web.Request) (web.Answer, error) {
 	b.WriteString("\ufeff") // spreadsheets take it for UTF-8
 	w := csv.NewWriter(&b)
 	w.Write([]string{"stream", "number", "standing", "arrived", "at", "clock", "feed", "system", "class", "account", "device", "event", "object", "result", "source", "level", "text"}) //nolint:errcheck // into memory
-	q := a.query
-	for n := 0; n < exportMost; {
-		q.Limit = 500
+	q, n, more := a.query, 0, true
+	for ; more && n < exportMost && b.Len() < exportBytes; w.Flush() {
+		q.Limit = min(exportMost-n, 100)
 		page, err := p.events.Find(r.Context(), l, q)
 		if err != nil {
 			return web.Answer{}, err
@@ -182,10 +185,10 @@ func (p pages) csv(r *web.Request) (web.Answer, error) {
 			w.Write(cells(f)) //nolint:errcheck // into memory
 			n++
 		}
-		if page.Next.Stream == "" {
-			break
-		}
-		q.After = page.Next
+		q.After, more = page.Next, page.Next.Stream != ""
+	}
+	if more { // a file that is cut says so
+		w.Write([]string{"…", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", bilingual.Say("上限に達したため、以降は書き出していない。期間又は条件を分けること。", "The limit is reached and what follows is left out. Part the time or the conditions.").In(r.Lang)}) //nolint:errcheck // into memory
 	}
 	w.Flush()
 	name := fmt.Sprintf("events-%s.csv", r.At.In(japan).Format("20060102-150405"))
