@@ -26,6 +26,10 @@ var goals = append(append(trailGoals(), searchGoals()...), []goal{
 		figure: value("BenchmarkProve/prove/B/proof", "B", 1), needs: []string{"BenchmarkProve/prove/B/proof"}, op: "<=", bound: 1500,
 	},
 	{
+		area: "trail", name: "checkpoint-to-witnessed-p99", pkg: "./trail/witness", bench: "BenchmarkWitnessed",
+		figure: value("BenchmarkWitnessed/ms-p99", "s", 1e-3), needs: []string{"BenchmarkWitnessed/ms-p99"}, op: "<=", bound: 3,
+	},
+	{
 		area: "judge", name: "outcome-against-plain-cel", pkg: "./judge", bench: "BenchmarkOutcome|BenchmarkPlain",
 		figure: ratio("BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"), needs: []string{"BenchmarkOutcome/ns/op", "BenchmarkPlain/ns/op"}, op: "<=", bound: 2.5,
 	},
