@@ -70,13 +70,15 @@ func (p *program) runCheck(cmd *cobra.Command, f checkFlags) error {
 	if err != nil {
 		return err
 	}
+	seal, err := sealOf(cmd.Context(), f.data)
+	if err != nil {
+		return err
+	}
 	r, err := look(cmd.Context(), judged, f, time.Now(), p.progressOf())
 	if err != nil {
 		return err
 	}
-	if r.Seal, err = sealOf(cmd.Context(), f.data); err != nil {
-		return err
-	}
+	r.Seal = seal
 	if err := r.Write(p.stdout, f.format, p.lang, p.width(), f.all); err != nil {
 		return err
 	}
