@@ -62,16 +62,15 @@ func TestALineThatCannotBeReadKeepsNoOtherFromTheIndex(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	other.Write(searchtest.Rows("5y", 0, 200)...)
 	searchtest.Exactly(t, m, "5y", other, 10*time.Second)
-	got := map[int64]int64{}
-	for range 200 {
-		if got, _ = m.CountByBucket(t.Context(), "3y", 0); got[0] == 536 && got[1] == 2000 {
-			break
+	got, told := map[int64]int64{}, error(nil)
+	for range 400 {
+		got, _ = m.CountByBucket(t.Context(), "3y", 0)
+		if told = f.Standing()[0].Err; told != nil && got[0] == 536 && got[1] == 2000 {
+			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
-	if s := f.Standing()[0]; got[0] != 536 || got[1] != 2000 || s.Err == nil {
-		t.Errorf("index has %v, standing %+v", got, s)
-	}
+	t.Errorf("index has %v, told %v", got, told)
 }
 
 func TestARebuildIsNotForgottenWhileTheEngineIsDown(t *testing.T) {
