@@ -4,8 +4,9 @@
 // listed with what must come of each.
 //
 // Nothing goes in but through the gate: registers are imported by their keepers,
-// facts accepted, decisions given by who holds the duty and approved by another. So
-// the trail of a sample verifies, and its rows fold again to the same.
+// facts accepted, decisions given by who holds the duty and approved by another; events
+// by the doors' own way, where the rules look at them. So the trails of a sample verify,
+// and its rows fold again to the same.
 //
 // The body is data, in the folder data; the code knows only how to read them. All
 // dates count from the day of filling, and what looks like chance depends on names
@@ -121,7 +122,11 @@ func (b *body) play(ctx context.Context, s *server.Server, clock *atomic.Int64, 
 	if err != nil {
 		return err
 	}
-	steps := slices.Concat(b.entering(s), answering, setting, deciding, b.reporting(s, all))
+	happening, err := b.happening(s)
+	if err != nil {
+		return err
+	}
+	steps := slices.Concat(b.entering(s), answering, setting, deciding, b.reporting(s, all), happening)
 	slices.SortStableFunc(steps, func(x, y step) int { return x.at.Compare(y.at) })
 	for i, x := range steps {
 		if err := ctx.Err(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ import (
 	"kakusho/posture"
 	"kakusho/register"
 	"kakusho/server"
+	"kakusho/server/events"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -76,10 +78,11 @@ func TestSample(t *testing.T) {
 
 	s := open(t, dir)
 	defer s.Close()
-	t.Run("every planted fault is found and its sibling conforms", func(t *testing.T) { planted(t, s) })
+	t.Run("every planted fault is found and its sibling conforms", func(t *testing.T) { planted(t, s, at) })
 	t.Run("the list on disk is the list in the code", func(t *testing.T) { listed(t, s, r.List) })
 	t.Run("no rule fails, and most of the body conforms", func(t *testing.T) { standing(t, s) })
 	t.Run("every register has entries and every field of computers was seen", func(t *testing.T) { filled(t, s) })
+	t.Run("events have come, and rules have found what they should", func(t *testing.T) { happened(t, s) })
 	t.Run("a first login can be made", func(t *testing.T) { firstRun(t, s) })
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -101,6 +104,118 @@ func TestSample(t *testing.T) {
 			t.Errorf("filling again touched the folder:\n%v\n%v", before, after)
 		}
 	})
+	t.Run("served, it stays what it is", func(t *testing.T) { served(t, dir) })
+	t.Run("its events alone bring the facts that were planted", func(t *testing.T) { brought(t, dir) })
+}
+
+// raised is which rules have found something of which system, by what came.
+func raised(t *testing.T, s *server.Server) (out []string) {
+	t.Helper()
+	page, err := s.Register.List(t.Context(), ask(t, s), register.Query{Kind: "alert", Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range page.Entries {
+		if e.Values["first_event"] != nil {
+			out = append(out, fmt.Sprint(e.Values["system"], " ", e.Values["rule"], " ", e.Values["state"]))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// happened: each source in service has sent something of every class that is expected
+// of it, and nothing was found but what somebody did.
+func happened(t *testing.T, s *server.Server) {
+	want := []string{"BCAM audit_configuration_changed closed", "BCAM audit_stopped closed", "ENT log_store_failing open", "HR login_failures_from_source open",
+		"HR password_spraying open", "INQ inquiries_in_bulk open", "INQ inquiry_at_night open"}
+	if got := raised(t, s); !slices.Equal(got, want) {
+		t.Errorf("rules found\n%q, want\n%q", got, want)
+	}
+	stand := s.Events.Standing(t.Context())
+	if len(stand.Strangers) > 0 || !slices.Equal(stand.Silent, []string{"LS-NW-CS2", "LS-TRAF-S2"}) {
+		t.Errorf("strangers %v, silent %v; want none, and the two that are", stand.Strangers, stand.Silent)
+	}
+	total := int64(0)
+	for _, c := range stand.Feeds {
+		total += c.Count
+	}
+	if total < 10_000 || total > 25_000 {
+		t.Errorf("%d events, want ten to twenty-five thousand", total)
+	}
+	for name, l := range s.Events.Ingest.Trails() {
+		if l.SealedLen() != l.Len() {
+			t.Errorf("stream %s: %d of %d events are sealed", name, l.SealedLen(), l.Len())
+		}
+	}
+}
+
+// served runs the server on a sample of last month: what is old is not found again,
+// nothing is moved and nothing of this machine comes in.
+func served(t *testing.T, dir string) {
+	before := open(t, dir)
+	alerts, lens := raised(t, before), lengths(before)
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, later := range []time.Time{at.Add(10 * time.Minute), at.AddDate(0, 4, 0)} {
+		ctx, stop := context.WithCancel(t.Context())
+		s, err := server.New(ctx, server.Config{Data: dir, Listen: "127.0.0.1:0", Now: func() time.Time { return later }, Interval: -1, Log: slog.New(slog.DiscardHandler),
+			Events: events.Config{Journal: true, SearchURL: "none"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(ctx, func(string, string) { time.AfterFunc(500*time.Millisecond, stop) }); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		s = open(t, dir)
+		if got := raised(t, s); !slices.Equal(got, alerts) {
+			t.Errorf("after serving it, rules have found %q, want as before %q", got, alerts)
+		}
+		if got := lengths(s); !maps.Equal(got, lens) {
+			t.Errorf("after serving it, streams hold %v events, want %v", got, lens)
+		}
+		for name, l := range s.Events.Ingest.Trails() {
+			packs, err := l.Packs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range packs {
+				if p.State != trail.PackLocal {
+					t.Errorf("pack %s of %s is %s after serving the sample", p.Name, name, p.State)
+				}
+			}
+		}
+		if later.Before(at.AddDate(0, 0, 1)) {
+			planted(t, s, later)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func lengths(s *server.Server) map[string]int64 {
+	out := map[string]int64{}
+	for name, l := range s.Events.Ingest.Trails() {
+		out[name] = l.Len()
+	}
+	return out
+}
+
+// brought takes the mark away, so that the server brings what came by every source as
+// it does in earnest.
+func brought(t *testing.T, dir string) {
+	if err := os.Remove(filepath.Join(dir, server.DemoMark)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	defer s.Close()
+	if err := s.Events.Tend(t.Context(), at); err != nil {
+		t.Fatal(err)
+	}
+	planted(t, s, at)
 }
 
 // again fills a second sample in the evening of the same day, and compares what is
@@ -148,7 +263,7 @@ func declared(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-func planted(t *testing.T, s *server.Server) {
+func planted(t *testing.T, s *server.Server, at time.Time) {
 	st, err := s.Posture.Now(t.Context(), ask(t, s), at)
 	if err != nil {
 		t.Fatal(err)
@@ -377,6 +492,14 @@ func verifies(t *testing.T, dir string) {
 	report, err := trail.Verify(t.Context(), filepath.Join(dir, "trail"), strings.TrimSpace(string(key)), nil)
 	if err != nil || !report.OK() || report.Entries < 5000 || report.Unsealed > 0 {
 		t.Errorf("verify: %v, %+v; want thousands of sealed entries and no problems", err, report)
+	}
+	stream := filepath.Join(dir, "events", "3y")
+	if key, err = os.ReadFile(filepath.Join(stream, "trail.pub")); err != nil {
+		t.Fatal(err)
+	}
+	report, err = trail.Verify(t.Context(), stream, strings.TrimSpace(string(key)), nil)
+	if err != nil || !report.OK() || report.Entries < 10_000 || report.Unsealed > 0 {
+		t.Errorf("verify events: %v, %+v; want thousands of sealed events and no problems", err, report)
 	}
 }
 

@@ -194,7 +194,7 @@ func (in *Ingest) housekeep() {
 				in.o.Log.Warn("copy the state of ingest", "error", err)
 			}
 		case <-lost.C:
-			in.sealLosses()
+			in.SealLosses()
 		case <-in.stop:
 			return
 		}
@@ -212,7 +212,7 @@ func (in *Ingest) Close() error {
 	in.mu.Unlock()
 	close(in.stop)
 	in.done.Wait()
-	in.sealLosses()
+	in.SealLosses()
 	err := in.snapshot()
 	in.mu.Lock()
 	in.closed = true

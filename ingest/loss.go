@@ -41,8 +41,9 @@ func (in *Ingest) Lost(o event.Origin, n int64, why string) {
 	in.losses.pending[key] += n
 }
 
-// sealLosses writes what was lost. What cannot be written now is kept for later.
-func (in *Ingest) sealLosses() {
+// SealLosses writes what was lost, which is done every few seconds, and by Close. What
+// cannot be written now is kept for later.
+func (in *Ingest) SealLosses() {
 	in.losses.mu.Lock()
 	pending := in.losses.pending
 	in.losses.pending = map[loss]int64{}

@@ -151,7 +151,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := s.cfg.Events
-	cfg.Data, cfg.Now, cfg.Log = s.cfg.Data, s.cfg.Now, s.cfg.Log
+	cfg.Data, cfg.Now, cfg.Log, cfg.Sample = s.cfg.Data, s.cfg.Now, s.cfg.Log, s.demo
 	s.Events, err = events.Open(ctx, cfg, events.Parts{
 		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Register: s.Register, Govern: s.Govern, Intake: s.Intake, Identity: s.Identity,
 		Changed: s.river.changed.Load, Certificate: s.ownCertificate,

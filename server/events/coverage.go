@@ -43,6 +43,9 @@ func (e *Events) cover(ctx context.Context, at time.Time) error {
 	var errs []error
 	for _, s := range e.sources.Listed() {
 		c := seen[s.ID]
+		if e.cfg.Sample && !c.Last.After(e.opened) {
+			continue
+		}
 		words := fmt.Sprint(arriving(c, s, at), c.Lost+c.Missing)
 		last := e.told[s.ID]
 		due := coverLeast

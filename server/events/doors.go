@@ -60,7 +60,7 @@ func (e *Events) Addresses() map[string]string {
 }
 
 func (e *Events) openJournal(context.Context) error {
-	if !e.cfg.Journal {
+	if !e.cfg.Journal || e.cfg.Sample {
 		return nil
 	}
 	e.doors = append(e.doors, door{name: "journal", serve: func(ctx context.Context) error {

@@ -333,7 +333,8 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 // fullPages are looked at with the sample body, where tables are long and names
 // are wide.
 var fullPages = []string{"/", "/?open=npa-r3%402.2", "/verdicts", "/systems", "/system/ARCH", "/clause/npa-r3@2.3.1", "/register/computer", "/register/contract",
-	"/register/person", "/decisions", "/parameters", "/trail"}
+	"/register/person", "/decisions", "/parameters", "/trail",
+	"/events", "/events?q=class:inquiry&by=account", "/events/live", "/events/sources", "/events/retention", "/event/3y/5000", "/alerts", "/alerts?state=closed"}
 
 func TestTheSampleBodyFillsThePages(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "body")
@@ -342,6 +343,7 @@ func TestTheSampleBodyFillsThePages(t *testing.T) {
 	}
 	s := open(t, data)
 	s.firstAdministrator()
+	s.find("/events?q=class:inquiry&range=7d", "table.events tbody tr")
 	s.walk(fullPages, "demo-")
 	if !strings.Contains(s.text(".demo-note"), "invented") {
 		t.Error("a page of the sample body does not say that it is one")
