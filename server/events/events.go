@@ -188,7 +188,9 @@ func (e *Events) Run(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { e.chores(ctx) })
-	wg.Go(func() { e.keep(ctx) })
+	if !e.cfg.Sample {
+		wg.Go(func() { e.keep(ctx) })
+	}
 	wg.Go(func() { e.feed(ctx) })
 	wg.Go(func() { e.watch(ctx) })
 	select {
@@ -208,27 +210,25 @@ func (e *Events) chores(ctx context.Context) {
 		if err := e.Tend(ctx, at); err != nil && ctx.Err() == nil {
 			e.cfg.Log.Error("bring what was seen of sources", "error", err)
 		}
-		if e.cfg.Sample {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			continue
-		}
-		leapt, err := e.clock.minute(at)
-		if err != nil {
-			e.cfg.Log.Error("nothing is thrown away by itself", "error", err)
-		}
-		if leapt != 0 {
-			e.cfg.Log.Error("the clock leapt, or the machine was off: nothing is thrown away by itself for a week; look at the clock, then say kakusho retention run",
-				"by", leapt.Round(time.Minute))
+		if !e.cfg.Sample {
+			e.watchClock(at)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+func (e *Events) watchClock(at time.Time) {
+	leapt, err := e.clock.minute(at)
+	if err != nil {
+		e.cfg.Log.Error("nothing is thrown away by itself", "error", err)
+	}
+	if leapt != 0 {
+		e.cfg.Log.Error("the clock leapt, or the machine was off: nothing is thrown away by itself for a week; look at the clock, then say kakusho retention run",
+			"by", leapt.Round(time.Minute))
 	}
 }
 
