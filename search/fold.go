@@ -76,6 +76,8 @@ func classOf(r rune) class {
 		return unspace
 	case 0x3001 <= r && r <= 0x3004:
 		return gap
+	case r == '〇': // a numeral, and not a letter to Unicode
+		return unspace
 	case !unicode.IsLetter(r) && !unicode.IsDigit(r):
 		return gap
 	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
