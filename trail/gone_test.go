@@ -166,6 +166,10 @@ func flipGone(t *testing.T, dirs map[string]string, base, name string, data []by
 	if base == "archive" {
 		where = "archive/" + name
 	}
+	if strings.HasPrefix(name, "log/tile/entries/") {
+		// The record that is damaged may be the one that retires packs: then nothing signed says why they are gone.
+		r.Problems = slices.DeleteFunc(r.Problems, func(p audit.Problem) bool { return p.What == audit.Missing })
+	}
 	if len(r.Problems) != 1 {
 		t.Errorf("%s at %d: got problems %v, want one: %s", name, off, r.Problems, what)
 		return
