@@ -189,11 +189,29 @@ func served(t *testing.T, dir string) {
 		}
 		if later.Before(at.AddDate(0, 0, 1)) {
 			planted(t, s, later)
+		} else if v := verdictOf(t, s, "trail/source-arrives", "log-source/LS-TRAF-S1", later); v == verdict.Violates {
+			t.Errorf("a sample is found silent for its age")
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func verdictOf(t *testing.T, s *server.Server, control, ref string, at time.Time) verdict.Outcome {
+	t.Helper()
+	st, err := s.Posture.Now(t.Context(), ask(t, s), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, _ := st.Named(ref)
+	for _, v := range sub.Verdicts {
+		if v.Control == control {
+			return v.Outcome
+		}
+	}
+	t.Fatalf("%s is not judged by %s", ref, control)
+	return ""
 }
 
 func lengths(s *server.Server) map[string]int64 {
