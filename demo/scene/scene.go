@@ -4,7 +4,7 @@
 //
 // It is told who sends and who works there, and a script; the same of both and the
 // same day give the same events. An event is invented where it happened and brought
-// within the half hour, as by a relay.
+// within the hour, as by a relay.
 package scene
 
 import (
@@ -122,7 +122,7 @@ type Stage struct {
 }
 
 const (
-	slot   = 30 * time.Minute
+	slot   = time.Hour
 	beatOf = 2 * time.Hour
 )
 
@@ -207,7 +207,7 @@ func (p *play) once(src Source, lines []Line, day int, until time.Time) {
 	for _, l := range lines {
 		if at := p.Midnight(day).Add(9*time.Hour + time.Duration(r.IntN(3600))*time.Second); !said[l.Class] && at.Before(until) {
 			said[l.Class] = true
-			p.say(src, l, at, r, p.Midnight(day).Add(10*time.Hour+slot))
+			p.say(src, l, at, r, p.Midnight(day).Add(10*time.Hour+30*time.Minute))
 		}
 	}
 }
