@@ -1,8 +1,8 @@
 package syslog
 
 import (
-	"encoding/binary"
 	"net"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,29 +22,20 @@ func enlarge(conn *net.UDPConn, size int) {
 	conn.SetReadBuffer(size)
 }
 
-// countDrops asks the kernel to say with each datagram how many it has dropped on conn.
-func countDrops(conn *net.UDPConn) bool {
+// drops is how many datagrams the kernel has dropped on conn since it was opened.
+func drops(conn *net.UDPConn) (n uint32, ok bool) {
 	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false
-	}
-	ok := false
-	err = raw.Control(func(fd uintptr) {
-		ok = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1) == nil
-	})
-	return err == nil && ok
-}
-
-// drops reads that number.
-func drops(oob []byte) (uint32, bool) {
-	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
 		return 0, false
 	}
-	for _, m := range messages {
-		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
-			return binary.NativeEndian.Uint32(m.Data), true
-		}
-	}
-	return 0, false
+	// SO_MEMINFO of socket(7): nine numbers, the last of them sk_drops. Package unix has
+	// no call for it.
+	var info [9]uint32
+	size := uint32(unsafe.Sizeof(info))
+	err = raw.Control(func(fd uintptr) {
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+		ok = errno == 0 && uintptr(size) == unsafe.Sizeof(info)
+	})
+	return info[8], ok && err == nil
 }

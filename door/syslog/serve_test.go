@@ -40,7 +40,7 @@ func serve(t *testing.T, o syslog.Options, secure *tls.Config) open {
 	t.Helper()
 	sink := &doortest.Sink{T: t}
 	o.Sink, o.Now = sink, time.Now
-	u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	u, err := syslog.ListenUDP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +180,43 @@ func TestDatagramsOfOneSenderStayInOrder(t *testing.T) {
 	}
 	if b := o.sink.Batches()[0]; b.Origin != (event.Origin{Door: "syslog-udp", Address: "127.0.0.1"}) {
 		t.Errorf("%+v", b.Origin)
+	}
+}
+
+// What the kernel had no room for is counted although nothing comes after it.
+func TestDatagramsTheKernelDroppedAreCounted(t *testing.T) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("udp", conn.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const sent = 200
+	for i := range sent { // nobody reads yet
+		fmt.Fprintf(c, "<13>1 - h a - - - %d", i)
+	}
+	sink := &doortest.Sink{T: t}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- syslog.ServeUDP(ctx, conn, syslog.Options{Sink: sink, Now: time.Now}) }()
+	for range 200 {
+		if sink.LostCount() > 0 && sink.Count()+int(sink.LostCount()) == sent {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n, lost := sink.Count(), sink.LostCount(); lost == 0 || n+int(lost) != sent {
+		t.Errorf("%d taken and %d lost of %d", n, lost, sent)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 

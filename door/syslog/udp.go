@@ -17,13 +17,30 @@ import (
 // so its messages stay in order.
 const workers = 8
 
+// receiveBuffer is how many bytes of datagrams may wait in the kernel.
+const receiveBuffer = 8 << 20
+
+// ListenUDP opens an address for ServeUDP, with room for a burst that comes before it
+// is served.
+func ListenUDP(address string) (*net.UDPConn, error) {
+	a, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.ListenUDP("udp", a)
+	if err != nil {
+		return nil, err
+	}
+	enlarge(conn, receiveBuffer)
+	return conn, nil
+}
+
 // ServeUDP takes messages from datagrams until ctx ends; it closes conn. Datagrams are
 // read even while the store is full, as long as there is memory; after that they are
 // counted as lost, by address. What the kernel had to drop is counted without one.
 func ServeUDP(ctx context.Context, conn *net.UDPConn, o Options) error {
 	o.complete()
-	enlarge(conn, 8<<20)
-	countsDrops := countDrops(conn)
+	enlarge(conn, receiveBuffer)
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
 	late, cancel := door.Late(ctx)
@@ -36,10 +53,12 @@ func ServeUDP(ctx context.Context, conn *net.UDPConn, o Options) error {
 		done.Go(func() { u.work(late, u.queue[i]) })
 		defer close(u.queue[i])
 	}
-	buf, oob := make([]byte, 64<<10), make([]byte, 64)
-	var dropped uint32
+	ended := make(chan struct{})
+	done.Go(func() { u.countDrops(conn, ended) })
+	defer close(ended)
+	buf := make([]byte, 64<<10)
 	for {
-		n, k, _, from, err := conn.ReadMsgUDPAddrPort(buf, oob)
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -50,13 +69,29 @@ func ServeUDP(ctx context.Context, conn *net.UDPConn, o Options) error {
 			o.Log.Warn("read syslog datagram", "error", err)
 			continue
 		}
-		if now, ok := drops(oob[:k]); countsDrops && ok && now != dropped {
-			o.Sink.Lost(event.Origin{Door: "syslog-udp"}, int64(now-dropped), "dropped by the kernel: receive buffer full")
-			dropped = now
-		}
 		u.put(buf[:n], from.Addr().Unmap())
 	}
 }
+
+// countDrops tells the store what the kernel dropped, also when nothing more comes.
+func (u *datagrams) countDrops(conn *net.UDPConn, ended <-chan struct{}) {
+	tick := time.NewTicker(dropsEvery)
+	defer tick.Stop()
+	var dropped uint32
+	for {
+		if now, ok := drops(conn); ok && now != dropped {
+			u.o.Sink.Lost(event.Origin{Door: "syslog-udp"}, int64(now-dropped), "dropped by the kernel: receive buffer full")
+			dropped = now
+		}
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+const dropsEvery = 200 * time.Millisecond
 
 type datagrams struct {
 	o      Options

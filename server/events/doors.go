@@ -84,13 +84,9 @@ func (e *Events) openUDP(context.Context) error {
 	if e.cfg.SyslogUDP == "" {
 		return nil
 	}
-	addr, err := net.ResolveUDPAddr("udp", e.cfg.SyslogUDP)
+	conn, err := syslog.ListenUDP(e.cfg.SyslogUDP)
 	if err != nil {
-		return fmt.Errorf("syslog over UDP on %q: %w: want host:port", e.cfg.SyslogUDP, err)
-	}
-	conn, err := net.ListenUDP("udp", addr)
-	if err != nil {
-		return fmt.Errorf("syslog over UDP on %s: %w", e.cfg.SyslogUDP, err)
+		return fmt.Errorf("syslog over UDP on %q: %w: want host:port that is free", e.cfg.SyslogUDP, err)
 	}
 	e.doors = append(e.doors, door{"syslog-udp", conn.LocalAddr().String(), func(ctx context.Context) error { return syslog.ServeUDP(ctx, conn, e.syslog()) }, conn.Close})
 	return nil

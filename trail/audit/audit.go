@@ -24,13 +24,12 @@ import (
 	"kakusho/trail/witness"
 )
 
-const publicFile = "trail.pub"
-
 // The longest files that are read: a pack, which the writer ends long before, and a
 // file of the log, where a bundle is 256 records of at most 64 KiB.
 const (
-	maxPack = 1 << 30
-	maxLog  = 256 << 16
+	maxPack    = 1 << 30
+	maxLog     = 256 << 16
+	publicFile = "trail.pub"
 )
 
 // audit is one run of VerifyWith.
@@ -60,8 +59,7 @@ type audit struct {
 	report Report
 }
 
-// VerifyWith checks the trail in dir against a public key. An error means that it
-// could not be checked at all; what was found is in the report.
+// VerifyWith checks the trail in dir. An error: it could not be checked; what was found is in the report.
 func VerifyWith(ctx context.Context, dir, key string, o Options) (Report, error) {
 	if !anything(dir) {
 		return Report{}, fmt.Errorf("verify trail: there is none in %s", dir)

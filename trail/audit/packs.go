@@ -31,8 +31,7 @@ type packFile struct {
 
 func (p packFile) path() string { return "pack/" + p.Name }
 
-// list finds the packs. Of one that is about to leave there are two files for a moment;
-// the later form counts.
+// list finds the packs. Of one that is about to leave there are two files; the later form counts.
 func (a *audit) list() {
 	entries, err := os.ReadDir(filepath.Join(a.dir, "pack"))
 	if err != nil {
@@ -41,11 +40,14 @@ func (a *audit) list() {
 	for _, e := range entries {
 		n, ok := pack.ParseFile(e.Name())
 		st, err := e.Info()
-		if stem, new := strings.CutSuffix(e.Name(), ".new"); new {
-			if _, ok := pack.ParseFile(stem); ok {
-				a.half(n.Name, "was being written")
-				continue
-			}
+		if a.live && errors.Is(err, os.ErrNotExist) { // moved meanwhile; what it became may be missing as well
+			a.packs = nil
+			a.list()
+			return
+		}
+		if _, half := pack.ParseFile(strings.TrimSuffix(e.Name(), ".new")); half && strings.HasSuffix(e.Name(), ".new") {
+			a.half(n.Name, "was being written")
+			continue
 		}
 		if !ok || err != nil {
 			a.file(Extra, "pack/"+e.Name(), -1, "is not a pack")
