@@ -267,6 +267,16 @@ func (f *files) state(data []byte) string {
 	return ""
 }
 
+// came reports whether a tile was completed since the files were listed, and its
+// partial ones removed.
+func (f *files) came(name string) bool {
+	if !f.Live {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(f.Log.Dir, "log", name))
+	return err == nil
+}
+
 // required names the files that a log of this length must have and has not.
 func (f *files) required() {
 	size := f.Log.Size
@@ -291,7 +301,7 @@ func (f *files) required() {
 			for _, name := range names {
 				short := fmt.Sprintf("%s.p/%d", name, partial)
 				// A reader takes the full one where it finds no partial one.
-				if !f.seen[name] && (partial == 0 || !f.seen[short]) {
+				if !f.seen[name] && (partial == 0 || !f.seen[short]) && !f.came(name) {
 					if partial != 0 {
 						name = short
 					}
