@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 
+	"kakusho/calendar"
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/verdict"
@@ -240,7 +241,7 @@ func (r caseReader) instant(what, s string, otherwise time.Time) time.Time {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, time.FixedZone("JST", 9*60*60))
+	t, err := time.ParseInLocation(time.DateOnly, s, calendar.Tokyo())
 	if err != nil {
 		r.bad("%s: %q is neither RFC 3339 nor YYYY-MM-DD", what, s)
 	}

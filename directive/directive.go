@@ -27,10 +27,6 @@ import (
 //go:embed npa-r3
 var files embed.FS
 
-// tokyo is the zone in which the directive's days begin and end. Japan has had
-// no summer time since 1951, so a fixed zone needs no database.
-var tokyo = time.FixedZone("JST", 9*60*60)
-
 // Directive is one issue of one set of rules.
 type Directive struct {
 	Source        string         // npa-r3, the part of a clause's ID before "@"

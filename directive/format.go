@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 )
 
 // units are the codes a parameter that counts may have, as pages print them
@@ -52,7 +53,7 @@ func (p Parameter) Format(v any, l bilingual.Lang) string {
 	case time.Duration:
 		return p.spanned(v, l)
 	case time.Time:
-		return v.In(tokyo).Format(time.DateOnly)
+		return v.In(calendar.Tokyo()).Format(time.DateOnly)
 	case string:
 		return p.optionLabel(v, l)
 	case []any:

@@ -17,6 +17,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/clause"
 )
 
@@ -187,7 +188,7 @@ func (l *loader) source() {
 }
 
 func (l *loader) date(at place, what, text string) time.Time {
-	t, err := time.ParseInLocation(time.DateOnly, text, tokyo)
+	t, err := time.ParseInLocation(time.DateOnly, text, calendar.Tokyo())
 	if err != nil {
 		l.bad(at, "%s %q: want a date, as in 2021-10-15", what, text)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/clause"
 	"kakusho/fact"
 )
@@ -324,7 +325,7 @@ func (p Parameter) checkDate(v any) (any, error) {
 		return dayOf(v), nil
 	case string:
 		v = strings.TrimSpace(v)
-		if t, err := time.ParseInLocation(time.DateOnly, v, tokyo); err == nil {
+		if t, err := time.ParseInLocation(time.DateOnly, v, calendar.Tokyo()); err == nil {
 			return t, nil
 		}
 		if t, err := time.Parse(time.RFC3339, v); err == nil {
@@ -336,8 +337,8 @@ func (p Parameter) checkDate(v any) (any, error) {
 
 // dayOf is the start of the day in Tokyo that holds t.
 func dayOf(t time.Time) time.Time {
-	y, m, d := t.In(tokyo).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, tokyo)
+	y, m, d := t.In(calendar.Tokyo()).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, calendar.Tokyo())
 }
 
 // Tightens reports whether lower is at least as strict as upper for the

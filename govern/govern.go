@@ -18,6 +18,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/control"
 	"kakusho/decision"
 	"kakusho/directive"
@@ -253,13 +254,11 @@ func (g *Govern) checkDeferral(d decision.Decision, subject store.Subject, fault
 		return
 	}
 	if on.After(g.directive.EffectiveFrom) {
-		day := g.directive.EffectiveFrom.In(japan).Format("2006-01-02")
+		day := g.directive.EffectiveFrom.In(calendar.Tokyo()).Format("2006-01-02")
 		faults.add("subject", "施行日（"+day+"）より後に運用を開始したシステムに猶予はない。別段の定めによること。",
 			"A system that entered service after "+day+" cannot be deferred. Ask for a special provision.")
 	}
 }
-
-var japan = time.FixedZone("JST", 9*60*60)
 
 // longest is how long anything may be set aside at the subject's system.
 func (g *Govern) longest(ctx context.Context, r store.Reader, system string, at time.Time) (time.Duration, error) {

@@ -8,13 +8,12 @@ import (
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/verdict"
 )
 
 //go:embed report.html
 var page string
-
-var japan = time.FixedZone("JST", 9*60*60)
 
 // html writes one self-contained page that prints on A4.
 func (r *Report) html(w io.Writer, l bilingual.Lang) error {
@@ -27,7 +26,7 @@ func (r *Report) html(w io.Writer, l bilingual.Lang) error {
 			if x.IsZero() {
 				return "—"
 			}
-			return x.In(japan).Format("2006-01-02 15:04:05")
+			return x.In(calendar.Tokyo()).Format("2006-01-02 15:04:05")
 		},
 		"control":  func(id string) string { return r.titles[id].In(l) },
 		"remedy":   func(id string) string { return r.remedies[id].In(l) },

@@ -11,6 +11,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/clause"
 	"kakusho/posture"
 	"kakusho/verdict"
@@ -22,7 +23,7 @@ func (r *Report) table(w io.Writer, l bilingual.Lang, width int, detailed bool) 
 	out := bufio.NewWriter(w)
 	t := tabular{out: out, lang: l, width: max(width, 60)}
 	fmt.Fprintf(out, "%s\n", r.Title.In(l))
-	fmt.Fprintf(out, "%s  %s  %s  (%s)\n", visible(r.Host), visible(r.Root), r.At.In(japan).Format("2006-01-02 15:04:05 JST"), r.Privilege)
+	fmt.Fprintf(out, "%s  %s  %s  (%s)\n", visible(r.Host), visible(r.Root), r.At.In(calendar.Tokyo()).Format("2006-01-02 15:04:05 JST"), r.Privilege)
 	for _, k := range slices.Sorted(mapKeys(r.Assumed)) {
 		fmt.Fprintf(out, "%s: %s = %s\n", bilingual.Say("仮定", "assumed").In(l), k, r.Assumed[k])
 	}

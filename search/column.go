@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -245,5 +244,3 @@ func (f Field) match(d Doc) bool {
 		return n >= m
 	}
 }
-
-var japan = time.FixedZone("JST", 9*60*60)

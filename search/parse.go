@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 )
 
 // The limits of a query.
@@ -464,7 +465,7 @@ func instant(s string) (start, end time.Time, ok bool) {
 		{layout: "2006", y: 1}, {layout: "2006-01", m: 1}, {layout: "2006-01-02", d: 1}, {layout: "2006-01-02T15", rest: time.Hour},
 		{layout: "2006-01-02T15:04", rest: time.Minute}, {layout: "2006-01-02T15:04:05", rest: time.Second}, {layout: time.RFC3339, rest: time.Second},
 	} {
-		if t, err := time.ParseInLocation(f.layout, strings.ReplaceAll(s, "/", "-"), japan); err == nil {
+		if t, err := time.ParseInLocation(f.layout, strings.ReplaceAll(s, "/", "-"), calendar.Tokyo()); err == nil {
 			return t, t.AddDate(f.y, f.m, f.d).Add(f.rest), true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/calendar"
 	"kakusho/collect"
 	"kakusho/collect/linux"
 	"kakusho/collect/mariadb"
@@ -53,15 +54,15 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		{"system", map[string]any{
 			"system_id": SelfSystem, "title": "確証（本システム）", "unit": "HQ", "officer": "FIRST", "maintainer": "FIRST", "status": "in-service",
 			"purpose": "情報セキュリティ要件の適合状況の収集・判定・記録", "confidentiality": int64(2), "integrity": int64(2), "availability": int64(1),
-			"internet": "direct", "note": "初期値は最も厳しい想定で登録した。実態に合わせて修正すること。", "in_service_on": at.In(japan).Format("2006-01-02"),
+			"internet": "direct", "note": "初期値は最も厳しい想定で登録した。実態に合わせて修正すること。", "in_service_on": at.In(calendar.Tokyo()).Format("2006-01-02"),
 		}},
 		{"computer", map[string]any{
 			"asset_no": SelfComputer, "role": "server", "system": SelfSystem, "unit": "HQ", "hostname": host, "status": "in-service",
-			"ownership": "organisation", "in_service_on": at.In(japan).Format("2006-01-02"),
+			"ownership": "organisation", "in_service_on": at.In(calendar.Tokyo()).Format("2006-01-02"),
 		}},
 		{"log-source", map[string]any{
 			"source_no": SelfJournal, "title": "本システムの機器のジャーナル", "system": SelfSystem, "subject": "computer/" + SelfComputer, "door": "journal",
-			"classes": []any{"login", "login-failure", "privilege", "account", "audit", "time", "boot"}, "status": "in-service", "in_service_on": at.In(japan).Format("2006-01-02"),
+			"classes": []any{"login", "login-failure", "privilege", "account", "audit", "time", "boot"}, "status": "in-service", "in_service_on": at.In(calendar.Tokyo()).Format("2006-01-02"),
 		}},
 	}
 	for _, e := range entries {

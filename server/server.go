@@ -21,6 +21,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/audit"
+	"kakusho/calendar"
 	"kakusho/control"
 	"kakusho/directive"
 	"kakusho/gate"
@@ -101,9 +102,7 @@ type Server struct {
 
 // earliest is before the directive took effect: a clock that says less is wrong,
 // and every verdict and every entry would be.
-var earliest = time.Date(2021, 10, 15, 0, 0, 0, 0, japan)
-
-var japan = time.FixedZone("JST", 9*60*60)
+var earliest = time.Date(2021, 10, 15, 0, 0, 0, 0, calendar.Tokyo())
 
 // New opens the installation in cfg.Data, making it when it is new, and folds
 // what is not folded yet. Close it when Run is not called.

@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/fact"
 )
-
-var japan = time.FixedZone("JST", 9*60*60)
 
 // MarshalJSON writes the value as facts travel: times and durations as text.
 func (r Reason) MarshalJSON() ([]byte, error) {
@@ -175,7 +174,7 @@ func Show(v any, l bilingual.Lang) string {
 		}
 		return bilingual.Say("いいえ", "no").In(l)
 	case time.Time:
-		return v.In(japan).Format("2006-01-02 15:04:05")
+		return v.In(calendar.Tokyo()).Format("2006-01-02 15:04:05")
 	case string:
 		if v == "" {
 			return bilingual.Say("（空）", "(empty)").In(l)

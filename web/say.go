@@ -9,14 +9,12 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/verdict"
 )
-
-// japan is the time zone in which everything is shown; the trail keeps UTC.
-var japan = time.FixedZone("JST", 9*60*60)
 
 // funcs are what templates can call, bound to one language.
 func (s *Site) funcs(l bilingual.Lang) template.FuncMap {
@@ -86,7 +84,7 @@ func Day(t time.Time, l bilingual.Lang) string {
 	if t.IsZero() {
 		return "—"
 	}
-	t = t.In(japan)
+	t = t.In(calendar.Tokyo())
 	if l == bilingual.EN {
 		return t.Format("2006-01-02")
 	}
@@ -95,7 +93,7 @@ func Day(t time.Time, l bilingual.Lang) string {
 
 // era is the Japanese era date from Heisei on, e.g. R8.11.2.
 func era(t time.Time) string {
-	reiwa := time.Date(2019, 5, 1, 0, 0, 0, 0, japan)
+	reiwa := time.Date(2019, 5, 1, 0, 0, 0, 0, calendar.Tokyo())
 	name, first := "R", 2019
 	if t.Before(reiwa) {
 		name, first = "H", 1989
@@ -108,7 +106,7 @@ func Moment(t time.Time, _ bilingual.Lang) string {
 	if t.IsZero() {
 		return "—"
 	}
-	return t.In(japan).Format("2006-01-02 15:04:05")
+	return t.In(calendar.Tokyo()).Format("2006-01-02 15:04:05")
 }
 
 // span is a length of time in the largest fitting unit.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/retention"
 )
 
@@ -36,7 +37,7 @@ func (p *program) retentionPlan() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			form := url.Values{}
 			if at != "" {
-				day, err := time.ParseInLocation(time.DateOnly, at, time.FixedZone("JST", 9*60*60))
+				day, err := time.ParseInLocation(time.DateOnly, at, calendar.Tokyo())
 				if err != nil {
 					return usage(cmd, "--at は 2031-04-01 の形とすること。", "--at is a day, as 2031-04-01.")
 				}

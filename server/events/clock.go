@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 )
 
 // steadiness remembers whether the clock can be believed when it says that the time
@@ -109,7 +110,7 @@ func (s *steadiness) doubt(at time.Time) error {
 	if s.Doubt.IsZero() {
 		return nil
 	}
-	return ClockFault{at.In(japan()).Format(time.DateOnly), s.Doubt}
+	return ClockFault{at.In(calendar.Tokyo()).Format(time.DateOnly), s.Doubt}
 }
 
 // newest is when the last event arrived; zero: none did.
@@ -128,7 +129,7 @@ func (e *Events) newest() (at time.Time) {
 func (s *steadiness) confirm(today string, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	day := at.In(japan()).Format(time.DateOnly)
+	day := at.In(calendar.Tokyo()).Format(time.DateOnly)
 	if today != day && (today != "" || !s.Doubt.IsZero()) {
 		return ClockFault{day, s.Doubt}
 	}
@@ -148,7 +149,7 @@ func (f ClockFault) Text() bilingual.Text {
 		return bilingual.Say("本機の時計は "+f.Day+" を示しており、指定された日と異なる。時計を確かめること。何も廃棄していない。",
 			"the clock of this machine says "+f.Day+", which is another day: look at the clock. Nothing was disposed of.")
 	}
-	from := f.From.In(japan()).Format(time.DateOnly)
+	from := f.From.In(calendar.Tokyo()).Format(time.DateOnly)
 	return bilingual.Say("本機の時計は "+from+" から "+f.Day+" に飛んでいる（又は長く止められていた）。誤った時計では保存期間内の証跡を失うため、何も移さず、廃棄しない。時計が正しいことを確かめた上で kakusho retention run --today "+f.Day+" とすること。",
 		"the clock of this machine leapt from "+from+" to "+f.Day+" (or it was off for long). A wrong clock would throw away what must be kept: nothing is archived or disposed of. See that the clock is right, then say kakusho retention run --today "+f.Day+".")
 }

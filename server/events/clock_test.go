@@ -2,6 +2,7 @@ package events
 
 import (
 	"errors"
+	"kakusho/calendar"
 	"os"
 	"path/filepath"
 	"testing"
@@ -103,7 +104,7 @@ func TestAClockFarAheadIsBelievedWhenAPersonSaysSo(t *testing.T) {
 				t.Errorf("%s: a person's %q is taken for %v: %v", c.name, word, at, err)
 			}
 		}
-		if err := s.confirm(at.In(japan()).Format(time.DateOnly), at); err != nil || !s.believed() {
+		if err := s.confirm(at.In(calendar.Tokyo()).Format(time.DateOnly), at); err != nil || !s.believed() {
 			t.Errorf("%s: a person's word does not count: %v", c.name, err)
 		}
 		if s = readSteadiness(path, at); !s.believed() {

@@ -23,6 +23,7 @@ import (
 	"kakusho/actor"
 	"kakusho/audit"
 	"kakusho/blob"
+	"kakusho/calendar"
 	"kakusho/directive"
 	"kakusho/event"
 	"kakusho/gate"
@@ -158,8 +159,6 @@ func (e *Events) room() error {
 	return nil
 }
 
-func japan() *time.Location { return time.FixedZone("JST", 9*60*60) }
-
 func disk(path string) (free, size int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {
@@ -244,7 +243,7 @@ func (e *Events) keep(ctx context.Context) {
 		case <-tick.C:
 		}
 		at := e.cfg.Now()
-		day := at.In(japan())
+		day := at.In(calendar.Tokyo())
 		if day.Hour() < 3 || day.Format(time.DateOnly) == ran {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"kakusho/calendar"
 	"kakusho/directive"
 	"kakusho/event"
 	"kakusho/ingest"
@@ -197,7 +198,7 @@ func (s *Sources) duration(row store.Subject, field string) time.Duration {
 func (s *Sources) source(row store.Subject) *Source {
 	x := &Source{
 		ID: row.ID, Title: row.Name, System: row.System, Door: text(row, "door"), name: text(row, "match_name"), host: strings.ToLower(text(row, "match_host")),
-		Status: text(row, "status"), silence: s.duration(row, "silence"), ClassSilence: s.duration(row, "class_silence"), zone: japan(),
+		Status: text(row, "status"), silence: s.duration(row, "silence"), ClassSilence: s.duration(row, "class_silence"), zone: calendar.Tokyo(),
 	}
 	if list, ok := row.Values["classes"].([]any); ok {
 		for _, v := range list {
@@ -217,8 +218,6 @@ func (s *Sources) source(row store.Subject) *Source {
 	}
 	return x
 }
-
-func japan() *time.Location { return time.FixedZone("JST", 9*60*60) }
 
 // prefix reads an address or a network; the zero Prefix for neither.
 func prefix(s string) netip.Prefix {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/register"
@@ -131,8 +132,6 @@ func (p pages) label(field, value string) bilingual.Text {
 	return bilingual.Say(value, value)
 }
 
-var japan = time.FixedZone("JST", 9*60*60)
-
 // search is the address that shows what an alert was raised for.
 func search(x row) string {
 	var terms []string
@@ -142,8 +141,8 @@ func search(x row) string {
 		}
 	}
 	const form = "2006-01-02T15:04:05"
-	return "/events?" + url.Values{"q": {strings.Join(terms, " ")}, "since": {x.First.In(japan).Format(form)},
-		"until": {x.Last.Add(2 * time.Second).In(japan).Format(form)}}.Encode()
+	return "/events?" + url.Values{"q": {strings.Join(terms, " ")}, "since": {x.First.In(calendar.Tokyo()).Format(form)},
+		"until": {x.Last.Add(2 * time.Second).In(calendar.Tokyo()).Format(form)}}.Encode()
 }
 
 type oneData struct {

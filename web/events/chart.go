@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"kakusho/audit"
+	"kakusho/calendar"
 	"kakusho/web"
 )
 
@@ -87,4 +88,4 @@ func (p pages) histogram(r *web.Request, l audit.Look, q audit.EventQuery) (char
 	return c, nil
 }
 
-func typed(t time.Time) string { return t.In(japan).Format("2006-01-02T15:04:05") }
+func typed(t time.Time) string { return t.In(calendar.Tokyo()).Format("2006-01-02T15:04:05") }

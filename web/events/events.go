@@ -14,6 +14,7 @@ import (
 
 	"kakusho/audit"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/event"
 	"kakusho/kind"
 	"kakusho/web"
@@ -49,8 +50,6 @@ func Mount(site *web.Site, e *audit.Events, feeds Feeds, keeping Keeping) error 
 	return nil
 }
 
-var japan = time.FixedZone("JST", 9*60*60)
-
 // ask is what the address asks for.
 type ask struct {
 	Text   string // the search line
@@ -83,7 +82,7 @@ var moments = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15
 
 func moment(text string, end bool) (time.Time, error) {
 	for _, form := range moments {
-		if t, err := time.ParseInLocation(form, text, japan); err == nil {
+		if t, err := time.ParseInLocation(form, text, calendar.Tokyo()); err == nil {
 			if end && form == "2006-01-02" {
 				t = t.AddDate(0, 0, 1) // the day itself is meant
 			}

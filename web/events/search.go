@@ -8,6 +8,7 @@ import (
 
 	"kakusho/audit"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/event"
 	"kakusho/web"
 )
@@ -191,7 +192,7 @@ func (p pages) csv(r *web.Request) (web.Answer, error) {
 		w.Write([]string{"…", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", bilingual.Say("上限に達したため、以降は書き出していない。期間又は条件を分けること。", "The limit is reached and what follows is left out. Part the time or the conditions.").In(r.Lang)}) //nolint:errcheck // into memory
 	}
 	w.Flush()
-	name := fmt.Sprintf("events-%s.csv", r.At.In(japan).Format("20060102-150405"))
+	name := fmt.Sprintf("events-%s.csv", r.At.In(calendar.Tokyo()).Format("20060102-150405"))
 	return web.Answer{Download: &web.Download{Name: name, Type: "text/csv; charset=utf-8", Body: b.Bytes()}}, w.Error()
 }
 
@@ -201,7 +202,7 @@ func cells(f audit.Found) []string {
 	if e.Level > 0 {
 		level = fmt.Sprint(int(e.Level) - 1)
 	}
-	out := []string{f.Stream, fmt.Sprint(f.Seq), string(f.Standing), f.Arrived.In(japan).Format(time.RFC3339Nano), e.At.Format(time.RFC3339Nano),
+	out := []string{f.Stream, fmt.Sprint(f.Seq), string(f.Standing), f.Arrived.In(calendar.Tokyo()).Format(time.RFC3339Nano), e.At.Format(time.RFC3339Nano),
 		string(e.Clock), e.Feed, e.System, string(e.Class), e.Account, e.Device, e.Event, e.Object, string(e.Result), e.Source, level, e.Text}
 	for i := range out {
 		out[i] = web.Cell(out[i])

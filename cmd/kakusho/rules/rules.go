@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/sigma"
 	"kakusho/trail"
 	"kakusho/watch"
@@ -123,7 +124,7 @@ func (t Terminal) run(cmd *cobra.Command, w wanted) error {
 		if x.text == "" {
 			continue
 		}
-		if *x.to, err = time.ParseInLocation(time.DateOnly, x.text, time.FixedZone("JST", 9*60*60)); err != nil {
+		if *x.to, err = time.ParseInLocation(time.DateOnly, x.text, calendar.Tokyo()); err != nil {
 			return fault(bilingual.Say("日付「"+x.text+"」は YYYY-MM-DD の形とする。", "a day is written YYYY-MM-DD, not "+x.text))
 		}
 	}

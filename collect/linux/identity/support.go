@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"kakusho/calendar"
 )
 
 //go:embed support.csv
@@ -54,7 +56,7 @@ func endOfDay(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.Date(t.Year(), t.Month(), t.Day(), 23, 59, 59, 0, time.FixedZone("JST", 9*60*60)), nil
+	return time.Date(t.Year(), t.Month(), t.Day(), 23, 59, 59, 0, calendar.Tokyo()), nil
 }
 
 // supportEnd finds the end of a release: by its whole version, else by the part
