@@ -64,7 +64,7 @@ func TestGoodLinesAreTakenAndWrongOnesNamed(t *testing.T) {
 	sjis, _ := japanese.ShiftJIS.NewEncoder().String(`{"text":"捜査資料を印刷しました"}`)
 	canonical, _ := event.Encode(nil, event.Event{At: time.Now(), Feed: "forged", Account: "yamada"})
 	body := strings.Join([]string{
-		`{"at":"2026-11-24T09:30:01+09:00","account":"yamada","event":"照会","result":"success"}`, // 1
+		`{"at":"` + time.Now().Add(-time.Minute).Format(time.RFC3339) + `","account":"yamada","event":"照会","result":"success"}`, // 1
 		`{"at":"yesterday"}`, `not json`, ``, `{"result":"maybe"}`, `[1]`, // 2 3 - 5 6
 		strings.Repeat("[", 100_000), // 7
 		`{"a":` + strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5001), // 8
