@@ -11,6 +11,8 @@ import (
 	"kakusho/directive"
 	"kakusho/kind"
 	"kakusho/rule"
+	"kakusho/rule/weigh"
+	"kakusho/verdict"
 )
 
 // Option adjusts how a control is compiled.
@@ -20,9 +22,12 @@ type Option func(*Rule)
 // then may be deferred. Without it nothing may.
 func EffectiveFrom(t time.Time) Option { return func(r *Rule) { r.effectiveFrom = t } }
 
-// Rules compiles every control for the directive. All faults come back at once.
+// Rules compiles every control for the directive. One that does not compile is
+// among them all the same: it judges nothing but says why, with the outcome
+// error, and never keeps the others from judging. All faults come back at once
+// as well, for whoever would rather not begin with them.
 func Rules(controls []control.Control, kinds kind.Set, d *directive.Directive) ([]*Rule, error) {
-	var rules []*Rule
+	rules := make([]*Rule, 0, len(controls))
 	var faults []error
 	schemas := map[string]*rule.Schema{} // controls for the same kinds share one
 	for _, c := range controls {
@@ -31,15 +36,13 @@ func Rules(controls []control.Control, kinds kind.Set, d *directive.Directive) (
 		r, err := Compile(c, kinds, d.Parameters, EffectiveFrom(d.EffectiveFrom), share)
 		if err != nil {
 			faults = append(faults, err)
-			continue
+			r = &Rule{control: c, fault: err}
+		} else {
+			schemas[key] = r.schema
 		}
-		schemas[key] = r.schema
 		rules = append(rules, r)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	return rules, nil
+	return rules, errors.Join(faults...)
 }
 
 // Compile checks and plans the control's expressions against the kinds and the
@@ -83,6 +86,36 @@ func schemaOf(c control.Control, kinds kind.Set, params directive.Parameters) (*
 	return rule.NewSchema(ks, params, c.Record != nil)
 }
 
+// Fault is one thing wrong with a control, and where it stands.
+type Fault struct {
+	Control string
+	Place   control.Place // its file with the control's folder
+	Message string
+}
+
+// Error is the fault as one line.
+func (f Fault) Error() string { return "control " + f.at() + ": " + f.Message }
+
+func (f Fault) at() string {
+	return fmt.Sprintf("%s:%d:%d", f.Place.File, f.Place.Line, f.Place.Column)
+}
+
+// faults is why the rule judges nothing, as reasons.
+func (r *Rule) faults() (out []verdict.Reason) {
+	all := []error{r.fault}
+	if several, ok := r.fault.(interface{ Unwrap() []error }); ok {
+		all = several.Unwrap()
+	}
+	for _, err := range all {
+		reason := verdict.Reason{Code: weigh.Failed, Text: "control " + r.control.ID, Detail: err.Error()}
+		if f, ok := err.(Fault); ok {
+			reason.Text, reason.Detail = f.at(), f.Message
+		}
+		out = append(out, reason)
+	}
+	return out
+}
+
 // compiler gathers the faults of one control.
 type compiler struct {
 	rule           *Rule
@@ -91,8 +124,8 @@ type compiler struct {
 }
 
 func (b *compiler) bad(place control.Place, message string) {
-	file := path.Join(b.rule.control.Dir, place.File)
-	b.faults = append(b.faults, fmt.Errorf("control %s:%d:%d: %s", file, place.Line, place.Column, message))
+	place.File = path.Join(b.rule.control.Dir, place.File)
+	b.faults = append(b.faults, Fault{b.rule.control.ID, place, message})
 }
 
 func (b *compiler) plan(part, text string) *rule.Plan {

@@ -44,11 +44,33 @@ type Rule struct {
 	applies       *rule.Plan
 	check         *rule.Plan
 	exceptions    []*rule.Plan
-	nodes         int // of all plans
+	nodes         int   // of all plans
+	fault         error // why it did not compile: then there are no plans
 }
 
 // Control is what the rule was compiled from.
 func (r *Rule) Control() control.Control { return r.control }
+
+// Fault is why the control did not compile, every place with file, line and
+// column; nil for a rule that judges. One with a fault has no plans, and its
+// outcome is error for every subject of its kinds.
+func (r *Rule) Fault() error { return r.fault }
+
+// Plans are the planned expressions: does the control apply, what does it
+// demand, and the clause's own exceptions in the order in which they are tried.
+// Their nodes are numbered together, from 0 to below Nodes.
+func (r *Rule) Plans() (applies, check *rule.Plan, exceptions []*rule.Plan) {
+	return r.applies, r.check, r.exceptions
+}
+
+// Nodes is how many nodes all plans have together.
+func (r *Rule) Nodes() int { return r.nodes }
+
+// Schema is what the expressions may name.
+func (r *Rule) Schema() *rule.Schema { return r.schema }
+
+// EffectiveFrom is when the directive took effect; zero: not known.
+func (r *Rule) EffectiveFrom() time.Time { return r.effectiveFrom }
 
 // judging is one call of Judge.
 type judging struct {

@@ -34,6 +34,7 @@ type stage byte
 
 const (
 	stageKind stage = iota
+	stageFault
 	stageApplies
 	stageCheck
 	stageException
@@ -45,6 +46,9 @@ const (
 func (j *judging) settle(w *weigh.Scale) standing {
 	if !slices.Contains(j.rule.control.Kinds, j.subject.Ref.Kind()) {
 		return standing{outcome: verdict.NotApplicable, stage: stageKind}
+	}
+	if j.rule.fault != nil {
+		return standing{outcome: verdict.Error, stage: stageFault}
 	}
 	st := standing{stage: stageApplies}
 	r := w.Weigh(j.rule.applies.Root, +1)
@@ -290,6 +294,10 @@ func (j *judging) explain(b *reason.Book, w *weigh.Scale, st standing) {
 	case stageKind:
 		kinds := strings.Join(j.rule.control.Kinds, ", ")
 		b.Add(verdict.Reason{Code: weigh.NotApplicable, Text: "kind", Value: j.subject.Ref.Kind(), Expected: kinds})
+	case stageFault:
+		for _, r := range j.rule.faults() {
+			b.Add(r)
+		}
 	case stageApplies:
 		b.Explain(j.rule.applies.Root, +1)
 	case stageCheck:
