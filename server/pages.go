@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"kakusho/calendar"
 	"kakusho/web"
 	"kakusho/web/alerts"
 	"kakusho/web/api"
@@ -20,14 +21,24 @@ import (
 // has it from its first moment or never.
 const DemoMark = "DEMO"
 
-// pages mounts every page.
+// pages mounts every page over the present.
 func (s *Server) pages() (http.Handler, error) {
+	site, err := s.site(s.Rooms, calendar.Past{})
+	if err != nil {
+		return nil, err
+	}
+	return site.Handler(), nil
+}
+
+// site mounts every page over rooms, present or past. A page that is mounted here
+// opens at any instant; what it does beside reading is refused in the past.
+func (s *Server) site(rooms Rooms, past calendar.Past) (*web.Site, error) {
 	host, _, err := net.SplitHostPort(s.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w: want host:port, as in 127.0.0.1:8743", s.cfg.Listen, err)
 	}
 	site, err := web.New(web.Config{
-		Log: s.cfg.Log, Gate: s.Gate, Identity: s.Identity, Now: s.cfg.Now, Version: s.cfg.Version,
+		Log: s.cfg.Log, Gate: rooms.Gate, Identity: s.Identity, Now: s.cfg.Now, Past: past, Version: s.cfg.Version,
 		Source: s.Directive.Title, Secure: !s.plain(host), Demo: s.demo,
 	})
 	if err != nil {
@@ -35,18 +46,18 @@ func (s *Server) pages() (http.Handler, error) {
 	}
 	about := record.About{Version: s.cfg.Version, Folder: s.cfg.Data, Own: SelfSystem, OwnHost: SelfComputer, Started: s.cfg.Now(), Demo: s.demo}
 	for _, mount := range []func() error{
-		func() error { return entry.Mount(site, s.Identity, s.Register) },
-		func() error { return standing.Mount(site, s.Posture, s.Gate, SelfSystem) },
-		func() error { return registers.Mount(site, s.Register) },
-		func() error { return decide.Mount(site, s.Posture, s.Govern) },
-		func() error { return record.Mount(site, s.Audit, s.Posture, s.Gate, about, s.Collect) },
+		func() error { return entry.Mount(site, s.Identity, rooms.Register) },
+		func() error { return standing.Mount(site, rooms.Posture, rooms.Gate, SelfSystem) },
+		func() error { return registers.Mount(site, rooms.Register) },
+		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
+		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },
 		func() error { return events.Mount(site, s.Events.Search, s.Events, s.Events.Retention) },
-		func() error { return alerts.Mount(site, s.Register) },
+		func() error { return alerts.Mount(site, rooms.Register) },
 	} {
 		if err := mount(); err != nil {
 			return nil, fmt.Errorf("mount pages: %w", err)
 		}
 	}
-	api.Mount(site, s.Register, s.Posture)
-	return site.Handler(), nil
+	api.Mount(site, rooms.Register, rooms.Posture)
+	return site, nil
 }

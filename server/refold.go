@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kakusho/kind"
+	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -52,7 +53,7 @@ func Refold(ctx context.Context, data, driver string, compare bool, now func() t
 
 // closer is a reader that is closed after use.
 type closer interface {
-	reader
+	fold.Reader
 	Close() error
 }
 
@@ -86,12 +87,13 @@ func openToRead(ctx context.Context, data, current, driver string, compare bool,
 	return t, upto, nil
 }
 
-func foldInto(ctx context.Context, t reader, path string, upto int64, progress func(done, total int64)) error {
+func foldInto(ctx context.Context, t fold.Reader, path string, upto int64, progress func(done, total int64)) error {
 	rows, err := sqlite.Open(path)
 	if err != nil {
 		return fmt.Errorf("open fresh rows: %w", err)
 	}
-	if err := foldAll(ctx, t, rows, folds(kind.Default()), upto, progress); err != nil {
+	all := fold.Fold{Each: folds(kind.Default())}
+	if err := all.Upto(ctx, t, rows, upto, progress); err != nil {
 		return errors.Join(fmt.Errorf("refold: %w", err), rows.Close())
 	}
 	return rows.Close()

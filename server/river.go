@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,16 +13,19 @@ import (
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/register"
+	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/trail"
 )
 
-// fold puts one entry into the rows.
-type fold func(context.Context, store.Tx, trail.Sealed) error
-
 // folds are all of them. Each passes over what is not its own.
-func folds(kinds kind.Set) []fold {
-	return []fold{register.Fold(kinds), intake.Fold(kinds), govern.Fold, identity.Fold}
+func folds(kinds kind.Set) []fold.Func {
+	return append(foldsOfRooms(kinds), identity.Fold)
+}
+
+// foldsOfRooms are those of what pages and reports are made of: logins are not.
+func foldsOfRooms(kinds kind.Set) []fold.Func {
+	return []fold.Func{register.Fold(kinds), intake.Fold(kinds), govern.Fold}
 }
 
 // river is the one way in: an entry is sealed in the trail, then folded into the
@@ -35,7 +37,7 @@ func folds(kinds kind.Set) []fold {
 type river struct {
 	trail *trail.Log
 	rows  store.Store
-	folds []fold
+	fold  fold.Fold
 
 	folding sync.Mutex
 	broken  error        // under folding
@@ -78,64 +80,11 @@ func (r *river) catchUp(ctx context.Context, upto int64) error {
 	}
 	from, err := r.rows.Cursor(ctx)
 	if err == nil && from < upto {
-		err = foldAll(ctx, r.trail, r.rows, r.folds, upto, nil)
+		err = r.fold.Upto(ctx, r.trail, r.rows, upto, nil)
 	}
 	if err != nil {
 		r.broken = err
 		return fmt.Errorf("fold: %w", err)
-	}
-	return nil
-}
-
-// foldStep bounds the entries in one transaction, so that a long refold shows
-// progress and a kill loses little.
-const foldStep = 2000
-
-// reader is a trail that is read: the log in use, or a copy beside it.
-type reader interface {
-	Read(ctx context.Context, from int64) iter.Seq2[trail.Sealed, error]
-	Len() int64
-}
-
-// foldAll folds the trail into rows up to upto, in steps.
-func foldAll(ctx context.Context, t reader, rows store.Store, folds []fold, upto int64, progress func(done, total int64)) error {
-	for {
-		from, err := rows.Cursor(ctx)
-		if err != nil {
-			return err
-		}
-		if progress != nil {
-			progress(from, upto)
-		}
-		if from >= upto {
-			return nil
-		}
-		to := min(from+foldStep, upto)
-		err = rows.Fold(ctx, to, func(tx store.Tx) error { return foldRange(ctx, t, tx, folds, to) })
-		if err != nil && !errors.Is(err, store.ErrFolded) {
-			return err
-		}
-	}
-}
-
-// foldRange folds from the cursor up to to within one transaction.
-func foldRange(ctx context.Context, t reader, tx store.Tx, folds []fold, to int64) error {
-	from, err := tx.Cursor(ctx)
-	if err != nil {
-		return err
-	}
-	for e, err := range t.Read(ctx, from) {
-		if err != nil {
-			return fmt.Errorf("read trail: %w", err)
-		}
-		if e.Seq >= to {
-			break
-		}
-		for _, f := range folds {
-			if err := f(ctx, tx, e); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

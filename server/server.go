@@ -20,19 +20,15 @@ import (
 	"time"
 
 	"kakusho/actor"
-	"kakusho/audit"
 	"kakusho/calendar"
 	"kakusho/control"
 	"kakusho/directive"
 	"kakusho/gate"
-	"kakusho/govern"
 	"kakusho/identity"
 	"kakusho/intake"
 	"kakusho/kind"
-	"kakusho/posture"
-	"kakusho/posture/derive"
-	"kakusho/register"
 	"kakusho/server/events"
+	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -87,13 +83,9 @@ type Server struct {
 	Directive *directive.Directive
 	Kinds     kind.Set
 	Controls  []control.Control
-	Gate      *gate.Gate
-	Register  *register.Register
+	Rooms     // of the present
 	Intake    *intake.Intake
-	Govern    *govern.Govern
 	Identity  *identity.Identity
-	Posture   *posture.Posture
-	Audit     *audit.Audit
 	Events    *events.Events
 
 	demo bool
@@ -134,18 +126,14 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.rows, err = openRows(ctx, s.cfg, s.trail.Len()); err != nil {
 		return fmt.Errorf("open rows: %w", err)
 	}
-	s.river = &river{trail: s.trail, rows: s.rows, folds: folds(s.Kinds)}
+	s.river = &river{trail: s.trail, rows: s.rows, fold: fold.Fold{Each: folds(s.Kinds)}}
 	if err := s.river.catchUp(ctx, s.trail.Len()); err != nil {
 		return err
 	}
-	s.Gate = gate.New(s.river)
-	s.Register = register.New(s.rows, s.Gate, s.Kinds)
-	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
-	s.Govern = govern.New(s.rows, s.Gate, s.Directive, s.Controls, s.Kinds)
-	s.Audit = audit.New(s.trail, s.Gate)
-	if s.Posture, err = posture.New(s.rows, s.Directive, s.Controls, s.Kinds, derive.All()); err != nil {
+	if s.Rooms, err = s.over(s.rows, gate.New(s.river), calendar.Past{}); err != nil {
 		return err
 	}
+	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
 	if s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy); err != nil {
 		return err
 	}

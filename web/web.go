@@ -29,6 +29,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/gate"
 	"kakusho/identity"
 	"kakusho/kind"
@@ -38,12 +39,13 @@ import (
 //go:embed frame.html error.html assets
 var files embed.FS
 
-// Config is what the frame needs. All fields are required but Demo and Secure.
+// Config is what the frame needs. All fields are required but Past, Demo and Secure.
 type Config struct {
 	Log      *slog.Logger
 	Gate     *gate.Gate
 	Identity *identity.Identity
 	Now      func() time.Time // the whole's clock
+	Past     calendar.Past    // the instant these pages show; zero: now
 	Version  string
 	Source   bilingual.Text // title of the directive
 	Secure   bool           // served over TLS: cookies are for TLS only
@@ -259,12 +261,16 @@ func (s *Site) SessionCookie(token string) *http.Cookie {
 }
 
 func (s *Site) request(w http.ResponseWriter, r *http.Request) *Request {
-	req := &Request{Request: r, At: s.cfg.Now(), Lang: language(w, r), site: s}
+	now := s.cfg.Now()
+	req := &Request{Request: r, At: now, Lang: language(w, r), site: s}
+	if !s.cfg.Past.AsOf.IsZero() {
+		req.At = s.cfg.Past.AsOf
+	}
 	c, err := r.Cookie(s.cookieName())
 	if err != nil {
 		return req
 	}
-	a, err := s.cfg.Identity.Actor(r.Context(), c.Value, Addr(r), req.At)
+	a, err := s.cfg.Identity.Actor(r.Context(), c.Value, Addr(r), now)
 	if err != nil {
 		s.cfg.Log.Error("look for session", "error", err)
 		return req // nobody: deny by default
