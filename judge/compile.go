@@ -107,7 +107,7 @@ func (r *Rule) faults() (out []verdict.Reason) {
 		all = several.Unwrap()
 	}
 	for _, err := range all {
-		reason := verdict.Reason{Code: weigh.Failed, Text: "control " + r.control.ID, Detail: err.Error()}
+		reason := verdict.Reason{Code: weigh.Fault, Text: "control " + r.control.ID, Detail: err.Error()}
 		if f, ok := err.(Fault); ok {
 			reason.Text, reason.Detail = f.at(), f.Message
 		}
@@ -124,22 +124,37 @@ type compiler struct {
 }
 
 func (b *compiler) bad(place control.Place, message string) {
-	place.File = path.Join(b.rule.control.Dir, place.File)
 	b.faults = append(b.faults, Fault{b.rule.control.ID, place, message})
+}
+
+// place is where a line and column of an expression stand in its file.
+func (b *compiler) place(part string, line, column int) control.Place {
+	p := b.rule.control.At(part)
+	if line > 1 {
+		p.Line, p.Column = p.Line+line-1, column
+	} else {
+		p.Column += column - 1
+	}
+	p.File = path.Join(b.rule.control.Dir, p.File)
+	return p
+}
+
+// locate tells every node where it stands, for reasons of failures.
+func (b *compiler) locate(part string, n *rule.Node) {
+	p := b.place(part, n.Line, n.Column)
+	n.Place = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+	for _, k := range n.Kids {
+		b.locate(part, k)
+	}
 }
 
 func (b *compiler) plan(part, text string) *rule.Plan {
 	plan, faults := b.rule.schema.Plan(text, b.rule.nodes)
 	for _, f := range faults {
-		p := b.rule.control.At(part)
-		if f.Line > 1 {
-			p.Line, p.Column = p.Line+f.Line-1, f.Column
-		} else {
-			p.Column += f.Column - 1
-		}
-		b.bad(p, f.Message)
+		b.bad(b.place(part, f.Line, f.Column), f.Message)
 	}
 	if plan != nil {
+		b.locate(part, plan.Root)
 		b.rule.nodes = plan.Next
 		b.fields, b.params = append(b.fields, plan.Fields...), append(b.params, plan.Params...)
 	}
@@ -153,12 +168,12 @@ func (b *compiler) lists() {
 		slices.Sort(read)
 		for _, name := range slices.Compact(read) {
 			if !slices.Contains(listed, name) {
-				b.bad(c.At(what), fmt.Sprintf("%s is read but not listed in %s", name, what))
+				b.bad(b.place(what, 1, 1), fmt.Sprintf("%s is read but not listed in %s", name, what))
 			}
 		}
 		for _, name := range listed {
 			if !slices.Contains(read, name) {
-				b.bad(c.At(what), fmt.Sprintf("%s is listed in %s but not read", name, what))
+				b.bad(b.place(what, 1, 1), fmt.Sprintf("%s is listed in %s but not read", name, what))
 			}
 		}
 	}

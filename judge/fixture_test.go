@@ -26,14 +26,18 @@ func things() kind.Set {
 		return kind.Field{Name: name, Type: t, Layers: []kind.Layer{layer}, Group: group, Label: bilingual.Say("項目"+name, "Field "+name)}
 	}
 	volumes := field("volumes", kind.List, kind.Observed, "disk")
+	volumes.Max = 20_000
 	volumes.Of = []kind.Field{
 		{Name: "device", Type: kind.String, Label: bilingual.Say("装置", "Device")}, {Name: "encrypted", Type: kind.Bool, Label: bilingual.Say("暗号化", "Encrypted")},
 		{Name: "bits", Type: kind.Int, Label: bilingual.Say("鍵長", "Bits")}, {Name: "until", Type: kind.Time, Label: bilingual.Say("期限", "Until")},
 	}
+	length := field("length", kind.Int, kind.Observed, "account")
+	length.Least, length.Most = new(int64), new(int64)
+	*length.Most = 1_000
 	return kind.Set{
 		"computer": {ID: "computer", Fields: []kind.Field{
 			field("status", kind.String, kind.Declared, ""), field("confidential", kind.Bool, kind.Declared, ""), field("ends_on", kind.Date, kind.Declared, ""),
-			field("length", kind.Int, kind.Observed, "account"), field("product", kind.String, kind.Observed, "malware"), field("active", kind.Bool, kind.Observed, "malware"),
+			length, field("product", kind.String, kind.Observed, "malware"), field("active", kind.Bool, kind.Observed, "malware"),
 			field("definitions_at", kind.Time, kind.Observed, "malware"), field("groups", kind.List, kind.Observed, "account"), field("zone", kind.Int, kind.Derived, ""), volumes,
 		}},
 		"phone": {ID: "phone", Fields: []kind.Field{field("status", kind.String, kind.Declared, "")}},

@@ -95,7 +95,7 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 	defer func() {
 		if x := recover(); x != nil {
 			v.Outcome, v.Base, v.Decision, v.NextChange, v.ChangesTo = verdict.Error, "", "", time.Time{}, ""
-			v.Reasons = []verdict.Reason{{Code: weigh.Failed, Text: "control " + r.control.ID, Detail: fmt.Sprint(x)}}
+			v.Reasons = []verdict.Reason{{Code: weigh.Fault, Text: "control " + r.control.ID, Detail: fmt.Sprint(x)}}
 		}
 	}()
 	j := r.judging(&s, p, at, holds)

@@ -78,13 +78,13 @@ func TestApplicability(t *testing.T) {
 	phone := judge.Subject{Ref: "phone/P-1"}
 	want(t, judged(r, phone), verdict.NotApplicable, weigh.NotApplicable, "")
 	broken := rule(t, "true", func(c *control.Control) { c.Applies = `s.groups[3] == "x"` })
-	want(t, judged(broken, subject(map[string]any{"groups": []any{}}, nil)), verdict.Error, weigh.Failed, "groups")
+	want(t, judged(broken, subject(map[string]any{"groups": []any{}}, nil)), verdict.Error, weigh.Fault, "groups")
 }
 
 func TestARuleThatFailsSaysSo(t *testing.T) {
 	r := rule(t, "12 / s.length > 1", nil)
 	v := judged(r, subject(map[string]any{"length": int64(0)}, nil))
-	want(t, v, verdict.Error, weigh.Failed, "length")
+	want(t, v, verdict.Error, weigh.Fault, "length")
 	if got := v.Reasons[0]; got.Text != "12 / s.length > 1" || got.Detail == "" {
 		t.Errorf("reason %+v, want the place and what happened", got)
 	}
@@ -391,7 +391,7 @@ func TestJudgeNeverPanics(t *testing.T) {
 		ID: "E", Type: decision.Exception, Control: "area/name", From: now, ApprovedAt: now, Until: now.Add(day), Conditions: []string{"x"},
 	}}
 	v := r.Judge(s, values(), now, func(string) verdict.Outcome { panic("no such control") })
-	want(t, v, verdict.Error, weigh.Failed, "")
+	want(t, v, verdict.Error, weigh.Fault, "")
 	if v.Reasons[0].Detail != "no such control" || v.Base != "" {
 		t.Errorf("got %+v, want the outcome error that says what happened", v)
 	}

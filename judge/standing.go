@@ -274,13 +274,49 @@ func (j *judging) conditions(d decision.Decision, st *standing) weigh.Truth {
 		case verdict.Conforms:
 		case verdict.Unknown, verdict.Undecided, verdict.Error:
 			all = weigh.Unsure
-			say("unknown", "condition "+id+": "+string(o))
+			if round := j.circle(d, id); round != "" {
+				say(weigh.Circle, round)
+			} else {
+				say("unknown", "condition "+id+": "+string(o))
+			}
 		default:
 			say("void", "condition "+id+": "+string(o))
 			return weigh.No
 		}
 	}
 	return all
+}
+
+// circle names the controls in between when the condition id of decision d rests,
+// through other decisions about the subject, on this control itself. Nobody can
+// tell whether such conditions hold; empty: there is no circle.
+func (j *judging) circle(d decision.Decision, id string) string {
+	own := j.rule.control.ID
+	from := map[string]string{id: own} // condition → the control for which it is one
+	for next := []string{id}; len(next) > 0; next = next[1:] {
+		if next[0] == own {
+			break
+		}
+		for _, x := range j.subject.Decisions {
+			if x.ID == d.ID || x.Control != next[0] {
+				continue
+			}
+			for _, c := range x.Conditions {
+				if _, seen := from[c]; !seen {
+					from[c] = next[0]
+					next = append(next, c)
+				}
+			}
+		}
+	}
+	if _, back := from[own]; !back {
+		return ""
+	}
+	round := own
+	for at := from[own]; at != own; at = from[at] {
+		round = at + " → " + round
+	}
+	return own + " → " + round
 }
 
 // explain enters how st came about.

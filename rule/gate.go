@@ -22,6 +22,10 @@ const (
 	maxSetting   = 100        // elements or runes of a parameter's value, for the estimate
 )
 
+// MaxSteps is how many steps one program may take while it runs, as cel-go counts
+// them. What takes more has failed.
+const MaxSteps = 1_000_000
+
 const nowForms = "now may stand only as now OP F, now - F OP D, F - now OP D, now + D OP F or F + D OP now, with OP one of < <= > >=, where F and D do not mention now"
 
 func isNow(e ast.Expr) bool { return e.Kind() == ast.IdentKind && e.AsIdent() == "now" }
@@ -79,8 +83,12 @@ func slope(e ast.Expr) (int, bool) {
 	return 0, false
 }
 
-// sizes estimates how large values can be, from the schema.
-type sizes struct{ *Schema }
+// sizes estimates how large values can be, from the schema. Values that are
+// larger do not reach a rule: whoever weighs takes them for faults.
+type sizes struct {
+	*Schema
+	vars map[string]*Field // comprehension variables in scope → the list field
+}
 
 // EstimateCallCost implements cost.Estimator.
 func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
@@ -93,6 +101,11 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	path := n.Path()
 	if len(path) >= 1 && path[0] == "p" {
 		return &cost.SizeEstimate{Min: 0, Max: maxSetting}
+	}
+	if len(path) == 2 {
+		if list := s.vars[path[0]]; list != nil && list.Of != nil && list.Of.Fields[path[1]] != nil {
+			return &cost.SizeEstimate{Min: 0, Max: uint64(list.Of.Fields[path[1]].max)}
+		}
 	}
 	if len(path) >= 2 {
 		if f, ok := s.byName[path[1]]; ok && (path[0] == "s" || path[0] == "d") {
@@ -108,8 +121,11 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	return &cost.SizeEstimate{Min: 0, Max: uint64(most)}
 }
 
+// costs refuses what may cost too much on the largest subject, and notes
+// whether any part may cost so much that it must be counted while it runs:
+// counting makes cel-go two to three times slower.
 func (p *planner) costs(checked *cel.Ast) {
-	est, err := p.schema.env.EstimateCost(checked, sizes{p.schema})
+	est, err := p.schema.env.EstimateCost(checked, sizes{Schema: p.schema})
 	if err != nil {
 		p.bad(0, "estimate cost: %v", err)
 		return
@@ -117,6 +133,19 @@ func (p *planner) costs(checked *cel.Ast) {
 	if est.Max > maxCost {
 		p.bad(0, "may cost %d steps on the largest subject; the limit is %d: use fewer or simpler passes over lists", est.Max, maxCost)
 	}
+	p.dear = est.Max > MaxSteps
+}
+
+// limits are the options that stop a program which turns out to cost too much.
+func (p *planner) limits(checked *ast.AST) []cel.ProgramOption {
+	if !p.dear {
+		return nil
+	}
+	est, err := cost.Cost(checked, sizes{p.schema, p.vars})
+	if err == nil && est.Max <= MaxSteps {
+		return nil
+	}
+	return []cel.ProgramOption{cel.CostLimit(MaxSteps)}
 }
 
 // objects refuses records built by the rule, and variables that hide ours.

@@ -30,6 +30,9 @@ type Node struct {
 	ID      int // unique within the plans that are weighed together
 	Op      Op
 	Text    string // as written, unparsed
+	Line    int    // where it stands in the expression, from 1; of a connective, its sign
+	Column  int
+	Place   string // where that is: file:line:column, if whoever planned it said so
 	Kids    []*Node
 	Program cel.Program // atom
 	Reads   []Read      // atom: fields it reads; of a list: what Over and Right read
@@ -81,6 +84,7 @@ type planner struct {
 	info    *ast.SourceInfo
 	next    int               // ID of the next node
 	vars    map[string]*Field // comprehension variables in scope → the list field; nil: not a field
+	dear    bool              // some program must be counted while it runs
 	faults  []planFault
 }
 
@@ -95,7 +99,10 @@ func (p *planner) bad(id int64, format string, a ...any) {
 }
 
 func (p *planner) node(o Op, e ast.Expr, kids ...*Node) *Node {
-	n := &Node{ID: p.next, Op: o, Kids: kids, Text: p.text(e)}
+	n := &Node{ID: p.next, Op: o, Kids: kids, Text: p.text(e), Line: 1, Column: 1}
+	if at := p.info.GetStartLocation(e.ID()); at != nil && at.Line() > 0 {
+		n.Line, n.Column = at.Line(), at.Column()+1
+	}
 	p.next++
 	return n
 }
@@ -110,7 +117,7 @@ func (p *planner) text(e ast.Expr) string {
 
 func (p *planner) program(e ast.Expr) cel.Program {
 	a := ast.NewCheckedAST(ast.NewAST(e, p.info), p.checked.TypeMap(), p.checked.ReferenceMap())
-	prg, err := p.schema.env.PlanProgram(a, cel.EvalOptions(cel.OptOptimize))
+	prg, err := p.schema.env.PlanProgram(a, append(p.limits(a), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		p.bad(e.ID(), "%v", err)
 	}

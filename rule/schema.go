@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -25,8 +26,46 @@ type Field struct {
 	Of       *Record // list of records
 
 	cel    *cel.Type
-	max    int
+	max    int                       // runes of a string, elements of a list
+	ranges []bounds                  // of a number, one for each kind
 	labels map[string]bilingual.Text // by kind
+}
+
+// bounds is between what a number must lie; nil: no bound.
+type bounds struct{ least, most *int64 }
+
+// Refuses says what about a number, a string or the length of a list is beyond
+// what the field can hold; empty: nothing. A rule must not read such a value: the
+// estimate of what the rule costs rests on the sizes, and what no register and no
+// collector could have entered is no evidence.
+func (f *Field) Refuses(value any) string {
+	switch v := value.(type) {
+	case string:
+		if f.max > 0 && len(v) > f.max && utf8.RuneCountInString(v) > f.max {
+			return fmt.Sprintf("the text is longer than %d characters", f.max)
+		}
+	case []any:
+		if f.max > 0 && len(v) > f.max {
+			return fmt.Sprintf("the list has %d elements, more than %d", len(v), f.max)
+		}
+	case int64:
+		return f.outside(float64(v))
+	case float64:
+		return f.outside(v)
+	}
+	return ""
+}
+
+func (f *Field) outside(n float64) string {
+	for _, r := range f.ranges {
+		if (r.least == nil || n >= float64(*r.least)) && (r.most == nil || n <= float64(*r.most)) {
+			return "" // one of the kinds has such numbers
+		}
+	}
+	if len(f.ranges) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%v is out of range", n)
 }
 
 // Label is what the field is called for subjects of a kind.
@@ -153,6 +192,7 @@ func (f *Field) describe(k string, kf kind.Field) {
 	f.Declared = f.Declared || kf.In(kind.Declared)
 	f.Observed = f.Observed || kf.In(kind.Observed)
 	f.max = max(f.max, sizeOf(kf))
+	f.ranges = append(f.ranges, bounds{kf.Least, kf.Most})
 	for _, sub := range kf.Of {
 		if f.Of != nil && f.Of.Fields[sub.Name] != nil {
 			f.Of.Fields[sub.Name].describe(k, sub)

@@ -33,6 +33,8 @@ var codes = map[string]bilingual.Text{
 	"empty":          {JA: "対象が空で判定できない", EN: "nothing to judge"},
 	"no-record":      {JA: "記録がない", EN: "no record"},
 	"no-parameter":   {JA: "値が定められていない", EN: "the value is not determined"},
+	"rule-fault":     {JA: "確認の式が誤りで判定できない", EN: "the rule itself failed"},
+	"circle":         {JA: "代替措置が互いを前提としており判定できない", EN: "compensating controls rest on each other"},
 	"void":           {JA: "条件が満たされず無効", EN: "void: a condition is not met"},
 	"unknown":        {JA: "確認できない", EN: "unknown"},
 	"not-applicable": {JA: "該当しない", EN: "does not arise here"},
@@ -71,6 +73,9 @@ func (r Reason) In(l bilingual.Lang) string {
 			note += bilingual.Say("・", ", ").In(l) + r.Layer
 		}
 		notes = append(notes, note)
+	}
+	if r.Code == "no-parameter" && r.Parameter != "" {
+		notes = append(notes, fmt.Sprintf(bilingual.Say("/parameter/%s で設定してください", "set it at /parameter/%s").In(l), r.Parameter))
 	}
 	if r.Detail != "" {
 		notes = append(notes, detail(r.Detail, l))

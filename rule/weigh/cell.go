@@ -22,6 +22,8 @@ const (
 	NotApplicable = "not-applicable" // the question does not arise there
 	Denied        = "denied"
 	Failed        = "error"
+	Fault         = "rule-fault" // the rule itself failed
+	Circle        = "circle"     // compensating controls rest on each other
 	Timeout       = "timeout"
 	Truncated     = "truncated" // a part was looked at
 	Stale         = "stale"     // older than its limit
@@ -254,6 +256,9 @@ func (s *Scale) Param(p *rule.Param) *State {
 
 // toValue is raw as CEL sees it, or what is wrong with it.
 func toValue(a types.Adapter, raw any, f *rule.Field) (ref.Val, string) {
+	if fault := f.Refuses(raw); fault != "" {
+		return nil, fault
+	}
 	switch v := raw.(type) {
 	case bool:
 		if f.Type == kind.Bool {

@@ -1,6 +1,8 @@
 package weigh
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -349,7 +351,11 @@ func (s *Scale) atom(n *rule.Node) Result {
 // Value runs a program; an error comes back as its text.
 func (s *Scale) Value(p cel.Program) (ref.Val, string) {
 	v, _, err := p.Eval(s)
-	if err != nil {
+	var stopped interpreter.EvalCancelledError
+	switch {
+	case errors.As(err, &stopped) && stopped.Cause == interpreter.CostLimitExceeded:
+		return nil, fmt.Sprintf("costs more than %d steps", rule.MaxSteps)
+	case err != nil:
 		return nil, err.Error()
 	}
 	return v, ""

@@ -94,7 +94,7 @@ func (b *Book) atom(n *rule.Node, r weigh.Result, pol int) {
 	b.proveAll(n.Reads)
 	switch {
 	case r.Truth == weigh.Broken:
-		rs := verdict.Reason{Code: weigh.Failed, Text: n.Text, Detail: r.Fault}
+		rs := verdict.Reason{Code: weigh.Fault, Text: n.Text, Detail: fault(n, r)}
 		if len(n.Reads) > 0 {
 			b.name(&rs, n.Reads[0])
 		}
@@ -122,6 +122,14 @@ func (b *Book) atom(n *rule.Node, r weigh.Result, pol int) {
 	if len(n.Reads)+len(n.Params) == 0 {
 		b.Add(verdict.Reason{Code: code(r.Truth), Text: n.Text})
 	}
+}
+
+// fault is what went wrong in n, and where that stands.
+func fault(n *rule.Node, r weigh.Result) string {
+	if n.Place == "" {
+		return r.Fault
+	}
+	return r.Fault + ", at " + n.Place
 }
 
 func code(t weigh.Truth) string {
@@ -210,7 +218,7 @@ func (b *Book) list(n *rule.Node, r weigh.Result, pol int) {
 	}
 	switch {
 	case list == nil && over.Truth == weigh.Broken:
-		rs.Code, rs.Detail = weigh.Failed, over.Fault
+		rs.Code, rs.Detail = weigh.Fault, fault(n, over)
 		b.Add(rs)
 		return
 	case list == nil:
@@ -229,7 +237,7 @@ func (b *Book) list(n *rule.Node, r weigh.Result, pol int) {
 	b.otherSide(n, r, rs.Count)
 	switch {
 	case r.Truth == weigh.Broken:
-		rs.Code, rs.Detail = weigh.Failed, r.Fault
+		rs.Code, rs.Detail = weigh.Fault, fault(n, r)
 	case r.Cause != 0 && list.Size() == types.IntZero:
 		rs.Code = weigh.Empty
 	case r.Cause != 0 && rs.Count == 0: // the count's other side is not known
