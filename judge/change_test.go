@@ -10,6 +10,7 @@ import (
 	"kakusho/control"
 	"kakusho/decision"
 	"kakusho/directive"
+	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
 	"kakusho/rule/ruletest"
@@ -20,17 +21,29 @@ import (
 // instant at which time alone changes an outcome.
 func TestChangesByTimeAlone(t *testing.T) {
 	length := func(v int64) map[string]any { return map[string]any{"length": v} }
-	overlay := func(change func(*decision.Decision)) judge.Subject {
+	overlay := func(change func(*decision.Decision), in ...time.Time) judge.Subject {
 		s := subject(length(8), nil)
 		s.Facts["length"] = judge.Cell{Fact: s.Facts["length"].Fact, ObservedAt: now.Add(-day)}
 		d := decision.Decision{ID: "E", Type: decision.Exception, Control: "area/name", At: now.Add(-9 * day), From: now.Add(-8 * day), ApprovedAt: now.Add(-8 * day), Until: now.Add(90 * day)}
 		change(&d)
 		s.Decisions = []decision.Decision{d}
+		for _, t := range in {
+			s.InServiceOn = t
+		}
 		return s
 	}
 	answer := func(at time.Time, until time.Time) judge.Subject {
 		s := subject(nil, nil)
 		s.Decisions = []decision.Decision{{ID: "A", Type: decision.Attestation, Control: "area/name", Answer: "fitted", At: at, From: at, Until: until}}
+		return s
+	}
+	judgement := func(at time.Time) judge.Subject {
+		s := answer(at, time.Time{})
+		s.Decisions[0].Type = decision.Judgement
+		return s
+	}
+	withdrawn := func(s judge.Subject, at time.Time) judge.Subject {
+		s.Decisions[0].WithdrawnAt = at
 		return s
 	}
 	defs := func(at time.Time) judge.Subject {
@@ -52,6 +65,11 @@ func TestChangesByTimeAlone(t *testing.T) {
 		{"an answer ends", attested, answer(now.Add(-3*day), now.Add(2*day)), now.Add(2 * day), verdict.Conforms, verdict.Unknown},
 		{"an answer given ahead begins", attested, answer(now.Add(day), time.Time{}), now.Add(day), verdict.Unknown, verdict.Conforms},
 		{"an exception ends", min, overlay(func(*decision.Decision) {}), now.Add(90 * day), verdict.Excepted, verdict.Violates},
+		{"a deferral ends", min, overlay(func(d *decision.Decision) { d.Type = decision.Deferral }, effective), now.Add(90 * day), verdict.Deferred, verdict.Violates},
+		{"a special provision ends", min, overlay(func(d *decision.Decision) { d.Type = decision.Special }), now.Add(90 * day), verdict.Special, verdict.Violates},
+		{"a judgement goes stale", rule(t, `a.answer == "fitted"`, record(decision.Judgement)), judgement(now.Add(-300 * day)), now.Add(65 * day), verdict.Conforms, verdict.Undecided},
+		{"an answer is withdrawn", attested, withdrawn(answer(now.Add(-3*day), time.Time{}), now.Add(4*day)), now.Add(4 * day), verdict.Conforms, verdict.Unknown},
+		{"that something is absent goes stale", rule(t, "!has(s.product)", nil), cell(subject(map[string]any{"product": "x"}, nil), "product", status(fact.Absent, "none")), now.Add(-time.Hour + 3*day), verdict.Conforms, verdict.Unknown},
 		{"an exception is withdrawn", min, overlay(func(d *decision.Decision) { d.WithdrawnAt = now.Add(3 * day) }), now.Add(3 * day), verdict.Excepted, verdict.Violates},
 		{"an exception begins", min, overlay(func(d *decision.Decision) { d.From = now.Add(3 * day) }), now.Add(3 * day), verdict.Violates, verdict.Excepted},
 		{"an approval takes effect", min, overlay(func(d *decision.Decision) { d.ApprovedAt = now.Add(3 * day) }), now.Add(3 * day), verdict.Violates, verdict.Excepted},
@@ -168,6 +186,43 @@ func TestAParameterThatChangesHidesWhatComesAfter(t *testing.T) {
 	vs["fresh.account"] = directive.Value{Value: 7 * day, Layer: "national", Next: next}
 	if v := held.Judge(subject(map[string]any{"length": int64(12)}, nil), vs, now, nil); !v.NextChange.Equal(next.Truncate(time.Second).Add(time.Second)) || v.ChangesTo != "" {
 		t.Errorf("changes at %v to %q, want %v to something not known", v.NextChange, v.ChangesTo, next)
+	}
+}
+
+// TestAParameterTakesEffectAtItsSecond judges under the values of each instant,
+// as whoever keeps the settings does.
+func TestAParameterTakesEffectAtItsSecond(t *testing.T) {
+	from, until := now.Add(5*day), now.Add(9*day)
+	r, s := rule(t, "s.length >= p.pw_length", nil), subject(map[string]any{"length": int64(12)}, nil)
+	s = cell(s, "length", func(c *judge.Cell) { c.Fresh = "" })
+	for _, c := range []struct {
+		name    string
+		setting directive.Setting
+		from    verdict.Outcome
+		at      time.Time
+		to      verdict.Outcome
+	}{
+		{"a stricter value begins", directive.Setting{ID: "S", Key: "pw.length", Layer: "national", Value: int64(14), From: from}, verdict.Conforms, from, verdict.Violates},
+		{"a stricter value ends", directive.Setting{ID: "S", Key: "pw.length", Layer: "national", Value: int64(14), From: now.Add(-day), Until: until}, verdict.Violates, until, verdict.Conforms},
+		{"a looser value begins", directive.Setting{ID: "S", Key: "pw.length", Layer: "national", Value: int64(8), From: from}, verdict.Conforms, time.Time{}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			judge := func(at time.Time) verdict.Verdict {
+				return r.Judge(s, params().Resolve([]directive.Setting{c.setting}, directive.Scope{}, at), at, nil)
+			}
+			v := judge(now)
+			if v.Outcome != c.from || !v.NextChange.Equal(c.at) && !c.at.IsZero() {
+				t.Errorf("%q until %v, want %q until %v", v.Outcome, v.NextChange, c.from, c.at)
+			}
+			if c.at.IsZero() {
+				return
+			}
+			for d, want := range map[time.Duration]verdict.Outcome{-time.Second: c.from, 0: c.to, time.Second: c.to} {
+				if v := judge(c.at.Add(d)); v.Outcome != want {
+					t.Errorf("%v from it: %q, want %q", d, v.Outcome, want)
+				}
+			}
+		})
 	}
 }
 

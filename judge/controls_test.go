@@ -50,9 +50,36 @@ func TestControls(t *testing.T) {
 				if v := r.Judge(nothing, d.Parameters.Resolve(nil, directive.Scope{}, now), now, nil); v.Outcome == verdict.Conforms {
 					t.Errorf("a %s of which nothing is known conforms: %+v", k, v.Reasons)
 				}
+				for name, change := range obscurities {
+					v := r.Judge(obscure(kinds[k], change), d.Parameters.Resolve(nil, directive.Scope{}, now), now, nil)
+					if v.Outcome == verdict.Conforms || v.Outcome == verdict.Error {
+						t.Errorf("a %s of which all facts are %s is %q: %+v", k, name, v.Outcome, v.Reasons)
+					}
+				}
 			}
 		})
 	}
+}
+
+// obscurities are ways in which a fact tells nothing.
+var obscurities = map[string]func(*judge.Cell){
+	"denied":      status(fact.Denied, "permission"),
+	"timed out":   status(fact.Timeout, "no answer"),
+	"failed":      status(fact.Error, "panic"),
+	"of a status": status("odd", ""),
+	"mistyped":    func(c *judge.Cell) { c.Fact.Value = struct{}{} },
+	"future":      func(c *judge.Cell) { c.ObservedAt = now.Add(day) },
+}
+
+// obscure is a subject of whose every field something was seen that tells nothing.
+func obscure(k kind.Kind, change func(*judge.Cell)) judge.Subject {
+	s := judge.Subject{Ref: fact.NewRef(k.ID, "obscure"), Facts: map[string]judge.Cell{}, Declared: map[string]judge.Cell{}}
+	for _, f := range k.Fields {
+		c := judge.Cell{Fact: fact.Fact{Field: f.Name, Status: fact.Observed}, ObservedAt: now}
+		change(&c)
+		s.Facts[f.Name], s.Declared[f.Name] = c, c
+	}
+	return s
 }
 
 // checkCase holds a case against what must be true of every judgement.
