@@ -56,7 +56,7 @@ func (b *Book) add(r verdict.Reason, ofElement bool) {
 
 // Prove enters evidence of the caller's own.
 func (b *Book) Prove(ev verdict.Evidence) {
-	key := strings.Join([]string{"evidence", ev.Fact, ev.Source, ev.Digest}, "\x00")
+	key := strings.Join([]string{"evidence", ev.Fact, ev.Source, ev.Digest, ev.Status, instant(ev.ObservedAt)}, "\x00")
 	if !b.contents[key] {
 		b.contents[key] = true
 		b.Evidence = append(b.Evidence, ev)
