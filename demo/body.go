@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -23,8 +24,15 @@ import (
 	"kakusho/store"
 )
 
-//go:embed data
+//go:embed data national
 var data embed.FS
+
+// The folders of data: a whole prefectural body, and the nation, which takes from it
+// what its own folder does not say.
+const (
+	prefectural = "data"
+	nation      = "national"
+)
 
 // order is that in which registers are entered: what is pointed to comes first. A
 // reference the other way is entered with the second round.
@@ -50,6 +58,7 @@ func (e *entry) text(field string) string { s, _ := e.fields[field].(string); re
 
 // body is the invented body, whole, as it is to stand today.
 type body struct {
+	from    string // folder of the data
 	now     time.Time
 	kinds   kind.Set
 	sheets  map[string]sheet
@@ -58,29 +67,39 @@ type body struct {
 	planted []Planted
 }
 
-// read decodes a file of data. Unknown keys are errors.
-func read(name string, into any) error {
-	b, err := fs.ReadFile(data, "data/"+name)
+// read decodes a file of a folder of data. Unknown keys are errors.
+func read(from, name string, into any) error {
+	b, err := fs.ReadFile(data, from+"/"+name)
 	if err != nil {
 		return err
 	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("read data/%s: %w", name, err)
+		return fmt.Errorf("read %s/%s: %w", from, name, err)
 	}
 	return nil
 }
 
-// invent makes the body of the data, with the planted faults in it.
-func invent(kinds kind.Set, now time.Time) (*body, error) {
-	b := &body{now: now, kinds: kinds, sheets: map[string]sheet{}, entries: map[string][]*entry{}, byRef: map[fact.Ref]*entry{}}
-	if err := read("planted.yaml", &b.planted); err != nil {
+// read decodes a file of the body's own folder. One that it does not have says
+// nothing.
+func (b *body) read(name string, into any) error {
+	err := read(b.from, name, into)
+	if errors.Is(err, fs.ErrNotExist) && b.from != prefectural {
+		return nil
+	}
+	return err
+}
+
+// invent makes the body of a folder of data, with the planted faults in it.
+func invent(from string, kinds kind.Set, now time.Time) (*body, error) {
+	b := &body{from: from, now: now, kinds: kinds, sheets: map[string]sheet{}, entries: map[string][]*entry{}, byRef: map[fact.Ref]*entry{}}
+	if err := b.read("planted.yaml", &b.planted); err != nil {
 		return nil, err
 	}
 	for _, id := range order {
-		s := sheet{Kind: id}
-		if err := read("register/"+id+".yaml", &s); err != nil {
+		s, err := b.sheet(id)
+		if err != nil {
 			return nil, err
 		}
 		b.sheets[id] = s
@@ -97,6 +116,31 @@ func invent(kinds kind.Set, now time.Time) (*body, error) {
 		}
 	}
 	return b, b.settle()
+}
+
+// sheet reads the entries of one register. Blocks that are as one of the prefectural
+// body take its fields over where they have none of their own.
+func (b *body) sheet(id string) (sheet, error) {
+	s := sheet{Kind: id}
+	if err := b.read("register/"+id+".yaml", &s); err != nil || b.from == prefectural {
+		return s, err
+	}
+	var model sheet
+	if err := read(prefectural, "register/"+id+".yaml", &model); err != nil {
+		return s, err
+	}
+	for i, x := range s.Blocks {
+		if x.As == "" {
+			continue
+		}
+		at := slices.IndexFunc(model.Blocks, func(m block) bool { return m.Name == x.As })
+		if at < 0 {
+			return s, fmt.Errorf("read register %s: no block is named %q", id, x.As)
+		}
+		s.Blocks[i].With = maps.Clone(model.Blocks[at].With)
+		maps.Copy(s.Blocks[i].With, x.With)
+	}
+	return s, nil
 }
 
 // add enters a row unless its key is there already.
@@ -192,6 +236,9 @@ func (b *body) entering(s *server.Server) []step {
 	var out []step
 	known := map[string]time.Time{} // kind → when it is first entered
 	for _, id := range order {
+		if len(b.entries[id]) == 0 && b.from != prefectural {
+			continue
+		}
 		var first, whole []map[string]any
 		at := place{now: b.now}.day(b.sheets[id].Entered).Add(9*time.Hour + time.Duration(len(out))*time.Minute)
 		known[id] = at

@@ -22,6 +22,7 @@ import (
 // answers are what people say where a control asks them.
 type answers struct {
 	OneIn   int                 `yaml:"one_in"` // of so many questions one is left open
+	Kinds   []string            `yaml:"kinds"`  // answers are given about these alone; empty: about all
 	Reason  string              `yaml:"reason"` // where none is given
 	Answers map[string]struct { // by control; else the control's first answer, which is the good one
 		Answer   string            `yaml:"answer"`
@@ -64,13 +65,18 @@ type setting struct {
 // a single answer.
 func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
 	var a answers
-	if err := read("answers.yaml", &a); err != nil {
+	if err := b.read("answers.yaml", &a); err != nil {
 		return nil, err
+	}
+	if len(a.Kinds) > 0 { // nobody is asked about a device, and devices are nearly all there is to judge
+		all = nil
 	}
 	var subjects []store.Subject
 	for _, id := range order {
 		for _, e := range b.entries[id] {
-			subjects = append(subjects, e.row(b.now))
+			if all != nil || e.kind.Section != "device" {
+				subjects = append(subjects, e.row(b.now))
+			}
 		}
 	}
 	standing, err := s.Posture.Of(subjects, rows(all), b.now)
@@ -81,7 +87,8 @@ func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
 	for _, v := range standing.Verdicts(posture.Filter{}) {
 		asked := slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool { return r.Code == "no-record" })
 		c, _ := s.Posture.Control(v.Control)
-		if !asked || c.Record == nil {
+		kindID := fact.Ref(v.Subject).Kind()
+		if !asked || c.Record == nil || len(a.Kinds) > 0 && !slices.Contains(a.Kinds, kindID) {
 			continue
 		}
 		d := decision.Decision{Type: c.Record.Type, Subject: fact.Ref(v.Subject), Control: c.ID}
@@ -141,7 +148,7 @@ func (b *body) hour(day, hour int) time.Time {
 // asked for by one and approved by another.
 func (b *body) deciding(s *server.Server) ([]step, error) {
 	var list []given
-	if err := read("decisions.yaml", &list); err != nil {
+	if err := b.read("decisions.yaml", &list); err != nil {
 		return nil, err
 	}
 	var out []step
@@ -190,7 +197,7 @@ const (
 // setting are the parameter values, proposed by one and approved by another.
 func (b *body) setting(s *server.Server) ([]step, error) {
 	var list []setting
-	if err := read("settings.yaml", &list); err != nil {
+	if err := b.read("settings.yaml", &list); err != nil {
 		return nil, err
 	}
 	var out []step

@@ -34,7 +34,7 @@ import (
 // Result says what was made.
 type Result struct {
 	Systems, Devices int
-	List             string // path of the list of planted faults
+	List             string // path of the list of planted faults; empty: none were
 }
 
 // Fault is why a folder is left alone. Nothing in it was touched.
@@ -56,9 +56,27 @@ type step struct {
 // Fault. progress may be nil. After an error the folder holds a part of a sample,
 // marked as one; remove it and fill again.
 func Fill(ctx context.Context, dir string, now func() time.Time, progress func(done, total int64)) (Result, error) {
+	r, s, err := build(ctx, prefectural, dir, now, progress)
+	if err != nil {
+		return Result{}, err
+	}
+	r.List, err = writeList(dir, s.Directive, s.Controls)
+	return r, err
+}
+
+// FillNation makes, as Fill does, a smaller sample of each of forty-seven prefectural
+// bodies, named い, ろ, は and so on as the fire brigades of old were, under one
+// national agency: for what is looked at and tried over the whole country. Its
+// prefectures stand at different levels, by lot; no fault is planted.
+func FillNation(ctx context.Context, dir string, now func() time.Time, progress func(done, total int64)) (Result, error) {
+	r, _, err := build(ctx, nation, dir, now, progress)
+	return r, err
+}
+
+func build(ctx context.Context, from, dir string, now func() time.Time, progress func(done, total int64)) (Result, *server.Server, error) {
 	at := now().Truncate(time.Second)
 	if err := prepare(dir); err != nil {
-		return Result{}, err
+		return Result{}, nil, err
 	}
 	var clock atomic.Int64 // the sample's own time, from its first entry to now
 	clock.Store(at.AddDate(-1, 0, 0).UnixNano())
@@ -67,18 +85,17 @@ func Fill(ctx context.Context, dir string, now func() time.Time, progress func(d
 		Now: func() time.Time { return time.Unix(0, clock.Load()) },
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("open the sample: %w", err)
+		return Result{}, nil, fmt.Errorf("open the sample: %w", err)
 	}
-	b, err := invent(kind.Default(), at)
+	b, err := invent(from, kind.Default(), at)
 	if err == nil {
 		err = b.play(ctx, s, &clock, progress)
 	}
 	clock.Store(at.UnixNano())
 	if err = errors.Join(err, s.Close()); err != nil {
-		return Result{}, fmt.Errorf("fill the sample: %w", err)
+		return Result{}, nil, fmt.Errorf("fill the sample: %w", err)
 	}
-	list, err := writeList(dir, s.Directive, s.Controls)
-	return Result{Systems: len(b.entries["system"]), Devices: b.devices(), List: list}, err
+	return Result{Systems: len(b.entries["system"]), Devices: b.devices()}, s, nil
 }
 
 // prepare makes the folder and marks it before anything else is in it.

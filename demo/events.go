@@ -30,7 +30,7 @@ func relay(door string) string {
 // facts.
 func (b *body) happening(s *server.Server) ([]step, error) {
 	var script scene.Script
-	if err := read("events.yaml", &script); err != nil {
+	if err := b.read("events.yaml", &script); err != nil {
 		return nil, err
 	}
 	midnight := func(day int) time.Time { return b.hour(day, 0) }

@@ -59,17 +59,17 @@ type seen struct {
 // observe looks at every subject of which something is observed.
 func (b *body) observe() ([]seen, error) {
 	var t trouble
-	if err := read("reports.yaml", &t); err != nil {
+	if err := b.read("reports.yaml", &t); err != nil {
 		return nil, err
 	}
-	files, err := fs.Glob(data, "data/facts/*.yaml")
+	files, err := fs.Glob(data, prefectural+"/facts/*.yaml")
 	if err != nil {
 		return nil, err
 	}
 	var out []seen
 	for _, name := range files {
-		var v view
-		if err := read(strings.TrimPrefix(name, "data/"), &v); err != nil {
+		v, err := b.view(strings.TrimPrefix(name, prefectural+"/"))
+		if err != nil {
 			return nil, err
 		}
 		id := strings.TrimSuffix(name[strings.LastIndex(name, "/")+1:], ".yaml")
@@ -85,6 +85,18 @@ func (b *body) observe() ([]seen, error) {
 		}
 	}
 	return out, nil
+}
+
+// view reads what one kind of subject shows. A body other than the prefectural one
+// shows the same but for what its own folder says, and nothing of the past.
+func (b *body) view(name string) (v view, err error) {
+	if err := read(prefectural, name, &v); err != nil || b.from == prefectural {
+		return v, err
+	}
+	var own view
+	err = b.read(name, &own)
+	maps.Copy(v.See, own.See)
+	return view{See: v.See, Variants: append(v.Variants, own.Variants...), Subjects: own.Subjects}, err
 }
 
 // look makes what one subject shows, group by group.

@@ -38,7 +38,7 @@ type Planted struct {
 // List is the planted faults, in order of clause.
 func List(controls []control.Control) ([]Planted, error) {
 	var out []Planted
-	if err := read("planted.yaml", &out); err != nil {
+	if err := read(prefectural, "planted.yaml", &out); err != nil {
 		return nil, err
 	}
 	clauses := map[string]clause.ID{}

@@ -25,6 +25,8 @@ type sheet struct {
 // block is some entries alike. The fields of With hold for each; a row overrides
 // them. Names beginning with "_" are for the making only and enter no register.
 type block struct {
+	Name  string              `yaml:"name"` // by which another body's block names it
+	As    string              `yaml:"as"`   // fields of With are those of that block too
 	With  map[string]any      `yaml:"with"`
 	Rows  []map[string]any    `yaml:"rows"`
 	Count int                 `yaml:"count"` // that many, numbered by {n} from 1
