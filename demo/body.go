@@ -17,6 +17,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/demo/spread"
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/kind/table"
@@ -61,7 +62,7 @@ type body struct {
 	from    string // folder of the data
 	now     time.Time
 	kinds   kind.Set
-	sheets  map[string]sheet
+	sheets  map[string]spread.Sheet
 	entries map[string][]*entry
 	byRef   map[fact.Ref]*entry
 	planted []Planted
@@ -93,7 +94,7 @@ func (b *body) read(name string, into any) error {
 
 // invent makes the body of a folder of data, with the planted faults in it.
 func invent(from string, kinds kind.Set, now time.Time) (*body, error) {
-	b := &body{from: from, now: now, kinds: kinds, sheets: map[string]sheet{}, entries: map[string][]*entry{}, byRef: map[fact.Ref]*entry{}}
+	b := &body{from: from, now: now, kinds: kinds, sheets: map[string]spread.Sheet{}, entries: map[string][]*entry{}, byRef: map[fact.Ref]*entry{}}
 	if err := b.read("planted.yaml", &b.planted); err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func invent(from string, kinds kind.Set, now time.Time) (*body, error) {
 		}
 		b.sheets[id] = s
 		for _, block := range s.Blocks {
-			for _, row := range block.rows(id, now, b.fieldsOf) {
+			for _, row := range block.Make(id, now, b.fieldsOf) {
 				b.add(id, row)
 			}
 		}
@@ -120,12 +121,12 @@ func invent(from string, kinds kind.Set, now time.Time) (*body, error) {
 
 // sheet reads the entries of one register. Blocks that are as one of the prefectural
 // body take its fields over where they have none of their own.
-func (b *body) sheet(id string) (sheet, error) {
-	s := sheet{Kind: id}
+func (b *body) sheet(id string) (spread.Sheet, error) {
+	s := spread.Sheet{Kind: id}
 	if err := b.read("register/"+id+".yaml", &s); err != nil || b.from == prefectural {
 		return s, err
 	}
-	var model sheet
+	var model spread.Sheet
 	if err := read(prefectural, "register/"+id+".yaml", &model); err != nil {
 		return s, err
 	}
@@ -133,7 +134,7 @@ func (b *body) sheet(id string) (sheet, error) {
 		if x.As == "" {
 			continue
 		}
-		at := slices.IndexFunc(model.Blocks, func(m block) bool { return m.Name == x.As })
+		at := slices.IndexFunc(model.Blocks, func(m spread.Block) bool { return m.Name == x.As })
 		if at < 0 {
 			return s, fmt.Errorf("read register %s: no block is named %q", id, x.As)
 		}
@@ -173,7 +174,7 @@ func (b *body) assign() {
 			duty, scope, _ := strings.Cut(fmt.Sprint(d), " ")
 			row := map[string]any{
 				"assignment_no": fmt.Sprintf("A-%s-%d", post.id, i+1), "post": post.id, "duty": duty, "scope": scope,
-				"from": place{now: b.now}.day(-600), "basis": "架空県警察本部長通達（見本）第3号",
+				"from": spread.Place{Now: b.now}.Day(-600), "basis": "架空県警察本部長通達（見本）第3号",
 			}
 			if p := post.text("_person"); p != "" {
 				row["person"] = p
@@ -214,7 +215,7 @@ func (b *body) settle() error {
 				delete(e.fields, name)
 				continue
 			}
-			e.fields[name] = place{name: f.Subject, now: b.now, row: e.fields}.value(v)
+			e.fields[name] = spread.Place{Name: f.Subject, Now: b.now, Row: e.fields}.Value(v)
 		}
 	}
 	for _, id := range order {
@@ -240,7 +241,7 @@ func (b *body) entering(s *server.Server) []step {
 			continue
 		}
 		var first, whole []map[string]any
-		at := place{now: b.now}.day(b.sheets[id].Entered).Add(9*time.Hour + time.Duration(len(out))*time.Minute)
+		at := spread.Place{Now: b.now}.Day(b.sheets[id].Entered).Add(9*time.Hour + time.Duration(len(out))*time.Minute)
 		known[id] = at
 		for _, e := range b.entries[id] {
 			early := maps.Clone(e.values)
@@ -252,7 +253,7 @@ func (b *body) entering(s *server.Server) []step {
 		}
 		out = append(out, b.enter(s, id, first, at))
 		if len(whole) > 0 {
-			out = append(out, b.enter(s, id, whole, place{now: b.now}.day(-1).Add(16*time.Hour+time.Duration(len(out))*time.Second)))
+			out = append(out, b.enter(s, id, whole, spread.Place{Now: b.now}.Day(-1).Add(16*time.Hour+time.Duration(len(out))*time.Second)))
 		}
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 	"kakusho/clause"
 	"kakusho/control"
 	"kakusho/decision"
+	"kakusho/demo/spread"
 	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/posture"
@@ -101,8 +102,8 @@ func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
 			return nil, fmt.Errorf("answer %s: %w", c.ID, err)
 		}
 		// One goes round on one day for each control, and not before it was entered.
-		day := lot(c.ID + who.Person + e.kind.ID).IntN(max(1, min(150, -b.sheets[e.kind.ID].Entered-2)))
-		at := b.hour(-1-day, 17).Add(time.Duration(lot(v.Subject).IntN(3600)) * time.Second)
+		day := spread.Lot(c.ID + who.Person + e.kind.ID).IntN(max(1, min(150, -b.sheets[e.kind.ID].Entered-2)))
+		at := b.hour(-1-day, 17).Add(time.Duration(spread.Lot(v.Subject).IntN(3600)) * time.Second)
 		out = append(out, step{at: at, do: func(ctx context.Context) error {
 			_, err := s.Govern.Give(ctx, who, d, at)
 			return wrap(err, "answer %s for %s", d.Control, d.Subject)
@@ -126,7 +127,7 @@ func (b *body) answer(a answers, c control.Control, subject string) (answer, rea
 			return p.Answer, reason
 		}
 	}
-	if x.Subjects[subject] == "" && lot(c.ID+subject).IntN(a.OneIn) == 0 {
+	if x.Subjects[subject] == "" && spread.Lot(c.ID+subject).IntN(a.OneIn) == 0 {
 		return "", ""
 	}
 	return answer, reason
@@ -141,7 +142,7 @@ func wrap(err error, format string, a ...any) error {
 
 // hour is an hour of a day counted from today.
 func (b *body) hour(day, hour int) time.Time {
-	return place{now: b.now}.day(day).Add(time.Duration(hour) * time.Hour)
+	return spread.Place{Now: b.now}.Day(day).Add(time.Duration(hour) * time.Hour)
 }
 
 // deciding are exceptions, deferrals, special provisions and overrides, each

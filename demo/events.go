@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kakusho/demo/scene"
+	"kakusho/demo/spread"
 	"kakusho/event"
 	"kakusho/fact"
 	"kakusho/gate"
@@ -35,7 +36,7 @@ func (b *body) happening(s *server.Server) ([]step, error) {
 	}
 	midnight := func(day int) time.Time { return b.hour(day, 0) }
 	sources := b.sources()
-	batches, err := script.Play(scene.Stage{Now: b.now, Midnight: midnight, Lot: lot, Sources: sources})
+	batches, err := script.Play(scene.Stage{Now: b.now, Midnight: midnight, Lot: spread.Lot, Sources: sources})
 	if err != nil {
 		return nil, err
 	}

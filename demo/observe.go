@@ -11,6 +11,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/collect"
+	"kakusho/demo/spread"
 	"kakusho/fact"
 	"kakusho/intake"
 	"kakusho/kind"
@@ -107,7 +108,7 @@ func (b *body) look(e *entry, v view, t trouble, i int) (seen, error) {
 		return out, err
 	}
 	for _, group := range groups(e.kind) {
-		at := b.now.Add(-time.Duration(2+lot(string(e.ref())).IntN(40)) * time.Minute)
+		at := b.now.Add(-time.Duration(2+spread.Lot(string(e.ref())).IntN(40)) * time.Minute)
 		for _, late := range t.Late {
 			if (slices.Contains(late.Subjects, string(e.ref())) || late.System != "" && late.System == e.system() && e.kind.ID == "computer") &&
 				(late.Group == "" || late.Group == group) {
@@ -171,7 +172,7 @@ func (b *body) raw(e *entry, v view) map[string]any {
 		raw = map[string]any{}
 	}
 	for _, x := range v.Variants {
-		if (block{Where: x.When}).fits(e.fields) {
+		if (spread.Block{Where: x.When}).Fits(e.fields) {
 			maps.Copy(raw, x.See)
 		}
 	}
@@ -190,10 +191,10 @@ func (b *body) facts(e *entry, raw map[string]any) (map[string]fact.Fact, error)
 		people = b.accounts(e)
 	}
 	for _, f := range e.kind.Layer(kind.Observed) {
-		at := place{name: string(e.ref()) + "." + f.Name, now: b.now, row: e.fields}
+		at := spread.Place{Name: string(e.ref()) + "." + f.Name, Now: b.now, Row: e.fields}
 		v, named := raw[f.Name]
 		if f.Name == "accounts" {
-			list, _ := at.value(v).([]any)
+			list, _ := at.Value(v).([]any)
 			own, _ := people[f.Name].([]any)
 			v, named = append(list, own...), true
 		} else if !named {
@@ -201,12 +202,12 @@ func (b *body) facts(e *entry, raw map[string]any) (map[string]fact.Fact, error)
 				v = e.values[f.Name]
 			}
 		}
-		one, err := observed(f, at.value(v))
+		one, err := observed(f, at.Value(v))
 		if err != nil {
 			return nil, err
 		}
 		if more, ok := raw[f.Name+"+"]; ok {
-			extra, err := observed(f, at.value(more))
+			extra, err := observed(f, at.Value(more))
 			if err != nil {
 				return nil, err
 			}
@@ -270,7 +271,7 @@ func (b *body) accounts(c *entry) map[string]any {
 			continue
 		}
 		name := a.text("name")
-		chance := lot(string(c.ref()) + name)
+		chance := spread.Lot(string(c.ref()) + name)
 		list = append(list, map[string]any{
 			"name": name, "uid": 1000 + len(list), "gid": 1000 + len(list), "home": "/home/" + name, "shell": "/bin/bash", "interactive": true,
 			"password": "set", "hash": "yescrypt", "changed_at": b.now.AddDate(0, 0, -40-chance.IntN(40)), "max_days": 99999,

@@ -1,4 +1,7 @@
-package demo
+// Package spread makes many rows out of few: data whose values are days counted from
+// today, texts that speak of other fields, and what is drawn by lot. What looks like
+// chance depends on names alone.
+package spread
 
 import (
 	"fmt"
@@ -14,17 +17,17 @@ import (
 	"kakusho/calendar"
 )
 
-// sheet is one file of data: the entries of one register, in blocks.
-type sheet struct {
+// Sheet is one file of data: the entries of one register, in blocks.
+type Sheet struct {
 	Kind    string  // the file's name
 	By      string  `yaml:"by"`      // staff number of who enters them; empty: the program, at the first set-up
 	Entered int     `yaml:"entered"` // the day they are first entered, from today
-	Blocks  []block `yaml:"blocks"`
+	Blocks  []Block `yaml:"blocks"`
 }
 
-// block is some entries alike. The fields of With hold for each; a row overrides
+// Block is some entries alike. The fields of With hold for each; a row overrides
 // them. Names beginning with "_" are for the making only and enter no register.
-type block struct {
+type Block struct {
 	Name  string              `yaml:"name"` // by which another body's block names it
 	As    string              `yaml:"as"`   // fields of With are those of that block too
 	With  map[string]any      `yaml:"with"`
@@ -34,29 +37,29 @@ type block struct {
 	Where map[string][]string `yaml:"where"` // only those with one of these texts in the field
 }
 
-// place is where a value of the data stands, and what it may speak of.
-type place struct {
-	name string // what is drawn by lot depends on this alone
-	n    int    // from 0
-	now  time.Time
-	row  map[string]any // fields of the row itself
-	of   map[string]any // fields of the entry it is made for
+// Place is where a value of the data stands, and what it may speak of.
+type Place struct {
+	Name string // what is drawn by lot depends on this alone
+	N    int    // from 0
+	Now  time.Time
+	Row  map[string]any // fields of the row itself
+	Of   map[string]any // fields of the entry it is made for
 }
 
-// day is midnight in Tokyo, the given number of days from today.
-func (p place) day(days int) time.Time {
-	y, m, d := p.now.In(calendar.Tokyo()).Date()
+// Day is midnight in Tokyo, the given number of days from today.
+func (p Place) Day(days int) time.Time {
+	y, m, d := p.Now.In(calendar.Tokyo()).Date()
 	return calendar.Day(y, m, d+days)
 }
 
-// lot is a source of chance that gives the same for the same name.
-func lot(name string) *rand.Rand {
+// Lot is a source of chance that gives the same for the same name.
+func Lot(name string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return rand.New(rand.NewPCG(h.Sum64(), 99))
 }
 
-// value turns a value as the data write it into the value meant:
+// Value turns a value as the data write it into the value meant:
 //
 //	"@-30"  "@-30 09:10"     a day, or an instant of that day, from today
 //	"@-3h"                   an instant, from now
@@ -68,7 +71,7 @@ func lot(name string) *rand.Rand {
 //	{columns: […], lines: […]}  a list of records, one a line, "|" between
 //
 // Lists and records are turned element by element.
-func (p place) value(v any) any {
+func (p Place) Value(v any) any {
 	switch v := v.(type) {
 	case string:
 		return p.text(v)
@@ -76,8 +79,8 @@ func (p place) value(v any) any {
 		out := make([]any, len(v))
 		for i, e := range v {
 			q := p
-			q.name += "/" + strconv.Itoa(i)
-			out[i] = q.value(e)
+			q.Name += "/" + strconv.Itoa(i)
+			out[i] = q.Value(e)
 		}
 		return out
 	case map[string]any:
@@ -87,33 +90,33 @@ func (p place) value(v any) any {
 		out := make(map[string]any, len(v))
 		for name, e := range v {
 			q := p
-			q.name += "/" + name
-			out[name] = q.value(e)
+			q.Name += "/" + name
+			out[name] = q.Value(e)
 		}
 		return out
 	}
 	return v
 }
 
-func (p place) draw(v map[string]any) (any, bool) {
+func (p Place) draw(v map[string]any) (any, bool) {
 	list := func(name string) []any { l, _ := v[name].([]any); return l }
 	between := func(name string) int {
 		l := list(name)
 		low, high := l[0].(int), l[1].(int)
-		return low + lot(p.name).IntN(high-low+1)
+		return low + Lot(p.Name).IntN(high-low+1)
 	}
 	switch {
 	case v["cycle"] != nil:
 		l := list("cycle")
-		return p.value(l[p.n%len(l)]), true
+		return p.Value(l[p.N%len(l)]), true
 	case v["step"] != nil:
 		l := list("of")
-		return p.value(l[p.n/v["step"].(int)%len(l)]), true
+		return p.Value(l[p.N/v["step"].(int)%len(l)]), true
 	case v["pick"] != nil:
 		l := list("pick")
-		return p.value(l[lot(p.name).IntN(len(l))]), true
+		return p.Value(l[Lot(p.Name).IntN(len(l))]), true
 	case v["days"] != nil:
-		return p.day(between("days")), true
+		return p.Day(between("days")), true
 	case v["range"] != nil:
 		return between("range"), true
 	case v["columns"] != nil:
@@ -123,7 +126,7 @@ func (p place) draw(v map[string]any) (any, bool) {
 }
 
 // table is a list of records. "-" in a line leaves the field out.
-func (p place) table(columns, lines []any) []any {
+func (p Place) table(columns, lines []any) []any {
 	out := make([]any, 0, len(lines))
 	for _, l := range lines {
 		record := map[string]any{}
@@ -161,31 +164,31 @@ var (
 	fieldForm = regexp.MustCompile(`\{([a-z_]+(?:\.[a-z0-9_]+)?)\}`)
 )
 
-func (p place) text(s string) any {
+func (p Place) text(s string) any {
 	if m := dayForm.FindStringSubmatch(s); m != nil {
 		n, _ := strconv.Atoi(m[1])
 		hour, _ := strconv.Atoi(m[2])
 		minute, _ := strconv.Atoi(m[3])
-		return p.day(n).Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
+		return p.Day(n).Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
 	}
 	if rest, ok := strings.CutPrefix(s, "@"); ok {
 		if d, err := time.ParseDuration(rest); err == nil {
-			return p.now.Add(d)
+			return p.Now.Add(d)
 		}
 	}
 	return fieldForm.ReplaceAllStringFunc(s, func(m string) string {
 		name := m[1 : len(m)-1]
-		from, of := p.row, false
+		from, of := p.Row, false
 		if name, of = strings.CutPrefix(name, "of."); of {
-			from = p.of
+			from = p.Of
 		}
 		switch v := from[name]; {
 		case name == "n" && !of:
-			return strconv.Itoa(p.n + 1)
+			return strconv.Itoa(p.N + 1)
 		case name == "nn" && !of:
-			return fmt.Sprintf("%02d", p.n+1)
+			return fmt.Sprintf("%02d", p.N+1)
 		case name == "nnn" && !of:
-			return fmt.Sprintf("%03d", p.n+1)
+			return fmt.Sprintf("%03d", p.N+1)
 		case v == nil:
 			return m
 		default:
@@ -194,12 +197,12 @@ func (p place) text(s string) any {
 	})
 }
 
-// rows makes a block's rows. others finds the entries it is made for.
-func (b block) rows(kind string, now time.Time, others func(kind string) []map[string]any) []map[string]any {
+// Make makes a block's rows. others finds the entries it is made for.
+func (b Block) Make(kind string, now time.Time, others func(kind string) []map[string]any) []map[string]any {
 	var out []map[string]any
 	ofs := []map[string]any{nil}
 	if b.Each != "" {
-		ofs = slices.DeleteFunc(slices.Clone(others(b.Each)), func(of map[string]any) bool { return !b.fits(of) })
+		ofs = slices.DeleteFunc(slices.Clone(others(b.Each)), func(of map[string]any) bool { return !b.Fits(of) })
 	}
 	if b.Rows == nil {
 		b.Rows = make([]map[string]any, max(b.Count, 1))
@@ -211,13 +214,13 @@ func (b block) rows(kind string, now time.Time, others func(kind string) []map[s
 				raw = map[string]any{}
 			}
 			maps.Copy(raw, row)
-			out = append(out, fill(raw, place{name: fmt.Sprintf("%s/%v/%d", kind, of["_id"], n), n: n, now: now, of: of}))
+			out = append(out, fill(raw, Place{Name: fmt.Sprintf("%s/%v/%d", kind, of["_id"], n), N: n, Now: now, Of: of}))
 		}
 	}
 	return out
 }
 
-func (b block) fits(of map[string]any) bool {
+func (b Block) Fits(of map[string]any) bool {
 	for field, texts := range b.Where {
 		if !slices.Contains(texts, fmt.Sprint(of[field])) {
 			return false
@@ -228,17 +231,17 @@ func (b block) fits(of map[string]any) bool {
 
 // fill turns every field of a row, those that speak of other fields last. A field
 // that is nil is left out.
-func fill(raw map[string]any, p place) map[string]any {
+func fill(raw map[string]any, p Place) map[string]any {
 	out := map[string]any{}
 	for _, last := range []bool{false, true} {
-		p.row = out
+		p.Row = out
 		for _, name := range slices.Sorted(maps.Keys(raw)) {
 			if speaks(raw[name]) != last {
 				continue
 			}
 			q := p
-			q.name += "." + name
-			if v := q.value(raw[name]); v != nil {
+			q.Name += "." + name
+			if v := q.Value(raw[name]); v != nil {
 				out[name] = v
 			}
 		}
