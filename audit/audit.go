@@ -7,11 +7,13 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"kakusho/actor"
+	"kakusho/calendar"
 	"kakusho/gate"
 	"kakusho/store"
 	"kakusho/trail"
@@ -44,10 +46,16 @@ const walkLimit = 200_000
 type Audit struct {
 	trail *trail.Log
 	gate  *gate.Gate
+	past  calendar.Past // what of the trail is seen; zero: all
 }
 
 // New returns a reader of t.
 func New(t *trail.Log, g *gate.Gate) *Audit { return &Audit{trail: t, gate: g} }
+
+// At is a reader of what the trail held at another time.
+func (a *Audit) At(past calendar.Past) *Audit {
+	return &Audit{trail: a.trail, gate: a.gate, past: past}
+}
 
 // Permit asks for leave to read the trail. What is looked for is sealed with it.
 func (a *Audit) Permit(ctx context.Context, who actor.Actor, q Query, at time.Time) (gate.Permit, error) {
@@ -106,7 +114,7 @@ func (a *Audit) block(ctx context.Context, start, end int64, q Query, words []st
 		if e.Seq >= end {
 			break
 		}
-		if match(e, q, words) {
+		if a.past.Counts(e.At, e.Arrived) && match(e, q, words) {
 			found = append(found, e)
 		}
 	}
@@ -138,13 +146,22 @@ func match(e trail.Sealed, q Query, words []string) bool {
 // Entry returns one entry by number.
 func (a *Audit) Entry(p gate.Permit, seq int64) (trail.Sealed, error) {
 	p.Who()
-	return a.trail.Get(seq)
+	e, err := a.trail.Get(seq)
+	if err == nil && !a.past.Counts(e.At, e.Arrived) {
+		return trail.Sealed{}, fmt.Errorf("entry %d: %w", seq, errLater)
+	}
+	return e, err
 }
+
+// errLater means that an entry is not of the time looked at.
+var errLater = errors.New("it was recorded later than the time shown")
 
 // Proof returns the proof of one entry as a file that verifies offline with the
 // trail's public key alone.
 func (a *Audit) Proof(ctx context.Context, p gate.Permit, seq int64) ([]byte, error) {
-	p.Who()
+	if _, err := a.Entry(p, seq); err != nil {
+		return nil, err
+	}
 	proof, err := a.trail.Prove(ctx, seq)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,13 @@ func NewEvents(log *slog.Logger, g *gate.Gate, engine search.Engine, trails func
 	return &Events{log, g, engine, trails, live, within}
 }
 
+// Through is the same reader, who asks another gate.
+func (e *Events) Through(g *gate.Gate) *Events {
+	o := *e
+	o.gate = g
+	return &o
+}
+
 // Standing is what reading an event again has shown.
 type Standing string
 

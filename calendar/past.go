@@ -46,3 +46,9 @@ func endOf(s string, now time.Time) (time.Time, error) {
 
 // Future reports whether the instant is still to come.
 func (p Past) Future(now time.Time) bool { return p.AsOf.After(now) }
+
+// Counts reports whether what was so at one instant, and was recorded at another, is
+// seen by this look. The present sees everything.
+func (p Past) Counts(at, recorded time.Time) bool {
+	return (p.AsOf.IsZero() || !at.After(p.AsOf)) && (p.KnownAt.IsZero() || !recorded.After(p.KnownAt))
+}

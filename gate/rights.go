@@ -30,6 +30,7 @@ const (
 	EndSender        Action = "sender.end"         // take it back
 	ArchiveTrail     Action = "trail.archive"      // packs of events go to the archive
 	RetireTrail      Action = "trail.retire"       // packs of events go, their hashes stay
+	KeepPast         Action = "past.keep"          // rows of a past are kept aside under their digest
 	Start            Action = "system.start"       //
 	Stop             Action = "system.stop"        //
 )
@@ -73,6 +74,7 @@ var rights = map[Action]right{
 	EndSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
 	ArchiveTrail:     {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
 	RetireTrail:      {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
+	KeepPast:         {program: true},
 	Start:            {program: true},
 	Stop:             {program: true},
 }

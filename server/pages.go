@@ -2,16 +2,21 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 
+	"kakusho/bilingual"
 	"kakusho/calendar"
+	"kakusho/posture"
+	"kakusho/report"
 	"kakusho/web"
 	"kakusho/web/alerts"
 	"kakusho/web/api"
 	"kakusho/web/decide"
 	"kakusho/web/entry"
 	"kakusho/web/events"
+	"kakusho/web/papers"
 	"kakusho/web/record"
 	"kakusho/web/registers"
 	"kakusho/web/standing"
@@ -27,7 +32,15 @@ func (s *Server) pages() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	site.Travel(s.past.Open)
 	return site.Handler(), nil
+}
+
+// paper writes a report of everything that the reader may see.
+func (s *Server) paper(w io.Writer, p *posture.Posture, st *posture.Standing, form string, l bilingual.Lang) error {
+	r := report.New(p, st, s.cfg.Version)
+	r.Host, r.Root, r.Privilege = s.trail.PublicKey(), "/", "-"
+	return r.Write(w, form, l, 160, true)
 }
 
 // site mounts every page over rooms, present or past. A page that is mounted here
@@ -48,10 +61,13 @@ func (s *Server) site(rooms Rooms, past calendar.Past) (*web.Site, error) {
 	for _, mount := range []func() error{
 		func() error { return entry.Mount(site, s.Identity, rooms.Register) },
 		func() error { return standing.Mount(site, rooms.Posture, rooms.Gate, SelfSystem) },
+		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.paper) },
 		func() error { return registers.Mount(site, rooms.Register) },
 		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
 		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },
-		func() error { return events.Mount(site, s.Events.Search, s.Events, s.Events.Retention) },
+		func() error {
+			return events.Mount(site, s.Events.Search.Through(rooms.Gate), s.Events, s.Events.Retention)
+		},
 		func() error { return alerts.Mount(site, rooms.Register) },
 	} {
 		if err := mount(); err != nil {

@@ -24,7 +24,7 @@ type Rooms struct {
 // over furnishes the rooms over rows. past says which time the rows are of.
 func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
 	r = Rooms{
-		Gate: g, Register: register.New(rows, g, s.Kinds), Audit: audit.New(s.trail, g),
+		Gate: g, Register: register.New(rows, g, s.Kinds), Audit: audit.New(s.trail, g).At(past),
 		Govern: govern.New(rows, g, s.Directive, s.Controls, s.Kinds),
 	}
 	r.Posture, err = posture.New(rows, s.Directive, s.Controls, s.Kinds, derive.All())

@@ -29,6 +29,7 @@ import (
 	"kakusho/kind"
 	"kakusho/server/events"
 	"kakusho/server/fold"
+	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -79,6 +80,7 @@ type Server struct {
 	witness *witness.Witness // of others' trails; nil: none
 	rows    store.Store
 	river   *river
+	past    *past.Keeper
 
 	Directive *directive.Directive
 	Kinds     kind.Set
@@ -131,6 +133,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return err
 	}
 	if s.Rooms, err = s.over(s.rows, gate.New(s.river), calendar.Past{}); err != nil {
+		return err
+	}
+	if s.past, err = s.openPast(); err != nil {
 		return err
 	}
 	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
@@ -196,6 +201,10 @@ func (s *Server) Close() error {
 	if s.Events != nil {
 		errs = append(errs, s.Events.Close())
 		s.Events = nil
+	}
+	if s.past != nil {
+		errs = append(errs, s.past.Close())
+		s.past = nil
 	}
 	if s.Identity != nil {
 		errs = append(errs, s.Identity.Close())

@@ -71,7 +71,7 @@ func open(t *testing.T, dir string, at time.Time) *body {
 
 func (b *body) start() {
 	b.t.Helper()
-	s, err := server.New(b.ctx, server.Config{Data: b.dir, Interval: -1, Now: b.Now, Log: slog.New(slog.DiscardHandler), Version: "test"})
+	s, err := server.New(b.ctx, server.Config{Data: b.dir, Listen: "127.0.0.1:0", Interval: -1, Now: b.Now, Log: slog.New(slog.DiscardHandler), Version: "test"})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ import (
 	"kakusho/register"
 )
 
-//go:embed frame.html error.html assets
+//go:embed frame.html error.html folding.html assets
 var files embed.FS
 
 // Config is what the frame needs. All fields are required but Past, Demo and Secure.
@@ -58,6 +58,9 @@ type Site struct {
 	mux    *http.ServeMux
 	assets map[string]asset
 	frames map[bilingual.Lang]*template.Template
+	open   Opener // of other times; nil: there is only now
+
+	folding map[bilingual.Lang]*template.Template // while another time is being made
 }
 
 type asset struct {
@@ -68,7 +71,7 @@ type asset struct {
 
 // New returns a site without pages.
 func New(cfg Config) (*Site, error) {
-	s := &Site{cfg: cfg, mux: http.NewServeMux(), assets: map[string]asset{}, frames: map[bilingual.Lang]*template.Template{}}
+	s := &Site{cfg: cfg, mux: http.NewServeMux(), assets: map[string]asset{}, frames: map[bilingual.Lang]*template.Template{}, folding: map[bilingual.Lang]*template.Template{}}
 	if err := s.loadAssets(); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,12 @@ func New(cfg Config) (*Site, error) {
 			return nil, fmt.Errorf("parse frame: %w", err)
 		}
 		s.frames[l] = t
+		if s.folding[l], err = t.Clone(); err == nil {
+			_, err = s.folding[l].ParseFS(files, "folding.html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parse frame: %w", err)
+		}
 	}
 	s.mux.HandleFunc("GET /assets/{name}", s.serveAsset)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, s.request(w, r), ErrNotFound) })
@@ -90,7 +99,7 @@ func (s *Site) Handler() http.Handler {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, s.request(w, r), errCrossOrigin)
 	}))
-	return s.headers(guard.Handler(s.mux))
+	return s.headers(guard.Handler(s.travel(s.mux)))
 }
 
 func (s *Site) headers(next http.Handler) http.Handler {
@@ -318,7 +327,7 @@ func (s *Site) answer(w http.ResponseWriter, req *Request, pages Pages, h func(*
 	}
 	switch {
 	case a.Redirect != "":
-		http.Redirect(w, req.Request, Local(a.Redirect), http.StatusSeeOther)
+		http.Redirect(w, req.Request, carry(Local(a.Redirect), keep(req.Request)), http.StatusSeeOther)
 	case a.Download != nil:
 		w.Header().Set("Content-Type", a.Download.Type)
 		w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(a.Download.Name))
@@ -355,6 +364,8 @@ type frame struct {
 	Version string
 	Source  bilingual.Text
 	Demo    bool
+	When    when
+	Here    string // this very address
 }
 
 func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template, a Answer) {
@@ -367,6 +378,7 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 	f := frame{
 		Title: a.Title, Data: a.Data, Lang: req.Lang, Other: "?" + other.Encode(), Actor: req.Actor, Path: req.URL.Path,
 		At: req.At, Version: s.cfg.Version, Source: s.cfg.Source, Demo: s.cfg.Demo,
+		When: s.when(req), Here: req.URL.RequestURI(),
 	}
 	var buf bytes.Buffer
 	if err := t.ExecuteTemplate(&buf, "frame", f); err != nil {
@@ -374,11 +386,19 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 		http.Error(w, "500 — "+bilingual.Say("表示できなかった。運用者は記録を確認すること。", "This page could not be shown. The operator finds why in the log.").In(req.Lang), http.StatusInternalServerError)
 		return
 	}
+	page := buf.Bytes()
+	if params := keep(req.Request); len(params) > 0 {
+		var err error
+		if page, err = carryAll(page, params, f.When.Shown()); err != nil { // of a page of ours it cannot be
+			s.cfg.Log.Error("render page", "path", req.URL.Path, "error", err)
+			page = buf.Bytes()
+		}
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if a.Status != 0 {
 		w.WriteHeader(a.Status)
 	}
-	w.Write(buf.Bytes()) //nolint:errcheck // the reader went away
+	w.Write(page) //nolint:errcheck // the reader went away
 }
 
 var (
@@ -400,7 +420,12 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		"処理できなかった。運用者は時刻と番号を手掛かりに記録を確認すること。", "Something failed. The operator can find it in the log by time and number.")
 	var tooLarge *http.MaxBytesError
 	var typed kind.Fault // in an address: forms show their faults themselves
+	var noTime calendar.Fault
 	switch {
+	case errors.As(err, &noTime):
+		status, text = http.StatusBadRequest, bilingual.Text(noTime)
+	case errors.Is(err, errPast):
+		status, text = http.StatusMethodNotAllowed, bilingual.Say("現在でない時点は閲覧のみで、変更できない。現在の表示に戻って行うこと。", "Another time than now is only read. Go back to the present to make changes.")
 	case errors.Is(err, gate.ErrRefused):
 		status, text = http.StatusForbidden, bilingual.Say("この操作を行う権限がない。要求は記録された。", "Your posts do not allow this. The request was recorded.")
 	case errors.Is(err, errCrossOrigin):

@@ -60,3 +60,4 @@ function watch(box) { // events as they come, newest first
   });
   open();
 }
+if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 1500); // another time is being made ready
