@@ -71,7 +71,7 @@ func (w wild) compile(t *testing.T, write func(ruletest.Expr) string) *judge.Rul
 	c.Rule, c.Applies = write(w.rule)+` && (a.answer == "fitted" || `+write(w.except)+")", write(w.applies)+" || s.b1"
 	c.Exceptions = []control.Exception{{When: write(w.except)}}
 	if w.plain {
-		c.Rule, c.Applies = write(w.rule)+" || "+write(w.except), "true"
+		c.Rule, c.Applies = write(w.rule), "true"
 	}
 	ks, ps := kind.Set{"thing": ruletest.Kind()}, wildParams()
 	c.Needs, c.Parameters = judge.Named(c, ks, ps)
@@ -115,7 +115,7 @@ func TestWhatIsNotKnownNeverTurnsTheTables(t *testing.T) {
 		w.plain = g.IntN(2) == 0
 		r, s := w.compile(t, ruletest.Expr.String), w.subject(g)
 		before := r.Judge(s, ps, now, nil)
-		seen[before.Outcome]++
+		seen[settled(before)]++
 		for range 4 {
 			fewer := s
 			fewer.Facts, fewer.Declared = obscured(g, s.Facts), obscured(g, s.Declared)
@@ -125,7 +125,7 @@ func TestWhatIsNotKnownNeverTurnsTheTables(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range []verdict.Outcome{verdict.Conforms, verdict.Violates, verdict.Unknown, verdict.NotApplicable, verdict.Excepted, verdict.Error} {
+	for _, o := range []verdict.Outcome{verdict.Conforms, verdict.Violates, verdict.Unknown, verdict.NotApplicable, verdict.Error} {
 		if seen[o] < 3 {
 			t.Errorf("%q came up %d times: the test shows little", o, seen[o])
 		}
