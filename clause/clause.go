@@ -7,6 +7,9 @@ package clause
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -153,6 +156,19 @@ type Clause struct {
 	Mechanisms []Mechanism       `yaml:"mechanisms" json:"mechanisms"`
 	Notes      []bilingual.Text  `yaml:"notes,omitempty" json:"notes,omitempty"` // interpretation decided, and why
 	Maps       map[string]string `yaml:"maps,omitempty" json:"maps,omitempty"`   // crosswalk: rulebook → reference
+}
+
+// Digest tells whether two clauses demand the same of the same: it covers whom the
+// clause addresses, what it says, how strongly, of which kinds, and under which
+// conditions and exceptions, in both languages. Where it stands, what it is called
+// and our notes are not in it.
+func (c Clause) Digest() string {
+	b, err := json.Marshal([]any{c.Addressee, c.Statement, c.Force, c.Kinds, c.Conditions, c.Exceptions})
+	if err != nil {
+		panic(err) // texts and codes encode
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }
 
 // Type says what part a clause plays in the count of obligations.

@@ -27,12 +27,12 @@ var files embed.FS
 // does not need them, and they are most of what there is to read. It panics when
 // the controls are broken, which go test finds first.
 func Default(kinds kind.Set, d *directive.Directive) []Control {
-	return shipped(loadWith(files, kinds, d, false))
+	return shipped(loadWith(files, kinds, d, reading{ours: true}))
 }
 
 // WithCases is Default with the cases of each control.
 func WithCases(kinds kind.Set, d *directive.Directive) []Control {
-	return shipped(loadWith(files, kinds, d, true))
+	return shipped(loadWith(files, kinds, d, reading{ours: true, cases: true}))
 }
 
 func shipped(cs []Control, err error) []Control {

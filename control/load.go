@@ -22,10 +22,16 @@ import (
 // reported at once, each naming its file (and line, where YAML knows it). What
 // the expressions read, and whether they type-check, is for judge.Compile.
 func Load(fsys fs.FS, kinds kind.Set, d *directive.Directive) ([]Control, error) {
-	return loadWith(fsys, kinds, d, true)
+	return loadWith(fsys, kinds, d, reading{cases: true})
 }
 
-func loadWith(fsys fs.FS, kinds kind.Set, d *directive.Directive, cases bool) ([]Control, error) {
+// reading says what of the folders to read.
+type reading struct {
+	cases bool // the cases too
+	ours  bool // only controls of the directive's own clauses; those of another directive's are passed over
+}
+
+func loadWith(fsys fs.FS, kinds kind.Set, d *directive.Directive, what reading) ([]Control, error) {
 	dirs, err := folders(fsys)
 	if err != nil {
 		return nil, fmt.Errorf("list controls: %w", err)
@@ -33,8 +39,11 @@ func loadWith(fsys fs.FS, kinds kind.Set, d *directive.Directive, cases bool) ([
 	var controls []Control
 	var faults []error
 	for _, dir := range dirs {
-		l := loader{fsys: fsys, dir: dir, kinds: kinds, directive: d, cased: cases}
+		l := loader{fsys: fsys, dir: dir, kinds: kinds, directive: d, reading: what}
 		c := l.load()
+		if l.foreign(c) {
+			continue
+		}
 		controls = append(controls, c)
 		faults = append(faults, l.faults...)
 	}
@@ -63,8 +72,8 @@ type loader struct {
 	dir       string
 	kinds     kind.Set
 	directive *directive.Directive
-	cased     bool // read the cases too
-	faults    []error
+	reading
+	faults []error
 }
 
 func (l *loader) bad(file, format string, a ...any) {
@@ -85,19 +94,27 @@ func (l *loader) load() Control {
 	var c Control
 	c.Dir = l.dir
 	if b := l.read("control.yaml"); b != nil && l.decode(b, &c) {
+		if l.foreign(c) {
+			return c
+		}
 		l.check(c)
 	}
 	c.Rule = string(l.read("rule.cel"))
 	if strings.TrimSpace(c.Rule) == "" {
 		l.bad("rule.cel", "holds no expression")
 	}
-	if !l.cased {
+	if !l.reading.cases {
 		return c
 	}
 	if b := l.read("cases.txtar"); b != nil && c.ID != "" {
 		c.Cases = l.cases(c, b)
 	}
 	return c
+}
+
+// foreign reports whether a control is of another directive, and not to be read.
+func (l *loader) foreign(c Control) bool {
+	return l.ours && len(c.Clauses) > 0 && c.Clauses[0].Source() != l.directive.Source
 }
 
 func (l *loader) decode(b []byte, c *Control) bool {

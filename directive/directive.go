@@ -4,9 +4,11 @@
 //
 // A directive is data. The folder npa-r3 is 「警察情報システムの情報セキュリティ要件」
 // of 5 October 2021: source.yaml names it, one YAML file per section holds its
-// clauses, and parameters/ one file per delegated group P01 to P20. The folder
-// is embedded and Default reads it; Load reads any folder of the same form, so
-// a successor or another body's rules need no change to the program.
+// clauses, and parameters/ one file per delegated group P01 to P20. Beside it lie
+// a draft of its successor and another body's rules, and in crosswalk/ which
+// clauses of one correspond to which of another. All are embedded: Default reads
+// the first, package library all of them, and Load any folder of the same form, so
+// that a further one needs no change to the program.
 //
 // A parameter's default is ours unless it is marked as the directive's own; a
 // default of ours carries the mark 参考値（本システム既定）wherever it is shown.
@@ -24,7 +26,7 @@ import (
 	"kakusho/clause"
 )
 
-//go:embed npa-r3
+//go:embed npa-r3 npa-next cjis crosswalk
 var files embed.FS
 
 // Directive is one issue of one set of rules.
@@ -37,6 +39,9 @@ type Directive struct {
 	ValidUntil    time.Time      // 00:00 of the last day in force; zero when open. See Ends
 	Authority     bilingual.Text // rules it is issued under
 	Replaces      bilingual.Text // what it abolished
+	Draft         bool           // not issued: a draft, which every page says
+	Inherits      string         // source whose parameters it takes over, and words of clauses; see package library
+	Succeeds      string         // source it takes the place of
 	Rulebooks     []Rulebook     // what the Maps of clauses refer to
 	Sections      []Section      // in order
 	Clauses       []clause.Clause
@@ -72,7 +77,11 @@ type Group struct {
 	Keys   []string // of its parameters, in the order of the file
 }
 
-// Default loads the directive that ships with the program. It panics when the
+// Folders are the directives that ship with the program, a folder each, and
+// crosswalk/. Package library reads them.
+func Folders() fs.FS { return files }
+
+// Default loads the first directive that ships with the program. It panics when the
 // data is broken, which go test finds first.
 func Default() *Directive {
 	sub, err := fs.Sub(files, "npa-r3")

@@ -32,6 +32,9 @@ type (
 		ValidUntil    string         `yaml:"valid_until,omitempty"`
 		Authority     bilingual.Text `yaml:"authority"`
 		Replaces      bilingual.Text `yaml:"replaces"`
+		Draft         bool           `yaml:"draft"`
+		Inherits      string         `yaml:"inherits"`
+		Succeeds      string         `yaml:"succeeds"`
 		Rulebooks     []Rulebook     `yaml:"rulebooks"`
 	}
 	sectionFile struct {
@@ -179,7 +182,7 @@ func (l *loader) source() {
 			l.bad(at, "valid_until lies before effective_from")
 		}
 	}
-	d.Rulebooks = f.Rulebooks
+	d.Draft, d.Inherits, d.Succeeds, d.Rulebooks = f.Draft, f.Inherits, f.Succeeds, f.Rulebooks
 	for _, r := range f.Rulebooks {
 		if !sourceName.MatchString(r.ID) || !r.Title.Complete() || !r.Note.Complete() {
 			l.bad(at, "rulebook %q needs id, title and note in ja and en", r.ID)

@@ -400,3 +400,19 @@ func within(a, b any) bool {
 }
 
 func same(a, b any) bool { return fact.Digest(a) == fact.Digest(b) }
+
+// Digest tells whether two directives mean the same by a parameter: its type, its
+// default, what it may be, and which way is stricter.
+func (p Parameter) Digest() string {
+	bounds := []any{nil, nil}
+	for i, n := range []*float64{p.Least, p.Most} {
+		if n != nil {
+			bounds[i] = *n
+		}
+	}
+	options := make([]any, len(p.Choices))
+	for i, o := range p.Choices {
+		options[i] = o.Value
+	}
+	return fact.Digest([]any{string(p.Type), p.Unit, p.Default, bounds, options, p.Stricter, p.Directive})
+}
