@@ -24,8 +24,9 @@ type Column struct {
 	bytes  []*[bits.Size]uint8 // one of these four is used
 	shorts []*[bits.Size]uint16
 	words  []*[bits.Size]uint32
-	shared []bool // page → another column may have it too
-	edits  uint64
+	shared []bool   // page → another column may have it too
+	edits  []uint64 // page → changes
+	total  uint64
 }
 
 // New makes an empty column.
@@ -35,7 +36,15 @@ func New() *Column { return &Column{width: 1} }
 func (c *Column) Len() int { return c.rows }
 
 // Edits grows with every change. Together with the column it names a state.
-func (c *Column) Edits() uint64 { return c.edits }
+func (c *Column) Edits() uint64 { return c.total }
+
+// PageEdits grows with every change of a page.
+func (c *Column) PageEdits(page int) uint64 {
+	if page >= len(c.edits) {
+		return 0
+	}
+	return c.edits[page]
+}
 
 // Fork is a copy that shares every page until one of the two writes to it.
 func (c *Column) Fork() *Column {
@@ -44,7 +53,7 @@ func (c *Column) Fork() *Column {
 	for i := range c.shared {
 		c.shared[i] = true
 	}
-	f.shared = slices.Clone(c.shared)
+	f.shared, f.edits = slices.Clone(c.shared), slices.Clone(c.edits)
 	return &f
 }
 
@@ -72,7 +81,7 @@ func (c *Column) Grow(n int) {
 	}
 	c.rows = n
 	for len(c.shared) < bits.Blocks(n) {
-		c.shared = append(c.shared, false)
+		c.shared, c.edits = append(c.shared, false), append(c.edits, 0)
 		c.addPage()
 	}
 }
@@ -121,7 +130,7 @@ func (c *Column) Set(row int, code uint32) (old uint32) {
 	c.widen(code)
 	page, i := row/bits.Size, row%bits.Size
 	c.own(page)
-	c.edits++
+	c.edit(page)
 	switch {
 	case c.width <= 4:
 		for s := range c.sliced[page] {
@@ -136,6 +145,8 @@ func (c *Column) Set(row int, code uint32) (old uint32) {
 	}
 	return old
 }
+
+func (c *Column) edit(page int) { c.total++; c.edits[page]++ }
 
 // own makes a page this column's own.
 func (c *Column) own(page int) {

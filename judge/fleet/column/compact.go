@@ -34,7 +34,10 @@ func (c *Column) Renumber(to []uint32) *Column {
 		}
 		n.write(page, &codes)
 	}
-	n.edits = c.edits + 1
+	n.total = c.total + 1
+	for page := range n.edits {
+		n.edits[page] = c.edits[page] + 1
+	}
 	return n
 }
 
@@ -56,43 +59,4 @@ func (d *Dictionary) Compact(used []bool) (*Dictionary, []uint32) {
 		move(code)
 	}
 	return n, to
-}
-
-// Compact is the moments that are used only, and for every old code its new one.
-func (m *Moments) Compact(used []bool) (*Moments, []uint32) {
-	n, list := NewMoments(), m.List()
-	to := make([]uint32, len(list))
-	var codes []int
-	for code := range list {
-		if code > 0 && code < len(used) && used[code] {
-			codes = append(codes, code)
-		}
-	}
-	slices.SortFunc(codes, func(a, b int) int { return list[a].At.Compare(list[b].At) })
-	for _, code := range codes {
-		to[code] = n.Code(list[code])
-	}
-	return n, to
-}
-
-// Mark notes in used which moments the sights hold.
-func (s *Sights) Mark(used []bool) {
-	s.base.Mark(used)
-	for _, rows := range s.apart {
-		for _, code := range rows {
-			used[code] = true
-		}
-	}
-}
-
-// Renumber is the sights with other moments.
-func (s *Sights) Renumber(m *Moments, to []uint32) *Sights {
-	n := NewSights(m, len(s.apart))
-	n.base = s.base.Renumber(to)
-	for field, rows := range s.apart {
-		for row, code := range rows {
-			n.own(field)[row] = to[code]
-		}
-	}
-	return n
 }

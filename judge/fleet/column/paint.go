@@ -160,7 +160,7 @@ func (c *Column) Fill(page int, in *bits.Block, code uint32) {
 		return
 	}
 	c.own(page)
-	c.edits++
+	c.edit(page)
 	for s := range c.sliced[page] {
 		if code>>s&1 != 0 {
 			c.sliced[page][s].Or(in)

@@ -1,0 +1,145 @@
+package column_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/column"
+)
+
+// sighted is sights, and the same as simply as can be.
+type sighted struct {
+	sights *column.Sights
+	want   [rows][fields]column.Seen // zero: there is no cell, and what is said of it does not matter
+}
+
+const rows, fields = bits.Size + 40, 5
+
+var noon = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
+
+// someSights are some that have forked from each other, with random histories.
+func someSights(m *column.Moments, r *rand.Rand) (all []*sighted) {
+	moment := func() column.Seen {
+		at := noon.Add(time.Duration(r.IntN(41)-30) * time.Minute).Add(time.Duration(r.IntN(3)))
+		if r.IntN(50) == 0 {
+			at = time.Time{}
+		}
+		return m.Seen([]string{"", "day", "hour", "none"}[r.IntN(4)], at)
+	}
+	first := &sighted{sights: column.NewSights(m, fields)}
+	first.sights.Grow(rows)
+	all = append(all, first)
+	for range 4_000 {
+		p := all[r.IntN(len(all))]
+		row := r.IntN(rows)
+		if f := r.IntN(fields); r.IntN(2) == 0 {
+			p.want[row][f] = moment()
+			p.sights.Put(row, f, p.want[row][f])
+		} else {
+			same := moment()
+			for f := range fields {
+				switch p.want[row][f] = same; r.IntN(6) {
+				case 0:
+					p.want[row][f] = moment()
+				case 1:
+					p.want[row][f] = column.Seen{}
+				}
+			}
+			p.sights.PutRow(row, p.want[row][:])
+		}
+		if r.IntN(300) == 0 && len(all) < 6 {
+			fork := *p
+			fork.sights = p.sights.Fork()
+			all = append(all, &fork)
+		}
+	}
+	return all
+}
+
+func TestFieldsOfARowShareWhenTheyWereSeen(t *testing.T) {
+	for _, p := range someSights(column.NewMoments(), rand.New(rand.NewPCG(7, 7))) {
+		for row := range rows {
+			for f := range fields {
+				if got, want := p.sights.At(row, f), p.want[row][f]; want != (column.Seen{}) && got != want {
+					t.Fatalf("row %d field %d: seen %v, want %v", row, f, got, want)
+				}
+			}
+		}
+	}
+}
+
+const ahead = 5 * time.Minute
+
+func limits(key string) column.Limit {
+	switch key {
+	case "day":
+		return column.Limit{For: 24 * time.Hour}
+	case "hour":
+		return column.Limit{For: 20 * time.Minute}
+	}
+	return column.Limit{Never: true}
+}
+
+// believed says of one cell what Doubt must say, second by second.
+func believed(m *column.Moments, s column.Seen, now time.Time) bool {
+	at, l := m.At(s), column.Limit{Forever: true}
+	if key := m.Fresh(s); key != "" {
+		l = limits(key)
+	}
+	return !at.After(now.Add(ahead)) && !l.Never && (l.Forever || now.Before(at.Add(l.For)))
+}
+
+func TestDoubtFollowsTheClockToTheNanosecond(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	m := column.NewMoments()
+	all := someSights(m, r)
+	d := column.NewDoubt(m, ahead, limits)
+	var hidden bits.Block
+	now := noon
+	for step := range 60 {
+		p := all[r.IntN(len(all))]
+		page := r.IntN(2)
+		next := time.Time{}
+		for f := range fields {
+			until := d.Hidden(p.sights, page, f, now, &hidden)
+			for i := range bits.Size {
+				row := page*bits.Size + i
+				if row >= rows || p.want[row][f] == (column.Seen{}) {
+					continue
+				}
+				want := p.want[row][f]
+				got, turns := d.Seen(want, now)
+				if hidden.Has(i) != !believed(m, want, now) || got != hidden.Has(i) {
+					t.Fatalf("step %d row %d field %d: doubted %v and alone %v", step, row, f, hidden.Has(i), got)
+				}
+				if !turns.IsZero() && (!turns.After(now) || until.IsZero() || until.After(turns) ||
+					believed(m, want, turns) == believed(m, want, now) || believed(m, want, turns.Add(-1)) != believed(m, want, now)) {
+					t.Fatalf("step %d row %d field %d: turns at %v, the page at %v", step, row, f, turns, until)
+				}
+			}
+			if !until.IsZero() && !until.After(now) {
+				t.Fatalf("step %d: until %v, now %v", step, until, now)
+			}
+			if next.IsZero() || !until.IsZero() && until.Before(next) {
+				next = until
+			}
+		}
+		switch r.IntN(4) {
+		case 0:
+			now = next.Add(-1)
+		case 1:
+			now = next
+		case 2:
+			now = now.Add(time.Duration(r.IntN(20)-10) * time.Minute)
+		default:
+			row, f := r.IntN(rows), r.IntN(fields)
+			p.want[row][f] = m.Seen("hour", now.Add(-time.Minute))
+			p.sights.Put(row, f, p.want[row][f])
+		}
+		if now.Before(noon.Add(-time.Hour)) || now.After(noon.Add(time.Hour)) {
+			now = noon
+		}
+	}
+}
