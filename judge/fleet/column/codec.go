@@ -179,29 +179,19 @@ func (d *Dictionary) list(r *frame.Reader) any {
 
 // Write writes the moments.
 func (m *Moments) Write(w *frame.Writer) {
-	list, keys := m.List(), m.Keys()
-	w.Uint(uint64(len(keys)))
-	for _, key := range keys[1:] {
-		w.Text(key)
-	}
+	list := m.List()
 	w.Uint(uint64(len(list)))
-	for _, t := range list[1:] {
-		w.Time(t)
+	for _, s := range list[1:] {
+		w.Text(s.Fresh)
+		w.Time(s.At)
 	}
 }
 
 // ReadMoments reads moments.
 func ReadMoments(r *frame.Reader) *Moments {
 	m := NewMoments()
-	for n := r.Count(most); r.Err() == nil && len(m.fresh) < n; {
-		key := r.Text()
-		if slices.Contains(m.fresh, key) {
-			r.Fail("key %q comes twice", key)
-		}
-		m.fresh = append(m.fresh, key)
-	}
 	for n := r.Count(most); r.Err() == nil && len(m.list) < n; {
-		if t := r.Time(); r.Err() == nil && int(m.Seen("", t).Moment) != len(m.list)-1 {
+		if s := (Sight{r.Text(), r.Time()}); r.Err() == nil && int(m.Code(s)) != len(m.list)-1 {
 			r.Fail("a moment comes twice")
 		}
 	}
@@ -286,46 +276,34 @@ func (c *Column) readPage(page, rows int, codes uint32, r *frame.Reader) {
 // Write writes the sights, but not their moments.
 func (s *Sights) Write(w *frame.Writer) {
 	s.base.Write(w)
-	w.Uint(uint64(len(s.fields)))
-	for i := range s.fields {
-		f := &s.fields[i]
-		w.Bool(f.known)
-		w.Uint(uint64(f.fresh))
-		w.Uint(uint64(len(f.pages)))
-		for _, rows := range f.pages {
-			w.Uint(uint64(len(rows)))
-			for _, row := range slices.Sorted(maps.Keys(rows)) {
-				w.Uint(uint64(row))
-				w.Uint(uint64(rows[row].Moment))
-				w.Uint(uint64(rows[row].Fresh))
-			}
+	w.Uint(uint64(len(s.apart)))
+	for _, rows := range s.apart {
+		w.Uint(uint64(len(rows)))
+		for _, row := range slices.Sorted(maps.Keys(rows)) {
+			w.Uint(uint64(row))
+			w.Uint(uint64(rows[row]))
 		}
 	}
 }
 
 // ReadSights reads sights whose moments are m.
 func ReadSights(r *frame.Reader, m *Moments) *Sights {
+	codes := len(m.List())
 	s := NewSights(m, 0)
-	s.base = ReadColumn(r, len(m.list))
-	for n := r.Count(most); r.Err() == nil && len(s.fields) < n; {
-		f := fieldSights{known: r.Bool(), fresh: uint32(r.Count(len(m.fresh) - 1))}
-		for pages := r.Count(len(s.base.shared)); r.Err() == nil && len(f.pages) < pages; {
-			f.pages, f.shared = append(f.pages, readApart(r, m)), append(f.shared, false)
+	s.base = ReadColumn(r, codes)
+	for n := r.Count(most); r.Err() == nil && len(s.apart) < n; {
+		var rows map[uint32]uint32
+		for left := r.Count(most); r.Err() == nil && left > 0; left-- {
+			row, code := r.Uint(), r.Uint()
+			if row >= uint64(s.base.rows) || code == 0 || code >= uint64(codes) {
+				r.Fail("row %d, code %d", row, code)
+			}
+			if rows == nil {
+				rows = map[uint32]uint32{}
+			}
+			rows[uint32(row)] = uint32(code)
 		}
-		s.fields = append(s.fields, f)
+		s.apart, s.shared = append(s.apart, rows), append(s.shared, false)
 	}
 	return s
-}
-
-func readApart(r *frame.Reader, m *Moments) map[uint16]Seen {
-	var rows map[uint16]Seen
-	for left := r.Count(bits.Size); r.Err() == nil && left > 0; left-- {
-		row := r.Count(bits.Size - 1)
-		seen := Seen{uint32(r.Count(len(m.list) - 1)), uint32(r.Count(len(m.fresh) - 1))}
-		if rows == nil {
-			rows = map[uint16]Seen{}
-		}
-		rows[uint16(row)] = seen
-	}
-	return rows
 }

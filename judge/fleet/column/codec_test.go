@@ -144,14 +144,13 @@ func TestSightsAreWrittenAndCompacted(t *testing.T) {
 	m := column.NewMoments()
 	s := column.NewSights(m, 4)
 	for range 400 {
-		s.Put(r.IntN(50), r.IntN(4), m.Seen(fmt.Sprint(r.IntN(3)), time.Unix(r.Int64N(900), 0).UTC()))
+		s.Put(r.IntN(50), r.IntN(4), m.Code(column.Sight{Fresh: fmt.Sprint(r.IntN(2)), At: time.Unix(r.Int64N(900), 0).UTC()}))
 	}
 	same := func(m2 *column.Moments, s2 *column.Sights) {
 		t.Helper()
 		for row := range 50 {
 			for f := range 4 {
-				got, want := s2.At(row, f), s.At(row, f)
-				if !m2.At(got).Equal(m.At(want)) || m2.Fresh(got) != m.Fresh(want) {
+				if got, want := m2.At(s2.At(row, f)), m.At(s.At(row, f)); got != want {
 					t.Fatalf("row %d field %d: %v, want %v", row, f, got, want)
 				}
 			}

@@ -60,3 +60,42 @@ func (d *Dictionary) Compact(used []bool) (*Dictionary, []uint32) {
 	}
 	return n, to
 }
+
+// Compact is the moments that are used only, and for every old code its new one.
+func (m *Moments) Compact(used []bool) (*Moments, []uint32) {
+	n, list := NewMoments(), m.List()
+	to := make([]uint32, len(list))
+	var codes []int
+	for code := range list {
+		if code > 0 && code < len(used) && used[code] {
+			codes = append(codes, code)
+		}
+	}
+	slices.SortFunc(codes, func(a, b int) int { return list[a].At.Compare(list[b].At) })
+	for _, code := range codes {
+		to[code] = n.Code(list[code])
+	}
+	return n, to
+}
+
+// Mark notes in used which moments the sights hold.
+func (s *Sights) Mark(used []bool) {
+	s.base.Mark(used)
+	for _, rows := range s.apart {
+		for _, code := range rows {
+			used[code] = true
+		}
+	}
+}
+
+// Renumber is the sights with other moments.
+func (s *Sights) Renumber(m *Moments, to []uint32) *Sights {
+	n := NewSights(m, len(s.apart))
+	n.base = s.base.Renumber(to)
+	for field, rows := range s.apart {
+		for row, code := range rows {
+			n.own(field)[row] = to[code]
+		}
+	}
+	return n
+}

@@ -1,7 +1,6 @@
 package column
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -9,271 +8,177 @@ import (
 	"kakusho/judge/fleet/bits"
 )
 
-// Seen is when a cell was seen and which parameter says how long that holds, in
-// the numbers of Moments. The zero Seen is that of a cell that is not there.
-type Seen struct{ Moment, Fresh uint32 }
+// Sight is when a cell was seen, and the parameter that says how long it holds;
+// without one it holds for ever.
+type Sight struct {
+	Fresh string
+	At    time.Time
+}
 
-// Moments numbers the instants at which something was seen, from 1, and the keys
-// of parameters that say how long that holds, "" for ever being 0. Like a
-// Dictionary it only grows, may be shared by forks, and is safe for concurrent
-// use.
+// Moments numbers distinct sights. Like a Dictionary it only grows, may be
+// shared by forks, and is safe for concurrent use. Code 0 is never given.
 type Moments struct {
 	mu    sync.RWMutex
 	codes map[moment]uint32
-	list  []time.Time
-	nanos []int64 // of list
-	fresh []string
+	list  []Sight
 }
 
-// moment tells instants apart, also those that int64 nanoseconds do not reach.
 type moment struct {
-	sec  int64
-	nano int32
+	fresh string
+	sec   int64
+	nano  int
 }
 
 // NewMoments makes an empty one.
-func NewMoments() *Moments {
-	return &Moments{codes: map[moment]uint32{}, list: []time.Time{{}}, nanos: []int64{0}, fresh: []string{""}}
-}
+func NewMoments() *Moments { return &Moments{codes: map[moment]uint32{}, list: []Sight{{}}} }
 
-// Seen is the number of a sight.
-func (m *Moments) Seen(fresh string, at time.Time) Seen {
-	k := moment{at.Unix(), int32(at.Nanosecond())}
+// Code is the number of a sight.
+func (m *Moments) Code(s Sight) uint32 {
+	k := moment{s.Fresh, s.At.Unix(), s.At.Nanosecond()}
 	m.mu.RLock()
 	code, ok := m.codes[k]
-	f := slices.Index(m.fresh, fresh)
 	m.mu.RUnlock()
-	if ok && f >= 0 {
-		return Seen{code, uint32(f)}
+	if ok {
+		return code
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if code, ok = m.codes[k]; !ok {
-		code = uint32(len(m.list))
-		m.codes[k] = code
-		m.list, m.nanos = append(m.list, at), append(m.nanos, nanos(at))
+	if code, ok := m.codes[k]; ok {
+		return code
 	}
-	if f = slices.Index(m.fresh, fresh); f < 0 {
-		f = len(m.fresh)
-		m.fresh = append(m.fresh, fresh)
-	}
-	return Seen{code, uint32(f)}
+	code = uint32(len(m.list))
+	m.list = append(m.list, s)
+	m.codes[k] = code
+	return code
 }
 
-// List is the instant of every number; later ones are not in it.
-func (m *Moments) List() []time.Time {
+// List is the sight of every code; later codes are not in it.
+func (m *Moments) List() []Sight {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.list[:len(m.list):len(m.list)]
 }
 
-func (m *Moments) nanoList() []int64 {
+// At is the sight of a code.
+func (m *Moments) At(code uint32) Sight {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.nanos
-}
-
-// At is the instant of a sight.
-func (m *Moments) At(s Seen) time.Time {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.list[s.Moment]
-}
-
-// Fresh is the key of the parameter of a sight.
-func (m *Moments) Fresh(s Seen) string {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.fresh[s.Fresh]
-}
-
-// Keys lists every key of a parameter, by number.
-func (m *Moments) Keys() []string {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.fresh[:len(m.fresh):len(m.fresh)]
+	return m.list[code]
 }
 
 // Sights are the moments at which the fields of a group were seen, for every
 // row. What one collector finds it finds at one time, so that the group shares a
 // column; a field that was seen at another time than the rest of its row stands
-// apart. Reading is safe for concurrent use, writing is not.
+// apart.
 type Sights struct {
 	moments *Moments
 	base    *Column
-	fields  []fieldSights
-	edits   uint64
-}
-
-// fieldSights is what a field of the group has of its own.
-type fieldSights struct {
-	known  bool // fresh was learnt
-	fresh  uint32
-	pages  []map[uint16]Seen // page → row within it → how it was seen, where it stands apart
-	shared []bool            // page → a fork may have the map too
+	apart   []map[uint32]uint32 // field → row → code; nil: none
+	shared  []bool              // field → a fork may have the map too
 }
 
 // NewSights makes the sights of a group of so many fields.
 func NewSights(m *Moments, fields int) *Sights {
-	return &Sights{moments: m, base: New(), fields: make([]fieldSights, fields)}
+	return &Sights{moments: m, base: New(), apart: make([]map[uint32]uint32, fields), shared: make([]bool, fields)}
 }
 
 // Fork is a copy that shares what neither changes.
 func (s *Sights) Fork() *Sights {
-	n := *s
-	n.base, n.fields = s.base.Fork(), slices.Clone(s.fields)
-	for i := range s.fields {
-		f := &s.fields[i]
-		for page := range f.shared {
-			f.shared[page] = true
-		}
-		n.fields[i].pages, n.fields[i].shared = slices.Clone(f.pages), slices.Clone(f.shared)
+	for i := range s.shared {
+		s.shared[i] = true
 	}
-	return &n
+	return &Sights{moments: s.moments, base: s.base.Fork(), apart: slices.Clone(s.apart), shared: slices.Clone(s.shared)}
 }
 
-// Edits grows with every change.
-func (s *Sights) Edits() uint64 { return s.edits }
+// At is the code of when a field of a row was seen.
+func (s *Sights) At(row, field int) uint32 {
+	if code, ok := s.apart[field][uint32(row)]; ok {
+		return code
+	}
+	return s.base.At(row)
+}
+
+// Put says when a field of a row was seen.
+func (s *Sights) Put(row, field int, code uint32) {
+	was, ok := s.apart[field][uint32(row)]
+	if ok && was == code {
+		return
+	}
+	base := s.base.At(row)
+	switch {
+	case base == code:
+		if ok {
+			delete(s.own(field), uint32(row))
+		}
+	case base == 0:
+		s.base.Set(row, code)
+	default:
+		s.own(field)[uint32(row)] = code
+	}
+}
+
+// PutRow says when every field of a row was seen; 0 where it was not. What most
+// fields agree on is shared.
+func (s *Sights) PutRow(row int, codes []uint32) {
+	var most uint32
+	for best, i := 0, 0; i < len(codes); i++ {
+		n := 0
+		for _, c := range codes[i:] {
+			if c == codes[i] {
+				n++
+			}
+		}
+		if codes[i] != 0 && n > best {
+			best, most = n, codes[i]
+		}
+	}
+	s.base.Set(row, most)
+	for field, code := range codes {
+		_, ok := s.apart[field][uint32(row)]
+		switch {
+		case code != 0 && code != most:
+			s.own(field)[uint32(row)] = code
+		case ok:
+			delete(s.own(field), uint32(row))
+		}
+	}
+}
+
+func (s *Sights) own(field int) map[uint32]uint32 {
+	if s.apart[field] == nil {
+		s.apart[field] = map[uint32]uint32{}
+	} else if s.shared[field] {
+		m := make(map[uint32]uint32, len(s.apart[field]))
+		for row, code := range s.apart[field] {
+			m[row] = code
+		}
+		s.apart[field] = m
+	}
+	s.shared[field] = false
+	return s.apart[field]
+}
 
 // Grow makes room for rows up to n.
 func (s *Sights) Grow(n int) { s.base.Grow(n) }
 
-// At is how a field of a row was seen. Of a field that has no cell there it says
-// nothing in particular.
-func (s *Sights) At(row, field int) Seen {
-	f := &s.fields[field]
-	if seen, ok := f.apart(row); ok {
-		return seen
-	}
-	return Seen{s.base.At(row), f.fresh}
-}
+// Base is the column that fields share but where they stand Apart.
+func (s *Sights) Base() *Column { return s.base }
 
-func (f *fieldSights) apart(row int) (seen Seen, ok bool) {
-	if page := row / bits.Size; page < len(f.pages) && f.pages[page] != nil {
-		seen, ok = f.pages[page][uint16(row%bits.Size)]
-	}
-	return seen, ok
-}
+// Apart is the rows in which a field was seen at another time than its group.
+func (s *Sights) Apart(field int) map[uint32]uint32 { return s.apart[field] }
 
-// Put says how a field of a row was seen.
-func (s *Sights) Put(row, field int, seen Seen) {
-	f := &s.fields[field]
-	s.learn(f, seen)
-	was, apart := f.apart(row)
-	base := s.base.At(row)
-	switch {
-	case apart && was == seen, !apart && seen == Seen{base, f.fresh}:
-		return
-	case seen == Seen{base, f.fresh}:
-		delete(f.own(row), uint16(row%bits.Size))
-	case base == 0 && !apart && seen.Fresh == f.fresh:
-		s.base.Set(row, seen.Moment)
-	default:
-		f.own(row)[uint16(row%bits.Size)] = seen
+// Hidden makes into the rows of a page in which a field is not to be believed:
+// the table says Yes of the code of its sight. base is what Base painted with
+// the table comes to.
+func (s *Sights) Hidden(page, field int, table []bits.Flags, base *bits.Truths, into *bits.Block) {
+	if b := base.Plane(bits.Yes); b != nil {
+		*into = *b
+	} else {
+		*into = bits.Block{}
 	}
-	s.edits++
-}
-
-func (s *Sights) learn(f *fieldSights, seen Seen) {
-	if !f.known && seen != (Seen{}) {
-		f.known, f.fresh = true, seen.Fresh
-	}
-}
-
-// PutRow says how every field of a row was seen; the zero Seen where it was not.
-// What most fields agree on is shared.
-func (s *Sights) PutRow(row int, seen []Seen) {
-	most := majority(seen)
-	s.base.Set(row, most)
-	s.edits++
-	for i, x := range seen {
-		f := &s.fields[i]
-		s.learn(f, x)
-		_, apart := f.apart(row)
-		switch {
-		case x != Seen{} && x != Seen{most, f.fresh}:
-			f.own(row)[uint16(row%bits.Size)] = x
-		case apart:
-			delete(f.own(row), uint16(row%bits.Size))
+	for row, code := range s.apart[field] {
+		if int(row)/bits.Size == page {
+			into.Put(int(row)%bits.Size, table[code]&bits.Yes != 0)
 		}
 	}
-}
-
-// majority is the moment that more than half of what was seen has, if any is.
-func majority(seen []Seen) (most uint32) {
-	lead := 0
-	for _, x := range seen {
-		switch {
-		case x.Moment == 0:
-		case lead == 0:
-			most, lead = x.Moment, 1
-		case x.Moment == most:
-			lead++
-		default:
-			lead--
-		}
-	}
-	return most
-}
-
-// own is the map of the rows that stand apart, to be written to.
-func (f *fieldSights) own(row int) map[uint16]Seen {
-	page := row / bits.Size
-	for len(f.pages) <= page {
-		f.pages, f.shared = append(f.pages, nil), append(f.shared, false)
-	}
-	switch {
-	case f.pages[page] == nil:
-		f.pages[page] = map[uint16]Seen{}
-	case f.shared[page]:
-		f.pages[page] = maps.Clone(f.pages[page])
-	}
-	f.shared[page] = false
-	return f.pages[page]
-}
-
-// Mark notes in used which moments the sights hold.
-func (s *Sights) Mark(used []bool) {
-	s.base.Mark(used)
-	for i := range s.fields {
-		for _, rows := range s.fields[i].pages {
-			for _, seen := range rows {
-				used[seen.Moment] = true
-			}
-		}
-	}
-}
-
-// Renumber is the sights with other moments.
-func (s *Sights) Renumber(m *Moments, to []uint32) *Sights {
-	n := &Sights{moments: m, base: s.base.Renumber(to), fields: make([]fieldSights, len(s.fields)), edits: s.edits + 1}
-	for i := range s.fields {
-		f, nf := &s.fields[i], &n.fields[i]
-		nf.known, nf.fresh = f.known, f.fresh
-		for page, rows := range f.pages {
-			for row, seen := range rows {
-				nf.own(page*bits.Size + int(row))[row] = Seen{to[seen.Moment], seen.Fresh}
-			}
-		}
-	}
-	return n
-}
-
-// Compact is the moments that are used only, in their order, and for every old
-// number its new one. Keys of parameters keep their numbers.
-func (m *Moments) Compact(used []bool) (*Moments, []uint32) {
-	n, list := NewMoments(), m.List()
-	n.fresh = slices.Clone(m.Keys())
-	to := make([]uint32, len(list))
-	var codes []int
-	for code := range list {
-		if code > 0 && code < len(used) && used[code] {
-			codes = append(codes, code)
-		}
-	}
-	slices.SortFunc(codes, func(a, b int) int { return list[a].Compare(list[b]) })
-	for _, code := range codes {
-		to[code] = n.Seen("", list[code]).Moment
-	}
-	return n, to
 }

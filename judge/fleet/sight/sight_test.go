@@ -1,18 +1,20 @@
-package column_test
+package sight_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"kakusho/judge/fleet/bits"
-	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/frame"
+	"kakusho/judge/fleet/sight"
 )
 
 // sighted is sights, and the same as simply as can be.
 type sighted struct {
-	sights *column.Sights
-	want   [rows][fields]column.Seen // zero: there is no cell, and what is said of it does not matter
+	sights *sight.Sights
+	want   [rows][fields]sight.Seen // zero: there is no cell, and what is said of it does not matter
 }
 
 const rows, fields = bits.Size + 40, 5
@@ -20,15 +22,15 @@ const rows, fields = bits.Size + 40, 5
 var noon = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
 
 // someSights are some that have forked from each other, with random histories.
-func someSights(m *column.Moments, r *rand.Rand) (all []*sighted) {
-	moment := func() column.Seen {
+func someSights(m *sight.Moments, r *rand.Rand) (all []*sighted) {
+	moment := func() sight.Seen {
 		at := noon.Add(time.Duration(r.IntN(41)-30) * time.Minute).Add(time.Duration(r.IntN(3)))
 		if r.IntN(50) == 0 {
 			at = time.Time{}
 		}
 		return m.Seen([]string{"", "day", "hour", "none"}[r.IntN(4)], at)
 	}
-	first := &sighted{sights: column.NewSights(m, fields)}
+	first := &sighted{sights: sight.NewSights(m, fields)}
 	first.sights.Grow(rows)
 	all = append(all, first)
 	for range 4_000 {
@@ -44,7 +46,7 @@ func someSights(m *column.Moments, r *rand.Rand) (all []*sighted) {
 				case 0:
 					p.want[row][f] = moment()
 				case 1:
-					p.want[row][f] = column.Seen{}
+					p.want[row][f] = sight.Seen{}
 				}
 			}
 			p.sights.PutRow(row, p.want[row][:])
@@ -59,10 +61,10 @@ func someSights(m *column.Moments, r *rand.Rand) (all []*sighted) {
 }
 
 func TestFieldsOfARowShareWhenTheyWereSeen(t *testing.T) {
-	for _, p := range someSights(column.NewMoments(), rand.New(rand.NewPCG(7, 7))) {
+	for _, p := range someSights(sight.NewMoments(), rand.New(rand.NewPCG(7, 7))) {
 		for row := range rows {
 			for f := range fields {
-				if got, want := p.sights.At(row, f), p.want[row][f]; want != (column.Seen{}) && got != want {
+				if got, want := p.sights.At(row, f), p.want[row][f]; want != (sight.Seen{}) && got != want {
 					t.Fatalf("row %d field %d: seen %v, want %v", row, f, got, want)
 				}
 			}
@@ -72,19 +74,19 @@ func TestFieldsOfARowShareWhenTheyWereSeen(t *testing.T) {
 
 const ahead = 5 * time.Minute
 
-func limits(key string) column.Limit {
+func limits(key string) sight.Limit {
 	switch key {
 	case "day":
-		return column.Limit{For: 24 * time.Hour}
+		return sight.Limit{For: 24 * time.Hour}
 	case "hour":
-		return column.Limit{For: 20 * time.Minute}
+		return sight.Limit{For: 20 * time.Minute}
 	}
-	return column.Limit{Never: true}
+	return sight.Limit{Never: true}
 }
 
 // believed says of one cell what Doubt must say, second by second.
-func believed(m *column.Moments, s column.Seen, now time.Time) bool {
-	at, l := m.At(s), column.Limit{Forever: true}
+func believed(m *sight.Moments, s sight.Seen, now time.Time) bool {
+	at, l := m.At(s), sight.Limit{Forever: true}
 	if key := m.Fresh(s); key != "" {
 		l = limits(key)
 	}
@@ -93,9 +95,9 @@ func believed(m *column.Moments, s column.Seen, now time.Time) bool {
 
 func TestDoubtFollowsTheClockToTheNanosecond(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
-	m := column.NewMoments()
+	m := sight.NewMoments()
 	all := someSights(m, r)
-	d := column.NewDoubt(m, ahead, limits)
+	d := sight.NewDoubt(m, ahead, limits)
 	var hidden bits.Block
 	now := noon
 	for step := range 60 {
@@ -106,7 +108,7 @@ func TestDoubtFollowsTheClockToTheNanosecond(t *testing.T) {
 			until := d.Hidden(p.sights, page, f, now, &hidden)
 			for i := range bits.Size {
 				row := page*bits.Size + i
-				if row >= rows || p.want[row][f] == (column.Seen{}) {
+				if row >= rows || p.want[row][f] == (sight.Seen{}) {
 					continue
 				}
 				want := p.want[row][f]
@@ -142,4 +144,61 @@ func TestDoubtFollowsTheClockToTheNanosecond(t *testing.T) {
 			now = noon
 		}
 	}
+}
+
+func TestSightsAreWrittenReadAndCompacted(t *testing.T) {
+	m := sight.NewMoments()
+	for _, p := range someSights(m, rand.New(rand.NewPCG(9, 9))) {
+		same := func(m2 *sight.Moments, s2 *sight.Sights) {
+			t.Helper()
+			for row := range rows {
+				for f := range fields {
+					got, want := s2.At(row, f), p.want[row][f]
+					if want != (sight.Seen{}) && (!m2.At(got).Equal(m.At(want)) || m2.Fresh(got) != m.Fresh(want)) {
+						t.Fatalf("row %d field %d: %v, want %v", row, f, got, want)
+					}
+				}
+			}
+		}
+		var b bytes.Buffer
+		w := frame.NewWriter(&b)
+		m.Write(w)
+		p.sights.Write(w)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r := frame.NewReader(&b)
+		m2 := sight.ReadMoments(r)
+		s2 := sight.ReadSights(r, m2)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		same(m2, s2)
+		used := make([]bool, len(m.List()))
+		p.sights.Mark(used)
+		m3, to := m.Compact(used)
+		same(m3, p.sights.Renumber(m3, to))
+	}
+}
+
+func FuzzReadingNeverPanics(f *testing.F) {
+	m := sight.NewMoments()
+	var b bytes.Buffer
+	w := frame.NewWriter(&b)
+	m.Write(w)
+	someSights(m, rand.New(rand.NewPCG(9, 9)))[0].sights.Write(w)
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes()[8:200])
+	f.Fuzz(func(_ *testing.T, payload []byte) {
+		var b bytes.Buffer
+		w := frame.NewWriter(&b)
+		for _, x := range payload {
+			w.Uint(uint64(x))
+		}
+		_ = w.Close() // a bytes.Buffer takes everything
+		r := frame.NewReader(&b)
+		sight.ReadSights(r, sight.ReadMoments(r))
+	})
 }
