@@ -34,6 +34,7 @@ type expansion struct {
 	out    txtar.Archive
 	faults []error
 
+	models    map[string]record // the parent's clauses, as they are written
 	delegates map[string]string // group → clause that delegates it
 	changes   map[string]record // by key; what is left at the end changes nothing
 }
@@ -44,7 +45,8 @@ func (e *expansion) bad(file, format string, a ...any) {
 
 // expand returns the folder own with everything it inherits written out.
 func expand(own, parent fs.FS, model *directive.Directive, walk *Crosswalk) (fs.FS, error) {
-	e := &expansion{own: own, parent: parent, model: model, walk: walk, delegates: map[string]string{}, changes: map[string]record{}}
+	e := &expansion{own: own, parent: parent, model: model, walk: walk,
+		models: written(model, parent), delegates: map[string]string{}, changes: map[string]record{}}
 	for _, pattern := range []string{"*.yaml", "parameters/*.yaml"} {
 		names, err := fs.Glob(own, pattern)
 		if err != nil {
@@ -115,7 +117,7 @@ func (e *expansion) alike(name string, c record) {
 		return
 	}
 	delete(c, "like")
-	model, ok := e.clauses()[like]
+	model, ok := e.models[like]
 	if !ok {
 		e.bad(name, "clause %v: like %s, which %s has not", c["id"], like, e.model.Source)
 		return
@@ -127,12 +129,12 @@ func (e *expansion) alike(name string, c record) {
 	}
 }
 
-// clauses are the parent's, as they are written.
-func (e *expansion) clauses() map[string]record {
+// written are the clauses of a directive as its folder has them, by ID.
+func written(d *directive.Directive, folder fs.FS) map[string]record {
 	out := map[string]record{}
-	for _, s := range e.model.Sections {
+	for _, s := range d.Sections {
 		_, number, _ := strings.Cut(string(s.ID), "@")
-		for _, c := range list(e.parent, number+".yaml", "clauses") {
+		for _, c := range list(folder, number+".yaml", "clauses") {
 			out[fmt.Sprint(c["id"])] = c
 		}
 	}
