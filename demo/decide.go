@@ -85,11 +85,13 @@ func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
 		return nil, err
 	}
 	var out []step
-	for _, v := range standing.Verdicts(posture.Filter{}) {
-		asked := slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool { return r.Code == "no-record" })
+	asking := slices.DeleteFunc(standing.Pairs(posture.Filter{}), func(p posture.Pair) bool {
+		c, _ := s.Posture.Control(p.Control)
+		return c.Record == nil || len(a.Kinds) > 0 && !slices.Contains(a.Kinds, p.Subject.Kind())
+	})
+	for _, v := range standing.Judged(asking) {
 		c, _ := s.Posture.Control(v.Control)
-		kindID := fact.Ref(v.Subject).Kind()
-		if !asked || c.Record == nil || len(a.Kinds) > 0 && !slices.Contains(a.Kinds, kindID) {
+		if !slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool { return r.Code == "no-record" }) {
 			continue
 		}
 		d := decision.Decision{Type: c.Record.Type, Subject: fact.Ref(v.Subject), Control: c.ID}

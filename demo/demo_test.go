@@ -205,7 +205,7 @@ func verdictOf(t *testing.T, s *server.Server, control, ref string, at time.Time
 		t.Fatal(err)
 	}
 	sub, _ := st.Named(ref)
-	for _, v := range sub.Verdicts {
+	for _, v := range sub.Verdicts() {
 		if v.Control == control {
 			return v.Outcome
 		}
@@ -296,12 +296,12 @@ func planted(t *testing.T, s *server.Server, at time.Time) {
 			t.Errorf("%s: no such subject", ref)
 			return verdict.Verdict{}
 		}
-		i := slices.IndexFunc(sub.Verdicts, func(v verdict.Verdict) bool { return v.Control == control })
+		i := slices.IndexFunc(sub.Verdicts(), func(v verdict.Verdict) bool { return v.Control == control })
 		if i < 0 {
 			t.Errorf("%s is not judged by %s", ref, control)
 			return verdict.Verdict{}
 		}
-		return sub.Verdicts[i]
+		return sub.Verdicts()[i]
 	}
 	sections := map[string]bool{}
 	for _, p := range list {
@@ -390,7 +390,7 @@ func standing(t *testing.T, s *server.Server) {
 	tally := posture.Tally{}
 	judged := map[string]bool{} // controls with a subject that they are about
 	for _, sub := range st.Subjects() {
-		for _, v := range sub.Verdicts {
+		for _, v := range sub.Verdicts() {
 			tally[v.Outcome]++
 			if v.Outcome != verdict.NotApplicable {
 				judged[v.Control] = true
@@ -450,7 +450,7 @@ func filled(t *testing.T, s *server.Server) {
 		if f.Group == "" {
 			continue
 		}
-		if cell, ok := c.Facts[f.Name]; !ok || cell.Fact.Status != fact.Observed && cell.Fact.Status != fact.Absent {
+		if cell, ok := c.Facts()[f.Name]; !ok || cell.Fact.Status != fact.Observed && cell.Fact.Status != fact.Absent {
 			t.Errorf("computer/CASE-S1.%s: %s %s, want it seen", f.Name, cell.Fact.Status, cell.Fact.Reason)
 		}
 	}

@@ -148,9 +148,9 @@ func TestWhatComesOfASourceIsAFact(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	value := func(field string) any { return b.facts(ref).Facts[field].Fact.Value }
+	value := func(field string) any { return b.facts(ref).Facts()[field].Fact.Value }
 	tend()
-	if f := b.facts(ref).Facts["last_arrival"].Fact; f.Status != fact.Absent {
+	if f := b.facts(ref).Facts()["last_arrival"].Fact; f.Status != fact.Absent {
 		t.Errorf("nothing came yet: %+v", f)
 	}
 	b.says(ref, "trail/source-arrives", b.Now(), verdict.Violates)
@@ -164,9 +164,9 @@ func TestWhatComesOfASourceIsAFact(t *testing.T) {
 	b.says(ref, "trail/source-classes", b.Now(), verdict.Conforms)
 	b.says(ref, "trail/source-no-loss", b.Now(), verdict.Conforms)
 	b.tick(10 * time.Minute)
-	seen := b.facts(ref).Facts["last_arrival"].Fact
+	seen := b.facts(ref).Facts()["last_arrival"].Fact
 	tend()
-	if got := b.facts(ref).Facts["last_arrival"].Fact; fmt.Sprint(got) != fmt.Sprint(seen) {
+	if got := b.facts(ref).Facts()["last_arrival"].Fact; fmt.Sprint(got) != fmt.Sprint(seen) {
 		t.Errorf("facts were brought again with nothing new: %v, %v", seen, got)
 	}
 	b.Events.Ingest.Lost(o, 3, "queue full")

@@ -51,12 +51,12 @@ func TestABatchThatArrivesTwiceCountsOnceAndAnOlderOneNothing(t *testing.T) {
 	deliver(changed)
 	late := b.batch(ref, "banner", morning.Add(-time.Hour), values{"banner_local": "old", "banner_present": true})
 	deliver(late)
-	c := b.facts(ref).Facts["banner_local"]
+	c := b.facts(ref).Facts()["banner_local"]
 	if c.Fact.Value != "two" || !c.ObservedAt.Equal(second.ObservedAt) || !c.Since.Equal(second.ObservedAt) {
 		t.Errorf("got %v observed %s since %s, want the second batch's", c.Fact.Value, c.ObservedAt, c.Since)
 	}
 	// What stays as it was keeps its since and is fresh again.
-	if c := b.facts(ref).Facts["banner_present"]; !c.Since.Equal(first.ObservedAt) || !c.ObservedAt.Equal(second.ObservedAt) {
+	if c := b.facts(ref).Facts()["banner_present"]; !c.Since.Equal(first.ObservedAt) || !c.ObservedAt.Equal(second.ObservedAt) {
 		t.Errorf("an unchanged fact: since %s observed %s", c.Since, c.ObservedAt)
 	}
 	b.sound()
@@ -108,7 +108,7 @@ func TestADeliveryThatDoesNotFitIsRefusedWhole(t *testing.T) {
 		if err := b.Intake.Accept(b.ctx, actor.Program, c.batch, b.Now()); err == nil {
 			t.Errorf("a delivery %s was taken", c.name)
 		}
-		if _, known := b.facts(ref).Facts["banner_local"]; known || entries() != 0 {
+		if _, known := b.facts(ref).Facts()["banner_local"]; known || entries() != 0 {
 			t.Fatalf("a delivery %s left something behind", c.name)
 		}
 	}
@@ -161,9 +161,9 @@ func TestABigBatchIsSealedInPartsAndReadWhole(t *testing.T) {
 	}
 	sub := b.facts(ref)
 	for field, n := range map[string]int{"packages": 3000, "pending_updates": 1500} {
-		got, _ := sub.Facts[field].Fact.Value.([]any)
+		got, _ := sub.Facts()[field].Fact.Value.([]any)
 		if len(got) != n {
-			t.Errorf("%s: %d elements (%s %s), want %d", field, len(got), sub.Facts[field].Fact.Status, sub.Facts[field].Fact.Reason, n)
+			t.Errorf("%s: %d elements (%s %s), want %d", field, len(got), sub.Facts()[field].Fact.Status, sub.Facts()[field].Fact.Reason, n)
 		}
 	}
 	// One fact larger than an entry is refused whole, with its name.
@@ -206,7 +206,7 @@ func TestWhatIsSeenAgainKeepsWhenItWasFirstSeen(t *testing.T) {
 	id := f.Of[0].Name
 	seen := func() map[string]time.Time {
 		out := map[string]time.Time{}
-		list, _ := b.facts(ref).Facts[field].Fact.Value.([]any)
+		list, _ := b.facts(ref).Facts()[field].Fact.Value.([]any)
 		for _, e := range list {
 			m := e.(map[string]any)
 			out[m[id].(string)], _ = m["first_seen"].(time.Time)
@@ -277,7 +277,7 @@ func TestNothingConformsByWhatNobodySaw(t *testing.T) {
 	check := func(when string) (conforming int) {
 		t.Helper()
 		for _, ref := range []fact.Ref{"computer/CA-1", "computer/CB-1"} {
-			for _, v := range b.facts(ref).Verdicts {
+			for _, v := range b.facts(ref).Verdicts() {
 				if v.Outcome == verdict.Error {
 					t.Errorf("%s: %s of %s fails: %s", when, v.Control, ref, why(v))
 				}
@@ -340,10 +340,10 @@ func TestEverySubjectIsJudgedByEveryControlOfItsKindAndNoneFails(t *testing.T) {
 		}
 	}
 	for _, sub := range b.standing(b.Now()).Subjects() {
-		if len(sub.Verdicts) != byKind[sub.Kind.ID] {
-			t.Errorf("%s has %d verdicts, want %d", sub.Ref, len(sub.Verdicts), byKind[sub.Kind.ID])
+		if len(sub.Verdicts()) != byKind[sub.Kind.ID] {
+			t.Errorf("%s has %d verdicts, want %d", sub.Ref, len(sub.Verdicts()), byKind[sub.Kind.ID])
 		}
-		for _, v := range sub.Verdicts {
+		for _, v := range sub.Verdicts() {
 			if !v.Outcome.Valid() || v.Outcome == verdict.Error {
 				t.Errorf("%s of %s: %s (%s)", v.Control, sub.Ref, v.Outcome, why(v))
 			}

@@ -138,20 +138,20 @@ func TestTheStandingKeepsAClosedRegisterClosed(t *testing.T) {
 		return c, p
 	}
 	c, p := stand(actor.Staff)
-	if !c.Closed || c.Name != "C1" || len(c.Facts)+len(c.Declared)+len(c.Derived)+len(c.Decisions) > 0 || len(c.Verdicts) == 0 {
+	if !c.Closed || c.Name != "C1" || len(c.Facts())+len(c.Declared())+len(c.Derived())+len(c.Decisions) > 0 || len(c.Verdicts()) == 0 {
 		t.Errorf("contract for staff: got %+v", c)
 	}
-	for _, v := range c.Verdicts {
+	for _, v := range c.Verdicts() {
 		if len(v.Reasons)+len(v.Evidence) > 0 {
 			t.Errorf("contract for staff: %s gives reasons", v.Control)
 		}
 	}
-	if _, there := p.Facts["nationality"]; there {
+	if _, there := p.Facts()["nationality"]; there {
 		t.Error("staff sees a nationality")
 	}
 	open, p := stand(actor.Auditor)
-	if open.Closed || open.Name != "機密保守" || len(open.Verdicts) != len(c.Verdicts) || p.Facts["nationality"].Fact.Value != "瑞穂国" {
-		t.Errorf("for the auditor: got %+v, %v", open, p.Facts["nationality"])
+	if open.Closed || open.Name != "機密保守" || len(open.Verdicts()) != len(c.Verdicts()) || p.Facts()["nationality"].Fact.Value != "瑞穂国" {
+		t.Errorf("for the auditor: got %+v, %v", open, p.Facts()["nationality"])
 	}
 	sys, _ := func() (*posture.Subject, bool) {
 		st, err := s.Posture.Now(t.Context(), reading(t, s, holder(actor.Auditor)), guardedAt)
@@ -161,8 +161,8 @@ func TestTheStandingKeepsAClosedRegisterClosed(t *testing.T) {
 		return st.Named("system/S1")
 	}()
 	for _, f := range sys.Kind.Fields {
-		if f.Derive == "system-domains" && !slices.Equal(sys.Facts[f.Name].Fact.Value.([]any), []any{"example.lg.jp"}) {
-			t.Errorf("domains of the system: got %v", sys.Facts[f.Name].Fact.Value)
+		if f.Derive == "system-domains" && !slices.Equal(sys.Facts()[f.Name].Fact.Value.([]any), []any{"example.lg.jp"}) {
+			t.Errorf("domains of the system: got %v", sys.Facts()[f.Name].Fact.Value)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func TestADeferralEndsForTheMembersWhenTheSystemTurnsOutToBeYounger(t *testing.T
 		return sub
 	}
 	var over verdict.Verdict
-	for _, v := range stand().Verdicts {
+	for _, v := range stand().Verdicts() {
 		if v.Outcome == verdict.Violates {
 			over = v
 		}
@@ -254,7 +254,7 @@ func TestADeferralEndsForTheMembersWhenTheSystemTurnsOutToBeYounger(t *testing.T
 		t.Fatal(err)
 	}
 	outcome := func() verdict.Outcome {
-		for _, v := range stand().Verdicts {
+		for _, v := range stand().Verdicts() {
 			if v.Control == over.Control {
 				return v.Outcome
 			}

@@ -360,7 +360,7 @@ func (b *body) verdict(at time.Time, ref fact.Ref, control string) verdict.Verdi
 	if !ok {
 		b.t.Fatalf("no subject %s", ref)
 	}
-	for _, v := range sub.Verdicts {
+	for _, v := range sub.Verdicts() {
 		if v.Control == control {
 			return v
 		}

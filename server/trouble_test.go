@@ -81,7 +81,7 @@ func TestRowsThatCannotBeUsedAreKeptAsideAndFoldedAgain(t *testing.T) {
 			if got := b.entry("computer/CA-1").Values["hostname"]; got != "kept" {
 				t.Errorf("hostname %v, want kept", got)
 			}
-			if got := b.facts("computer/CA-1").Facts["banner_local"].Fact.Value; got != "kept" {
+			if got := b.facts("computer/CA-1").Facts()["banner_local"].Fact.Value; got != "kept" {
 				t.Errorf("fact %v, want kept", got)
 			}
 			aside, err := filepath.Glob(filepath.Join(b.dir, "store.db.*.aside"))

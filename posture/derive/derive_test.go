@@ -112,7 +112,7 @@ func (b *body) want(control, ref string, want verdict.Outcome) {
 	if !ok {
 		b.t.Fatalf("no subject %s", ref)
 	}
-	for _, v := range sub.Verdicts {
+	for _, v := range sub.Verdicts() {
 		if v.Control == control {
 			if v.Outcome != want {
 				b.t.Errorf("%s of %s: got %s, want %s; %v", control, ref, v.Outcome, want, v.Reasons)
@@ -147,7 +147,7 @@ func TestADeclaredConnectionNeedsNoEvidence(t *testing.T) {
 		"confidentiality": 2, "integrity": 2, "availability": 1, "internet": "direct", "internet_reviewed_on": day(-30).Format(time.DateOnly),
 	})
 	sub, _ := b.standing().Named("system/S")
-	if c := sub.Facts["internet_connected"]; c.Fact.Value != true || c.Fresh != "" {
+	if c := sub.Facts()["internet_connected"]; c.Fact.Value != true || c.Fresh != "" {
 		t.Errorf("internet_connected: %v, to be fresh by %q; want true, by nothing", c.Fact.Value, c.Fresh)
 	}
 }

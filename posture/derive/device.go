@@ -9,11 +9,11 @@ import (
 
 	"kakusho/fact"
 	"kakusho/kind"
-	"kakusho/posture"
+	"kakusho/posture/world"
 	"kakusho/store"
 )
 
-var deviceDerivations = map[string]posture.Derivation{
+var deviceDerivations = map[string]world.Derivation{
 	"zone-class":                      zoneField("class"),
 	"zone-public-counter":             zoneField("public_counter"),
 	"highest-confidentiality":         highest("confidentiality"),
@@ -39,7 +39,7 @@ var deviceDerivations = map[string]posture.Derivation{
 }
 
 // host follows host_of from a virtual machine to the machine that stands somewhere.
-func host(r *posture.Reading, it *posture.Item) *posture.Item {
+func host(r *world.Reading, it *world.Item) *world.Item {
 	for range 8 {
 		up, ok := r.L.Of("computer", r.Text(it, "host_of"))
 		if !ok {
@@ -50,41 +50,50 @@ func host(r *posture.Reading, it *posture.Item) *posture.Item {
 	return it
 }
 
-func zoneField(field string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+// guests lists a machine and the virtual ones that stand on it; on a virtual one
+// stands nothing but itself.
+func guests(r *world.Reading, it *world.Item) []*world.Item {
+	machines := []*world.Item{it}
+	for i := 0; i < len(machines); i++ {
+		for _, c := range r.L.Where("computer", "host_of", machines[i].Row.ID) {
+			if !slices.Contains(machines, c) && host(r, c) == it {
+				machines = append(machines, c)
+			}
+		}
+	}
+	return machines
+}
+
+func zoneField(field string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		at := it
 		if it.Kind.ID == "computer" {
 			at = host(r, it)
 		}
 		id := r.Text(at, "zone")
 		if id == "" {
-			return posture.Cannot("blank: no area is registered")
+			return world.Cannot("blank: no area is registered")
 		}
 		z, ok := r.L.Of("zone", id)
 		if !ok {
-			return posture.Cannot("no-entry: area " + id + " is not registered")
+			return world.Cannot("no-entry: area " + id + " is not registered")
 		}
 		v, ok, why := r.Value(z, field)
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
-		return posture.Found(v)
+		return world.Found(v)
 	}
 }
 
 // highest is the highest class among everything that runs on a computer.
-func highest(field string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
-		machines := []*posture.Item{it}
-		for _, c := range r.L.ByKind["computer"] {
-			if c != it && host(r, c) == it {
-				machines = append(machines, c)
-			}
-		}
+func highest(field string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
+		machines := guests(r, it)
 		var best int64
 		seen := false
-		take := func(x *posture.Item, name string) string {
-			n, ok, why := posture.Read[int64](r, x, name)
+		take := func(x *world.Item, name string) string {
+			n, ok, why := world.Read[int64](r, x, name)
 			if !ok {
 				return why
 			}
@@ -94,18 +103,18 @@ func highest(field string) posture.Derivation {
 		for _, c := range machines {
 			sys, ok := r.L.Of("system", c.Row.System)
 			if !ok {
-				return posture.Cannot("no-entry: system " + c.Row.System + " is not registered")
+				return world.Cannot("no-entry: system " + c.Row.System + " is not registered")
 			}
 			if why := take(sys, field); why != "" {
-				return posture.Cannot(why)
+				return world.Cannot(why)
 			}
-			for _, db := range r.L.ByKind["database"] {
-				if posture.DeclaredText(db, "computer") != c.Row.ID || posture.DeclaredText(db, "status") == "disposed" {
+			for _, db := range r.L.Where("database", "computer", c.Row.ID) {
+				if world.DeclaredText(db, "status") == "disposed" {
 					continue
 				}
 				if field == "confidentiality" {
 					if why := take(db, "holds_confidentiality"); why != "" {
-						return posture.Cannot(why)
+						return world.Cannot(why)
 					}
 				}
 				if s, ok := r.L.Of("system", db.Row.System); ok {
@@ -114,18 +123,18 @@ func highest(field string) posture.Derivation {
 			}
 		}
 		if !seen {
-			return posture.Cannot("blank: no class is registered")
+			return world.Cannot("blank: no class is registered")
 		}
-		return posture.Found(best)
+		return world.Found(best)
 	}
 }
 
 // publicAddress reports whether a computer has an address of the Internet and a
 // way out; unsure when nobody looked.
-func publicAddress(r *posture.Reading, it *posture.Item) posture.Tri {
+func publicAddress(r *world.Reading, it *world.Item) world.Tri {
 	list, ok, _ := r.Records(it, "interfaces")
 	if !ok {
-		return posture.Unsure
+		return world.Unsure
 	}
 	for _, e := range list {
 		text, _ := e["addresses"].(string)
@@ -142,99 +151,104 @@ func publicAddress(r *posture.Reading, it *posture.Item) posture.Tri {
 			}
 		}
 	}
-	return posture.No
+	return world.No
 }
 
 // sharedSpace is RFC 6598: behind a carrier's translation, not of the Internet.
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
-func computerInternet(r *posture.Reading, it *posture.Item) posture.Result {
+func computerInternet(r *world.Reading, it *world.Item) world.Result {
 	declared := r.Is(it, "internet_declared")
-	line := posture.No
+	line := world.No
 	sys, ok := r.L.Of("system", it.Row.System)
 	if ok && r.Text(sys, "internet") == "direct" {
 		for _, x := range r.L.InSystem(sys, "line") {
-			if posture.DeclaredText(x, "status") == "in-service" && posture.DeclaredBool(x, "internet") {
-				r.Note(x, "internet", x.Declared["internet"])
-				line = posture.Yes
+			if world.DeclaredText(x, "status") == "in-service" && world.DeclaredBool(x, "internet") {
+				r.NoteDeclared(x, "internet")
+				line = world.Yes
 			}
 		}
 	}
-	if posture.AnyOf(declared, line, publicAddress(r, it)) == posture.Yes {
-		return posture.Found(true)
+	if world.AnyOf(declared, line, publicAddress(r, it)) == world.Yes {
+		return world.Found(true)
 	}
-	if declared == posture.No && ok && r.Is(sys, "internet_connected") == posture.No {
-		return posture.Found(false)
+	if declared == world.No && ok && r.Is(sys, "internet_connected") == world.No {
+		return world.Found(false)
 	}
-	return posture.Cannot("blank: nobody declared that it is not connected, or its system is")
+	return world.Cannot("blank: nobody declared that it is not connected, or its system is")
 }
 
-func networkInternet(r *posture.Reading, it *posture.Item) posture.Result {
+func networkInternet(r *world.Reading, it *world.Item) world.Result {
 	lines, ok, _ := r.Names(it, "lines")
-	of := posture.Unsure
+	of := world.Unsure
 	if ok {
-		of = posture.No
+		of = world.No
 	}
 	for _, id := range lines {
 		if x, ok := r.L.Of("line", id); ok {
-			of = posture.AnyOf(of, r.Is(x, "internet"))
+			of = world.AnyOf(of, r.Is(x, "internet"))
 		}
 	}
-	return posture.AnyOf(r.Is(it, "internet_facing"), of).Result("blank: neither the device nor its lines say")
+	return world.AnyOf(r.Is(it, "internet_facing"), of).Result("blank: neither the device nor its lines say")
 }
 
-func internetOf(field string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+func internetOf(field string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		id := r.Text(it, field)
 		if id == "" {
-			return posture.None("blank: no computer is named")
+			return world.None("blank: no computer is named")
 		}
 		c, ok := r.L.Of("computer", id)
 		if !ok {
-			return posture.Cannot("no-entry: computer " + id + " is not registered")
+			return world.Cannot("no-entry: computer " + id + " is not registered")
 		}
 		return r.Is(c, "internet_connected").Result("computer/" + id + " cannot be told")
 	}
 }
 
 // declaredDifferences compares what is declared with what was seen.
-func declaredDifferences(r *posture.Reading, it *posture.Item) posture.Result {
+func declaredDifferences(r *world.Reading, it *world.Item) world.Result {
 	var out []string
 	for _, f := range it.Kind.Fields {
 		if !f.In(kind.Declared) || !f.In(kind.Observed) {
 			continue
 		}
-		d, o := it.Declared[f.Name], it.Observed[f.Name]
+		d, _ := it.Declared(f.Name)
 		if d.Fact.Status != fact.Observed {
 			continue
 		}
-		r.Note(it, f.Name, o)
+		r.NoteSeen(it, f.Name)
+		o, _ := r.L.Seen(it, f.Name)
 		if o.Fact.Status != fact.Observed {
-			return posture.Cannot("missing: " + f.Name + " was not seen")
+			return world.Cannot("missing: " + f.Name + " was not seen")
 		}
 		a, b := plain(f.Name, d.Fact.Value), plain(f.Name, o.Fact.Value)
 		if a != b {
 			out = append(out, fmt.Sprintf("%s: %v ≠ %v", f.Name, d.Fact.Value, o.Fact.Value))
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
 // observedDifferences is likewise, for subjects of which only some fields are ever
 // observed: what nobody saw is left out.
-func observedDifferences(r *posture.Reading, it *posture.Item) posture.Result {
+func observedDifferences(r *world.Reading, it *world.Item) world.Result {
 	var out []string
 	for _, f := range it.Kind.Fields {
-		d, o := it.Declared[f.Name], it.Observed[f.Name]
-		if !f.In(kind.Declared) || !f.In(kind.Observed) || d.Fact.Status != fact.Observed || o.Fact.Status != fact.Observed {
+		if !f.In(kind.Declared) || !f.In(kind.Observed) {
 			continue
 		}
-		r.Note(it, f.Name, o)
+		d, _ := it.Declared(f.Name)
+		o, _ := r.L.Seen(it, f.Name)
+		if d.Fact.Status != fact.Observed || o.Fact.Status != fact.Observed {
+			continue
+		}
+		r.NoteSeen(it, f.Name)
 		if plain(f.Name, d.Fact.Value) != plain(f.Name, o.Fact.Value) {
 			out = append(out, fmt.Sprintf("%s: %v ≠ %v", f.Name, d.Fact.Value, o.Fact.Value))
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
 func plain(field string, v any) string {
@@ -245,10 +259,10 @@ func plain(field string, v any) string {
 	return s
 }
 
-func unapprovedListeners(r *posture.Reading, it *posture.Item) posture.Result {
+func unapprovedListeners(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "listeners")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	approved, _, _ := r.Names(it, "approved_listeners")
 	var out []string
@@ -258,19 +272,19 @@ func unapprovedListeners(r *posture.Reading, it *posture.Item) posture.Result {
 		}
 		out = append(out, fmt.Sprintf("%v/%v", e["proto"], e["port"]))
 	}
-	return posture.Texts(posture.Minus(out, approved))
+	return world.Texts(world.Minus(out, approved))
 }
 
-func unregisteredMedia(r *posture.Reading, it *posture.Item) posture.Result {
+func unregisteredMedia(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "removable_media")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	var known []string
-	for _, m := range r.L.ByKind["medium"] {
-		if s := posture.DeclaredText(m, "status"); s == "in-custody" || s == "loaned" {
-			known = append(known, posture.DeclaredText(m, "serial"))
-			r.Note(m, "serial", m.Declared["serial"])
+	for _, m := range r.L.ByKind("medium") {
+		if s := world.DeclaredText(m, "status"); s == "in-custody" || s == "loaned" {
+			known = append(known, world.DeclaredText(m, "serial"))
+			r.NoteDeclared(m, "serial")
 		}
 	}
 	var serials []string
@@ -281,21 +295,21 @@ func unregisteredMedia(r *posture.Reading, it *posture.Item) posture.Result {
 			serials = append(serials, fmt.Sprintf("no serial: %v", e["device"]))
 		}
 	}
-	return posture.Texts(posture.Minus(serials, known))
+	return world.Texts(world.Minus(serials, known))
 }
 
-func oldestPendingSecurity(r *posture.Reading, it *posture.Item) posture.Result {
-	return oldestPending(r, []*posture.Item{it})
+func oldestPendingSecurity(r *world.Reading, it *world.Item) world.Result {
+	return oldestPending(r, []*world.Item{it})
 }
 
 // oldestPending is since when the longest pending security update of some
 // computers has been seen to be pending.
-func oldestPending(r *posture.Reading, computers []*posture.Item) posture.Result {
+func oldestPending(r *world.Reading, computers []*world.Item) world.Result {
 	var oldest time.Time
 	for _, c := range computers {
 		list, ok, why := r.Records(c, "pending_updates")
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
 		for _, e := range list {
 			if sec, _ := e["security"].(bool); !sec {
@@ -303,48 +317,49 @@ func oldestPending(r *posture.Reading, computers []*posture.Item) posture.Result
 			}
 			t, ok := e["first_seen"].(time.Time)
 			if !ok {
-				return posture.Cannot("missing: since when an update is pending")
+				return world.Cannot("missing: since when an update is pending")
 			}
-			oldest = posture.Earlier(oldest, t)
+			oldest = world.Earlier(oldest, t)
 		}
 	}
 	if oldest.IsZero() {
-		return posture.None("none: no security update is pending")
+		return world.None("none: no security update is pending")
 	}
-	return posture.Found(oldest)
+	return world.Found(oldest)
 }
 
-func hostOldestPending(r *posture.Reading, it *posture.Item) posture.Result {
+func hostOldestPending(r *world.Reading, it *world.Item) world.Result {
 	c, res := hostOf(r, it)
 	if c == nil {
 		return res
 	}
-	return oldestPending(r, []*posture.Item{c})
+	return oldestPending(r, []*world.Item{c})
 }
 
-func clientsOldestPending(r *posture.Reading, it *posture.Item) posture.Result {
+func clientsOldestPending(r *world.Reading, it *world.Item) world.Result {
 	return oldestPending(r, clientsOf(r, it))
 }
 
 // liveKeys lists the key register's entries on a computer.
-func liveKeys(r *posture.Reading, it *posture.Item) []*posture.Item {
-	return r.L.Matching("key", func(k *posture.Item) bool {
-		if posture.DeclaredText(k, "computer") != it.Row.ID || posture.DeclaredText(k, "status") == "destroyed" {
-			return false
+func liveKeys(r *world.Reading, it *world.Item) []*world.Item {
+	var out []*world.Item
+	for _, k := range r.L.Where("key", "computer", it.Row.ID) {
+		if world.DeclaredText(k, "status") != "destroyed" {
+			r.NoteDeclared(k, "computer")
+			out = append(out, k)
 		}
-		r.Note(k, "computer", k.Declared["computer"])
-		return true
-	})
+	}
+	return out
 }
 
-func strayKeys(r *posture.Reading, it *posture.Item) posture.Result {
+func strayKeys(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "key_files")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	var known, paths []string
 	for _, k := range liveKeys(r, it) {
-		known = append(known, posture.DeclaredText(k, "storage"))
+		known = append(known, world.DeclaredText(k, "storage"))
 	}
 	for _, e := range list {
 		p, _ := e["purpose"].(string)
@@ -352,18 +367,18 @@ func strayKeys(r *posture.Reading, it *posture.Item) posture.Result {
 			paths = append(paths, fmt.Sprint(e["path"]))
 		}
 	}
-	return posture.Texts(posture.Minus(paths, known))
+	return world.Texts(world.Minus(paths, known))
 }
 
-func decryptionKeys(r *posture.Reading, it *posture.Item) posture.Result {
+func decryptionKeys(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "key_files")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
-	scope, _ := r.L.Defaults["crypto.key.internet_scope"].Value.([]any)
+	scope, _ := r.L.Defaults()["crypto.key.internet_scope"].Value.([]any)
 	var out []string
 	for _, k := range liveKeys(r, it) {
-		if slices.Contains(scope, any(posture.DeclaredText(k, "purpose"))) {
+		if slices.Contains(scope, any(world.DeclaredText(k, "purpose"))) {
 			out = append(out, k.Row.ID)
 		}
 	}
@@ -372,57 +387,54 @@ func decryptionKeys(r *posture.Reading, it *posture.Item) posture.Result {
 			out = append(out, fmt.Sprint(e["path"]))
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
-func subjectDisposalDone(r *posture.Reading, it *posture.Item) posture.Result {
+func subjectDisposalDone(r *world.Reading, it *world.Item) world.Result {
 	ref := it.Row.Kind + "/" + it.Row.ID
-	for _, d := range r.L.ByKind["disposal"] {
-		if posture.DeclaredText(d, "subject") != ref {
-			continue
-		}
-		r.Note(d, "erased_on", d.Declared["erased_on"])
-		if posture.DeclaredText(d, "status") == "closed" && !posture.DeclaredTime(d, "erased_on").IsZero() && posture.DeclaredText(d, "erase_method") != "" {
-			return posture.Found(true)
+	for _, d := range r.L.Where("disposal", "subject", ref) {
+		r.NoteDeclared(d, "erased_on")
+		if world.DeclaredText(d, "status") == "closed" && !world.DeclaredTime(d, "erased_on").IsZero() && world.DeclaredText(d, "erase_method") != "" {
+			return world.Found(true)
 		}
 	}
-	return posture.Found(false)
+	return world.Found(false)
 }
 
-func hostOf(r *posture.Reading, it *posture.Item) (*posture.Item, posture.Result) {
+func hostOf(r *world.Reading, it *world.Item) (*world.Item, world.Result) {
 	id := r.Text(it, "computer")
 	if id == "" {
-		return nil, posture.Cannot("blank: no computer is named")
+		return nil, world.Cannot("blank: no computer is named")
 	}
 	c, ok := r.L.Of("computer", id)
 	if !ok {
-		return nil, posture.Cannot("no-entry: computer " + id + " is not registered")
+		return nil, world.Cannot("no-entry: computer " + id + " is not registered")
 	}
-	return c, posture.Result{}
+	return c, world.Result{}
 }
 
-func hostField(field string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+func hostField(field string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		c, res := hostOf(r, it)
 		if c == nil {
 			return res
 		}
 		v, ok, why := r.Value(c, field)
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
-		return posture.Found(v)
+		return world.Found(v)
 	}
 }
 
-func hostDiskEncrypted(r *posture.Reading, it *posture.Item) posture.Result {
+func hostDiskEncrypted(r *world.Reading, it *world.Item) world.Result {
 	c, res := hostOf(r, it)
 	if c == nil {
 		return res
 	}
 	list, ok, why := r.Records(c, "volumes")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	flag := func(e map[string]any, k string) bool { b, _ := e[k].(bool); return b }
 	for _, e := range list {
@@ -431,31 +443,31 @@ func hostDiskEncrypted(r *posture.Reading, it *posture.Item) posture.Result {
 		}
 		enc, known := e["encrypted"].(bool)
 		if !known {
-			return posture.Cannot(fmt.Sprintf("missing: whether %v is encrypted", e["device"]))
+			return world.Cannot(fmt.Sprintf("missing: whether %v is encrypted", e["device"]))
 		}
 		if !enc {
-			return posture.Found(false)
+			return world.Found(false)
 		}
 	}
-	return posture.Found(true)
+	return world.Found(true)
 }
 
 // clientsOf lists the computers that may reach a database: those of its system,
 // but for its own host.
-func clientsOf(r *posture.Reading, it *posture.Item) []*posture.Item {
-	var clients []*posture.Item
+func clientsOf(r *world.Reading, it *world.Item) []*world.Item {
+	var clients []*world.Item
 	for _, c := range r.L.InSystem(it, "computer") {
-		if posture.DeclaredText(c, "status") == "in-service" && c.Row.ID != posture.DeclaredText(it, "computer") {
+		if world.DeclaredText(c, "status") == "in-service" && c.Row.ID != world.DeclaredText(it, "computer") {
 			clients = append(clients, c)
 		}
 	}
 	return clients
 }
 
-func clientsPendingSecurity(r *posture.Reading, it *posture.Item) posture.Result {
+func clientsPendingSecurity(r *world.Reading, it *world.Item) world.Result {
 	clients := clientsOf(r, it)
 	if len(clients) == 0 {
-		return posture.Found(int64(0))
+		return world.Found(int64(0))
 	}
-	return posture.Most(r, clients, "pending_security_count")
+	return world.Most(r, clients, "pending_security_count")
 }

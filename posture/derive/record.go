@@ -3,15 +3,14 @@ package derive
 import (
 	"slices"
 
-	"kakusho/fact"
-	"kakusho/posture"
+	"kakusho/posture/world"
 )
 
 // recordDerivations turn the answers of an entry into the words of a determined
 // list, so that a rule can ask whether the whole list is done. A blank field is
 // not done.
-var recordDerivations = map[string]posture.Derivation{
-	"development-items": doneItems(map[string]func(*posture.Item) bool{
+var recordDerivations = map[string]world.Derivation{
+	"development-items": doneItems(map[string]func(*world.Item) bool{
 		"separate-environments": says("environments_separated"), "no-production-data": says("production_data_in_test", "false"),
 		"version-control": says("version_control"), "change-approval": says("change_approval"), "secure-coding": says("coding_standard"),
 		"code-review": says("reviewed_on"), "static-analysis": says("static_tested_on"), "dynamic-test": says("dynamic_tested_on"),
@@ -24,7 +23,7 @@ var recordDerivations = map[string]posture.Derivation{
 		"acceptance-test": all(says("acceptance_tested_on"), says("acceptance_result", "passed", "conditional")),
 		"handover":        says("documents_handed_over_on"),
 	}),
-	"procurement-items": doneItems(map[string]func(*posture.Item) bool{
+	"procurement-items": doneItems(map[string]func(*world.Item) bool{
 		"maker-facts": all(says("maker"), says("maker_country")), "support-period": supportCoversLife,
 		"patch-commitment": says("patch_commitment"), "certification-evidence": all(says("evidence"), not(says("evidence", "none"))),
 		"equipment-list":           either(says("agreement", "does-not-apply"), says("agreement_submitted_on")),
@@ -35,35 +34,35 @@ var recordDerivations = map[string]posture.Derivation{
 	"contract-items": contractItems,
 }
 
-func all(ds ...func(*posture.Item) bool) func(*posture.Item) bool {
-	return func(it *posture.Item) bool {
-		return !slices.ContainsFunc(ds, func(d func(*posture.Item) bool) bool { return !d(it) })
+func all(ds ...func(*world.Item) bool) func(*world.Item) bool {
+	return func(it *world.Item) bool {
+		return !slices.ContainsFunc(ds, func(d func(*world.Item) bool) bool { return !d(it) })
 	}
 }
 
-func either(ds ...func(*posture.Item) bool) func(*posture.Item) bool {
-	return func(it *posture.Item) bool {
-		return slices.ContainsFunc(ds, func(d func(*posture.Item) bool) bool { return d(it) })
+func either(ds ...func(*world.Item) bool) func(*world.Item) bool {
+	return func(it *world.Item) bool {
+		return slices.ContainsFunc(ds, func(d func(*world.Item) bool) bool { return d(it) })
 	}
 }
 
-func not(d func(*posture.Item) bool) func(*posture.Item) bool {
-	return func(it *posture.Item) bool { return !d(it) }
+func not(d func(*world.Item) bool) func(*world.Item) bool {
+	return func(it *world.Item) bool { return !d(it) }
 }
 
-func supportCoversLife(it *posture.Item) bool {
-	until, end := posture.DeclaredTime(it, "support_until_on"), posture.DeclaredTime(it, "planned_end_on")
+func supportCoversLife(it *world.Item) bool {
+	until, end := world.DeclaredTime(it, "support_until_on"), world.DeclaredTime(it, "planned_end_on")
 	return !until.IsZero() && !end.IsZero() && !until.Before(end)
 }
 
-func hasRecords(it *posture.Item, field string) bool {
-	l, _ := it.Declared[field].Fact.Value.([]any)
-	return it.Declared[field].Fact.Status == fact.Observed && len(l) > 0
+func hasRecords(it *world.Item, field string) bool {
+	l, _ := world.DeclaredValue(it, field).([]any)
+	return len(l) > 0
 }
 
-func contractItems(r *posture.Reading, it *posture.Item) posture.Result {
-	ismap := func(it *posture.Item) bool {
-		id := posture.DeclaredText(it, "external_service")
+func contractItems(r *world.Reading, it *world.Item) world.Result {
+	ismap := func(it *world.Item) bool {
+		id := world.DeclaredText(it, "external_service")
 		if id == "" {
 			return true
 		}
@@ -71,11 +70,11 @@ func contractItems(r *posture.Reading, it *posture.Item) posture.Result {
 		if !ok {
 			return false
 		}
-		r.Note(s, "ismap", s.Declared["ismap"])
-		n, known := s.Declared["handles_confidentiality"].Fact.Value.(int64)
+		r.NoteDeclared(s, "ismap")
+		n, known := world.DeclaredValue(s, "handles_confidentiality").(int64)
 		return known && n < 2 || says("ismap", "ismap", "ismap-liu")(s)
 	}
-	return doneItems(map[string]func(*posture.Item) bool{
+	return doneItems(map[string]func(*world.Item) bool{
 		"pledge": says("pledge_on"), "worker-list": says("workers_listed_on"),
 		"place-of-work":        all(says("place"), either(says("overseas", "false"), says("overseas_approved_on"))),
 		"bring-in-prohibition": says("bring_in_prohibited"), "lent-terminals": says("lent_terminals"),
@@ -85,7 +84,7 @@ func contractItems(r *posture.Reading, it *posture.Item) posture.Result {
 		"on-site-check":              says("inspected_on"),
 		"return-erase-certificate":   either(says("information_returned_on"), not(says("status", "ended"))),
 		"personal-information-terms": either(says("personal_terms"), says("handles_personal", "false")),
-		"subcontract-tree":           either(says("subcontracting", "false"), func(it *posture.Item) bool { return hasRecords(it, "subcontractors") }),
+		"subcontract-tree":           either(says("subcontracting", "false"), func(it *world.Item) bool { return hasRecords(it, "subcontractors") }),
 		"data-location":              says("data_location"), "ismap": ismap,
 	})(r, it)
 }

@@ -4,12 +4,12 @@ import (
 	"slices"
 	"time"
 
-	"kakusho/posture"
+	"kakusho/posture/world"
 )
 
 // trailDerivations are about the events of a system: whether they arrive, and
 // whether somebody looks at what they tell.
-var trailDerivations = map[string]posture.Derivation{
+var trailDerivations = map[string]world.Derivation{
 	"system-silent-log-sources":    silentLogSources,
 	"system-missing-event-classes": missingEventClasses,
 	"system-overdue-alerts":        overdueAlerts,
@@ -19,29 +19,29 @@ var trailDerivations = map[string]posture.Derivation{
 }
 
 // sending lists the log sources of a system that are to send.
-func sending(r *posture.Reading, it *posture.Item) []*posture.Item {
-	return slices.DeleteFunc(r.L.InSystem(it, "log-source"), func(s *posture.Item) bool {
-		r.Note(s, "status", s.Declared["status"])
-		return posture.DeclaredText(s, "status") != "in-service"
+func sending(r *world.Reading, it *world.Item) []*world.Item {
+	return slices.DeleteFunc(r.L.InSystem(it, "log-source"), func(s *world.Item) bool {
+		r.NoteDeclared(s, "status")
+		return world.DeclaredText(s, "status") != "in-service"
 	})
 }
 
 // period is a parameter as it holds for an item.
-func period(r *posture.Reading, it *posture.Item, key string) (time.Duration, bool) {
+func period(r *world.Reading, it *world.Item, key string) (time.Duration, bool) {
 	v := r.L.Values(it)[key]
-	r.L.Next = posture.Earlier(r.L.Next, v.Next)
+	r.L.Until(v.Next)
 	d, ok := v.Value.(time.Duration)
 	return d, ok
 }
 
 // silent reports whether a source has sent nothing for longer than it may. One
 // that was never heard of is silent.
-func silent(r *posture.Reading, s *posture.Item) (bool, string) {
+func silent(r *world.Reading, s *world.Item) (bool, string) {
 	limit, ok := period(r, s, "log.silence_max")
 	if !ok {
 		return false, "no-parameter: log.silence_max"
 	}
-	if own, ok := s.Declared["silence"].Fact.Value.(time.Duration); ok {
+	if own, ok := world.DeclaredValue(s, "silence").(time.Duration); ok {
 		limit = min(limit, own)
 	}
 	c, ok := r.L.Cell(s, "last_arrival")
@@ -58,39 +58,39 @@ func silent(r *posture.Reading, s *posture.Item) (bool, string) {
 	if edge.Before(r.L.At) {
 		return true, ""
 	}
-	r.L.Next = posture.Earlier(r.L.Next, edge.Add(1)) // exactly as long as it may is not too long
+	r.L.Until(edge.Add(1)) // exactly as long as it may is not too long
 	return false, ""
 }
 
 // silentLogSources are those that should be heard and are not. A system of which
 // nothing should be heard has none to look at, which is no silence kept away.
-func silentLogSources(r *posture.Reading, it *posture.Item) posture.Result {
+func silentLogSources(r *world.Reading, it *world.Item) world.Result {
 	var out []string
 	all := sending(r, it)
 	if len(all) == 0 {
-		return posture.None("no-entry: no log source of the system is to send")
+		return world.None("no-entry: no log source of the system is to send")
 	}
 	for _, s := range all {
 		is, why := silent(r, s)
 		if why != "" {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
 		if is {
 			out = append(out, s.Row.ID)
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
 // missingEventClasses are the classes that must be recorded less those that come
 // from any source of the system: what every application and every computer records
 // by determination, and what the system's own register entry says is recorded.
-func missingEventClasses(r *posture.Reading, it *posture.Item) posture.Result {
+func missingEventClasses(r *world.Reading, it *world.Item) world.Result {
 	params := r.L.Values(it)
 	var want []string
 	add := func(key string) {
 		v := params[key]
-		r.L.Next = posture.Earlier(r.L.Next, v.Next)
+		r.L.Until(v.Next)
 		want = append(want, texts(v.Value)...)
 	}
 	add("log.events.system")
@@ -112,7 +112,7 @@ func missingEventClasses(r *posture.Reading, it *posture.Item) posture.Result {
 			have = append(have, seen...)
 		}
 	}
-	return posture.Texts(posture.Minus(want, have))
+	return world.Texts(world.Minus(want, have))
 }
 
 func texts(v any) (out []string) {
@@ -126,81 +126,81 @@ func texts(v any) (out []string) {
 }
 
 // overdueAlerts are those nobody has disposed of within the time an alert may wait.
-func overdueAlerts(r *posture.Reading, it *posture.Item) posture.Result {
+func overdueAlerts(r *world.Reading, it *world.Item) world.Result {
 	limit, ok := period(r, it, "log.review.alert")
 	if !ok {
-		return posture.Cannot("no-parameter: log.review.alert")
+		return world.Cannot("no-parameter: log.review.alert")
 	}
-	var out []*posture.Item
+	var out []*world.Item
 	for _, a := range r.L.InSystem(it, "alert") {
-		if posture.DeclaredText(a, "state") == "closed" {
+		if world.DeclaredText(a, "state") == "closed" {
 			continue
 		}
-		r.Note(a, "state", a.Declared["state"])
-		edge := posture.DeclaredTime(a, "raised_at").Add(limit)
+		r.NoteDeclared(a, "state")
+		edge := world.DeclaredTime(a, "raised_at").Add(limit)
 		if edge.Before(r.L.At) {
 			out = append(out, a)
 			continue
 		}
-		r.L.Next = posture.Earlier(r.L.Next, edge.Add(1))
+		r.L.Until(edge.Add(1))
 	}
-	return posture.Texts(posture.Keys(out))
+	return world.Texts(world.Keys(out))
 }
 
 // unmeasuredAlerts are those that were something, and of which nobody wrote what was
 // done.
-func unmeasuredAlerts(r *posture.Reading, it *posture.Item) posture.Result {
-	var out []*posture.Item
+func unmeasuredAlerts(r *world.Reading, it *world.Item) world.Result {
+	var out []*world.Item
 	for _, a := range r.L.InSystem(it, "alert") {
-		something := slices.Contains([]string{"incident", "corrected"}, posture.DeclaredText(a, "disposition"))
-		if !something || posture.DeclaredText(a, "state") != "closed" {
+		something := slices.Contains([]string{"incident", "corrected"}, world.DeclaredText(a, "disposition"))
+		if !something || world.DeclaredText(a, "state") != "closed" {
 			continue
 		}
-		r.Note(a, "measures", a.Declared["measures"])
-		if posture.DeclaredText(a, "measures") == "" {
+		r.NoteDeclared(a, "measures")
+		if world.DeclaredText(a, "measures") == "" {
 			out = append(out, a)
 		}
 	}
-	return posture.Texts(posture.Keys(out))
+	return world.Texts(world.Keys(out))
 }
 
 // reviewedOn is when a kind of review of the system's trail was last made; a search
 // over every system counts for each.
-func reviewedOn(review string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+func reviewedOn(review string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		var last time.Time
-		for _, s := range r.L.ByKind["saved-search"] {
-			of := posture.DeclaredText(s, "system")
-			if of != "" && of != it.Row.ID || posture.DeclaredText(s, "review") != review {
+		for _, s := range r.L.ByKind("saved-search") {
+			of := world.DeclaredText(s, "system")
+			if of != "" && of != it.Row.ID || world.DeclaredText(s, "review") != review {
 				continue
 			}
-			r.Note(s, "reviewed_on", s.Declared["reviewed_on"])
-			if on := posture.DeclaredTime(s, "reviewed_on"); on.After(last) && !on.After(r.L.At) {
+			r.NoteDeclared(s, "reviewed_on")
+			if on := world.DeclaredTime(s, "reviewed_on"); on.After(last) && r.L.Within(on, time.Time{}) {
 				last = on
 			}
 		}
 		if last.IsZero() {
-			return posture.None("no-entry: no such review is recorded")
+			return world.None("no-entry: no such review is recorded")
 		}
-		return posture.Found(last)
+		return world.Found(last)
 	}
 }
 
 // logArrives is whether a log source of the device itself sends.
-func logArrives(r *posture.Reading, it *posture.Item) posture.Result {
+func logArrives(r *world.Reading, it *world.Item) world.Result {
 	self := it.Row.Kind + "/" + it.Row.ID
 	for _, s := range sending(r, it) {
-		if posture.DeclaredText(s, "subject") != self {
+		if world.DeclaredText(s, "subject") != self {
 			continue
 		}
 		is, why := silent(r, s)
 		if why != "" {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
 		if !is {
-			r.Note(s, "last_arrival", s.Observed["last_arrival"])
-			return posture.Found(true)
+			r.NoteSeen(s, "last_arrival")
+			return world.Found(true)
 		}
 	}
-	return posture.Found(false)
+	return world.Found(false)
 }

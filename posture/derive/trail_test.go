@@ -38,9 +38,9 @@ func (b *body) arrive(no string, last time.Time, classes ...string) {
 func (b *body) lists(field string, want ...any) {
 	b.t.Helper()
 	sub, _ := b.standing().Named("system/S")
-	got, _ := sub.Facts[field].Fact.Value.([]any)
-	if !slices.Equal(got, want) || sub.Facts[field].Fact.Status != fact.Observed {
-		b.t.Errorf("%s: got %v %s %s, want %v", field, got, sub.Facts[field].Fact.Status, sub.Facts[field].Fact.Reason, want)
+	got, _ := sub.Facts()[field].Fact.Value.([]any)
+	if !slices.Equal(got, want) || sub.Facts()[field].Fact.Status != fact.Observed {
+		b.t.Errorf("%s: got %v %s %s, want %v", field, got, sub.Facts()[field].Fact.Status, sub.Facts()[field].Fact.Reason, want)
 	}
 }
 

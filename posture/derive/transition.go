@@ -5,22 +5,22 @@ import (
 	"time"
 
 	"kakusho/decision"
-	"kakusho/posture"
+	"kakusho/posture/world"
 )
 
 // transitionDerivations tell how a system stands to 第5: what is deferred or
 // specially provided for it, and whether that is in order.
-var transitionDerivations = map[string]posture.Derivation{
-	"system-deferrals": func(r *posture.Reading, it *posture.Item) posture.Result {
+var transitionDerivations = map[string]world.Derivation{
+	"system-deferrals": func(r *world.Reading, it *world.Item) world.Result {
 		return decided(r, it, decision.Deferral, func(decision.Decision) bool { return true })
 	},
-	"system-deferrals-without-measures": func(r *posture.Reading, it *posture.Item) posture.Result {
+	"system-deferrals-without-measures": func(r *world.Reading, it *world.Item) world.Result {
 		return decided(r, it, decision.Deferral, func(d decision.Decision) bool { return d.Measures == "" })
 	},
-	"system-special-provisions": func(r *posture.Reading, it *posture.Item) posture.Result {
+	"system-special-provisions": func(r *world.Reading, it *world.Item) world.Result {
 		return decided(r, it, decision.Special, func(decision.Decision) bool { return true })
 	},
-	"system-specials-unconsulted": func(r *posture.Reading, it *posture.Item) posture.Result {
+	"system-specials-unconsulted": func(r *world.Reading, it *world.Item) world.Result {
 		return decided(r, it, decision.Special, func(d decision.Decision) bool { return d.Consulted == "" })
 	},
 	"system-deferred-since": deferredSince,
@@ -28,10 +28,10 @@ var transitionDerivations = map[string]posture.Derivation{
 
 // inForce lists the decisions of a type in force about a system or a subject of
 // it, and notes when that changes.
-func inForce(r *posture.Reading, sys *posture.Item, t decision.Type) []decision.Decision {
+func inForce(r *world.Reading, sys *world.Item, t decision.Type) []decision.Decision {
 	var out []decision.Decision
 	for _, it := range r.L.Members(sys) {
-		for _, d := range it.Decisions() {
+		for _, d := range it.Decisions {
 			if d.Type != t || slices.ContainsFunc(out, func(o decision.Decision) bool { return o.ID == d.ID }) {
 				continue
 			}
@@ -44,7 +44,7 @@ func inForce(r *posture.Reading, sys *posture.Item, t decision.Type) []decision.
 	return out
 }
 
-func decided(r *posture.Reading, it *posture.Item, t decision.Type, want func(decision.Decision) bool) posture.Result {
+func decided(r *world.Reading, it *world.Item, t decision.Type, want func(decision.Decision) bool) world.Result {
 	var out []string
 	for _, d := range inForce(r, it, t) {
 		if !want(d) {
@@ -56,16 +56,16 @@ func decided(r *posture.Reading, it *posture.Item, t decision.Type, want func(de
 		}
 		out = append(out, text)
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
-func deferredSince(r *posture.Reading, it *posture.Item) posture.Result {
+func deferredSince(r *world.Reading, it *world.Item) world.Result {
 	var first time.Time
 	for _, d := range inForce(r, it, decision.Deferral) {
-		first = posture.Earlier(first, d.From)
+		first = world.Earlier(first, d.From)
 	}
 	if first.IsZero() {
-		return posture.None("none: nothing is deferred")
+		return world.None("none: nothing is deferred")
 	}
-	return posture.Found(first)
+	return world.Found(first)
 }

@@ -3,14 +3,15 @@ package people
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"kakusho/fact"
-	"kakusho/posture"
+	"kakusho/posture/world"
 )
 
 // Accounts are the derivations of accounts and of what the register says of them.
-var Accounts = map[string]posture.Derivation{
+var Accounts = map[string]world.Derivation{
 	"unregistered-accounts": unregisteredAccounts,
 	"unseen-accounts":       unseenAccounts,
 	"unregistered-admins":   unregisteredAdmins,
@@ -26,30 +27,31 @@ var Accounts = map[string]posture.Derivation{
 
 // registered lists the register's live accounts for a computer or database: bound
 // to it, or to its system and nothing closer.
-func registered(r *posture.Reading, it *posture.Item) []*posture.Item {
-	return r.L.Matching("account", func(a *posture.Item) bool {
-		bound := posture.DeclaredText(a, it.Kind.ID)
-		free := posture.DeclaredText(a, "computer") == "" && posture.DeclaredText(a, "database") == "" && posture.DeclaredText(a, "network_device") == "" && it.Row.System != "" && a.Row.System == it.Row.System
-		if bound != it.Row.ID && !free {
-			return false
-		}
-		r.Note(a, "name", a.Declared["name"])
-		return LiveAccount(r.L, a)
+func registered(r *world.Reading, it *world.Item) []*world.Item {
+	bound := r.L.Where("account", it.Kind.ID, it.Row.ID)
+	free := slices.DeleteFunc(r.L.InSystem(it, "account"), func(a *world.Item) bool {
+		return world.DeclaredText(a, "computer") != "" || world.DeclaredText(a, "database") != "" || world.DeclaredText(a, "network_device") != ""
+	})
+	all := slices.Concat(bound, free)
+	slices.SortFunc(all, func(a, b *world.Item) int { return strings.Compare(a.Row.ID, b.Row.ID) })
+	return slices.DeleteFunc(slices.Compact(all), func(a *world.Item) bool {
+		r.NoteDeclared(a, "name")
+		return !LiveAccount(r.L, a)
 	})
 }
 
-func accountNames(its []*posture.Item) []string {
+func accountNames(its []*world.Item) []string {
 	var out []string
 	for _, a := range its {
-		out = append(out, posture.DeclaredText(a, "name"))
+		out = append(out, world.DeclaredText(a, "name"))
 	}
 	return out
 }
 
-func unregisteredAccounts(r *posture.Reading, it *posture.Item) posture.Result {
+func unregisteredAccounts(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "accounts")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	var seen []string
 	for _, e := range list {
@@ -60,35 +62,35 @@ func unregisteredAccounts(r *posture.Reading, it *posture.Item) posture.Result {
 			seen = append(seen, fmt.Sprint(e["name"]))
 		}
 	}
-	return posture.Texts(posture.Minus(seen, accountNames(registered(r, it))))
+	return world.Texts(world.Minus(seen, accountNames(registered(r, it))))
 }
 
-func unseenAccounts(r *posture.Reading, it *posture.Item) posture.Result {
+func unseenAccounts(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "accounts")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	var seen []string
 	for _, e := range list {
 		seen = append(seen, fmt.Sprint(e["name"]))
 	}
-	bound := slices.DeleteFunc(registered(r, it), func(a *posture.Item) bool { return posture.DeclaredText(a, "computer") != it.Row.ID })
-	return posture.Texts(posture.Minus(accountNames(bound), seen))
+	bound := slices.DeleteFunc(registered(r, it), func(a *world.Item) bool { return world.DeclaredText(a, "computer") != it.Row.ID })
+	return world.Texts(world.Minus(accountNames(bound), seen))
 }
 
-func unregisteredAdmins(r *posture.Reading, it *posture.Item) posture.Result {
+func unregisteredAdmins(r *world.Reading, it *world.Item) world.Result {
 	var seen []string
 	switch it.Kind.ID {
 	case "computer":
 		names, ok, why := r.Names(it, "admins")
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
 		seen = names
 	case "database":
 		list, ok, why := r.Records(it, "roles")
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
 		for _, e := range list {
 			admin, _ := e["admin"].(bool)
@@ -99,17 +101,17 @@ func unregisteredAdmins(r *posture.Reading, it *posture.Item) posture.Result {
 			}
 		}
 	default:
-		return posture.None("not-collected: administrators of this kind are not observed")
+		return world.None("not-collected: administrators of this kind are not observed")
 	}
-	approved := slices.DeleteFunc(registered(r, it), func(a *posture.Item) bool {
-		return !posture.DeclaredBool(a, "admin") || !posture.DeclaredBool(a, "admin_approved") ||
-			!r.L.Within(posture.DeclaredTime(a, "admin_from"), posture.DeclaredTime(a, "admin_until"))
+	approved := slices.DeleteFunc(registered(r, it), func(a *world.Item) bool {
+		return !world.DeclaredBool(a, "admin") || !world.DeclaredBool(a, "admin_approved") ||
+			!r.L.Within(world.DeclaredTime(a, "admin_from"), world.DeclaredTime(a, "admin_until"))
 	})
-	return posture.Texts(posture.Minus(seen, accountNames(approved)))
+	return world.Texts(world.Minus(seen, accountNames(approved)))
 }
 
 // observedNames are the accounts or roles seen on a subject.
-func observedNames(r *posture.Reading, it *posture.Item) ([]string, bool, string) {
+func observedNames(r *world.Reading, it *world.Item) ([]string, bool, string) {
 	field := "accounts"
 	if it.Kind.ID == "database" {
 		field = "roles"
@@ -122,36 +124,36 @@ func observedNames(r *posture.Reading, it *posture.Item) ([]string, bool, string
 	return out, ok, why
 }
 
-func contractorAccounts(r *posture.Reading, it *posture.Item) posture.Result {
+func contractorAccounts(r *world.Reading, it *world.Item) world.Result {
 	seen, ok, why := observedNames(r, it)
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	var out []string
 	for _, a := range registered(r, it) {
-		c, ok := r.L.Of("contract", posture.DeclaredText(a, "contract"))
-		name := posture.DeclaredText(a, "name")
-		if posture.DeclaredText(a, "contract") == "" || len(posture.Minus([]string{name}, seen)) > 0 {
+		c, ok := r.L.Of("contract", world.DeclaredText(a, "contract"))
+		name := world.DeclaredText(a, "name")
+		if world.DeclaredText(a, "contract") == "" || len(world.Minus([]string{name}, seen)) > 0 {
 			continue
 		}
 		if !ok || !LiveContract(r.L, c) {
 			out = append(out, name)
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
-func sharedRoles(r *posture.Reading, it *posture.Item) posture.Result {
+func sharedRoles(r *world.Reading, it *world.Item) world.Result {
 	list, ok, why := r.Records(it, "roles")
 	if !ok {
-		return posture.Cannot(why)
+		return world.Cannot(why)
 	}
 	persons := map[string][]string{}
 	shared := map[string]bool{}
 	for _, a := range registered(r, it) {
-		name := posture.DeclaredText(a, "name")
-		shared[name] = shared[name] || posture.DeclaredBool(a, "shared")
-		if p := posture.DeclaredText(a, "person"); p != "" && !slices.Contains(persons[name], p) {
+		name := world.DeclaredText(a, "name")
+		shared[name] = shared[name] || world.DeclaredBool(a, "shared")
+		if p := world.DeclaredText(a, "person"); p != "" && !slices.Contains(persons[name], p) {
 			persons[name] = append(persons[name], p)
 		}
 	}
@@ -162,15 +164,15 @@ func sharedRoles(r *posture.Reading, it *posture.Item) posture.Result {
 			out = append(out, name)
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
 // places lists where an account should be.
-func places(r *posture.Reading, it *posture.Item) []*posture.Item {
+func places(r *world.Reading, it *world.Item) []*world.Item {
 	for _, k := range []string{"computer", "database"} {
 		if id := r.Text(it, k); id != "" {
 			if x, ok := r.L.Of(k, id); ok {
-				return []*posture.Item{x}
+				return []*world.Item{x}
 			}
 			return nil
 		}
@@ -178,22 +180,22 @@ func places(r *posture.Reading, it *posture.Item) []*posture.Item {
 	return append(r.L.InSystem(it, "computer"), r.L.InSystem(it, "database")...)
 }
 
-func accountSeenOn(r *posture.Reading, it *posture.Item) posture.Result {
+func accountSeenOn(r *world.Reading, it *world.Item) world.Result {
 	name := r.Text(it, "name")
-	var out []*posture.Item
+	var out []*world.Item
 	for _, p := range places(r, it) {
 		names, ok, why := observedNames(r, p)
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
-		if len(posture.Minus([]string{name}, names)) == 0 {
+		if len(world.Minus([]string{name}, names)) == 0 {
 			out = append(out, p)
 		}
 	}
-	return posture.Texts(posture.Refs(out))
+	return world.Texts(world.Refs(out))
 }
 
-func accountLastLogin(r *posture.Reading, it *posture.Item) posture.Result {
+func accountLastLogin(r *world.Reading, it *world.Item) world.Result {
 	name := r.Text(it, "name")
 	var last time.Time
 	for _, p := range places(r, it) {
@@ -202,7 +204,7 @@ func accountLastLogin(r *posture.Reading, it *posture.Item) posture.Result {
 		}
 		list, ok, why := r.Records(p, "accounts")
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
 		for _, e := range list {
 			if fmt.Sprint(e["name"]) != name {
@@ -214,38 +216,38 @@ func accountLastLogin(r *posture.Reading, it *posture.Item) posture.Result {
 		}
 	}
 	if last.IsZero() {
-		return posture.None("none: no login is known")
+		return world.None("none: no login is known")
 	}
-	return posture.Found(last)
+	return world.Found(last)
 }
 
-func ofPerson(field string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+func ofPerson(field string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		p, ok := r.L.Of("person", r.Text(it, "person"))
 		if !ok {
-			return posture.None("blank: no person is named")
+			return world.None("blank: no person is named")
 		}
 		c, ok := r.L.Cell(p, field)
 		if !ok || c.Fact.Status == fact.Absent {
-			return posture.None("blank: the person's entry has no " + field)
+			return world.None("blank: the person's entry has no " + field)
 		}
 		v, ok, why := r.Value(p, field)
 		if !ok {
-			return posture.Cannot(why)
+			return world.Cannot(why)
 		}
-		return posture.Found(v)
+		return world.Found(v)
 	}
 }
 
-func accountAcknowledged(r *posture.Reading, it *posture.Item) posture.Result {
+func accountAcknowledged(r *world.Reading, it *world.Item) world.Result {
 	p, ok := r.L.Of("person", r.Text(it, "person"))
 	if !ok {
-		return posture.None("blank: no person is named")
+		return world.None("blank: no person is named")
 	}
 	return r.Is(p, "notice_acknowledged").Result("person/" + p.Row.ID + " cannot be told")
 }
 
 // LiveContract: active, within its period.
-func LiveContract(l *posture.Lookup, it *posture.Item) bool {
-	return posture.DeclaredText(it, "status") == "active" && l.InForce(it)
+func LiveContract(l *world.Layer, it *world.Item) bool {
+	return world.DeclaredText(it, "status") == "active" && l.InForce(it)
 }

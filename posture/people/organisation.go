@@ -8,14 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"kakusho/posture"
+	"kakusho/posture/world"
 )
 
 // Organisation are the derivations of units, posts, persons, areas and notices.
-var Organisation = map[string]posture.Derivation{
+var Organisation = map[string]world.Derivation{
 	"unit-prefecture":          unitPrefecture,
-	"post-holders":             func(r *posture.Reading, it *posture.Item) posture.Result { return posture.Texts(holders(r, it.Row.ID)) },
-	"post-held":                func(r *posture.Reading, it *posture.Item) posture.Result { return posture.Found(held(r, it.Row.ID)) },
+	"post-holders":             func(r *world.Reading, it *world.Item) world.Result { return world.Texts(holders(r, it.Row.ID)) },
+	"post-held":                func(r *world.Reading, it *world.Item) world.Result { return world.Found(held(r, it.Row.ID)) },
 	"post-duties":              postDuties,
 	"post-conflicts":           postConflicts,
 	"person-has-account":       personHasAccount,
@@ -32,12 +32,12 @@ var Organisation = map[string]posture.Derivation{
 	"notice-acknowledged":      noticeAcknowledged,
 }
 
-func unitPrefecture(r *posture.Reading, it *posture.Item) posture.Result {
+func unitPrefecture(r *world.Reading, it *world.Item) world.Result {
 	seen := map[string]bool{}
 	for !seen[it.Row.ID] {
 		seen[it.Row.ID] = true
 		if p := r.Text(it, "prefecture"); p != "" {
-			return posture.Found(p)
+			return world.Found(p)
 		}
 		up, ok := r.L.Of("unit", r.Text(it, "parent"))
 		if !ok {
@@ -45,60 +45,71 @@ func unitPrefecture(r *posture.Reading, it *posture.Item) posture.Result {
 		}
 		it = up
 	}
-	return posture.None("no-entry: no unit above names a prefecture")
+	return world.None("no-entry: no unit above names a prefecture")
 }
 
-// holders lists the persons who hold a post now.
-func holders(r *posture.Reading, post string) []string {
-	var out []string
-	for _, a := range r.L.Holders[post] {
-		if a.Person != "" {
-			out = append(out, a.Person)
-		}
-	}
-	for _, it := range r.L.ByKind["assignment"] {
-		if posture.DeclaredText(it, "post") == post {
-			r.Note(it, "person", it.Declared["person"])
+// assignment is a duty that a post carries now, and who holds it.
+type assignment struct{ person, duty, scope string }
+
+// assigned lists the assignments in force whose field says value.
+func assigned(l *world.Layer, field, value string) (out []assignment) {
+	for _, it := range l.Where("assignment", field, value) {
+		if l.InForce(it) {
+			out = append(out, assignment{world.DeclaredText(it, "person"), world.DeclaredText(it, "duty"), world.DeclaredText(it, "scope")})
 		}
 	}
 	return out
 }
 
+// holders lists the persons who hold a post now.
+func holders(r *world.Reading, post string) []string {
+	var out []string
+	for _, a := range assigned(r.L, "post", post) {
+		if a.person != "" {
+			out = append(out, a.person)
+		}
+	}
+	for _, it := range r.L.Where("assignment", "post", post) {
+		r.NoteDeclared(it, "person")
+	}
+	return out
+}
+
 // held reports whether somebody active holds a post now.
-func held(r *posture.Reading, post string) bool {
+func held(r *world.Reading, post string) bool {
 	return slices.ContainsFunc(holders(r, post), func(id string) bool {
 		p, ok := r.L.Of("person", id)
 		return ok && r.Text(p, "status") == "active"
 	})
 }
 
-func heldBy(field string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+func heldBy(field string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		post := r.Text(it, field)
 		if post == "" {
-			return posture.None("blank: no post is named")
+			return world.None("blank: no post is named")
 		}
-		return posture.Found(held(r, post))
+		return world.Found(held(r, post))
 	}
 }
 
 // dutyHeld: the post is held, and carries its duty over this system.
-func dutyHeld(field, duty string) posture.Derivation {
-	return func(r *posture.Reading, it *posture.Item) posture.Result {
+func dutyHeld(field, duty string) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
 		post := r.Text(it, field)
 		if post == "" {
-			return posture.None("blank: no post is named")
+			return world.None("blank: no post is named")
 		}
 		scopes := append(above(r, r.Text(it, "unit")), "*", "system/"+it.Row.ID)
-		carries := slices.ContainsFunc(r.L.Holders[post], func(a posture.Assignment) bool {
-			return a.Duty == duty && slices.Contains(scopes, a.Scope)
+		carries := slices.ContainsFunc(assigned(r.L, "post", post), func(a assignment) bool {
+			return a.duty == duty && slices.Contains(scopes, a.scope)
 		})
-		return posture.Found(held(r, post) && carries)
+		return world.Found(held(r, post) && carries)
 	}
 }
 
 // above lists a unit and those over it, as scopes.
-func above(r *posture.Reading, unit string) []string {
+func above(r *world.Reading, unit string) []string {
 	var out []string
 	for unit != "" && !slices.Contains(out, "unit/"+unit) {
 		out = append(out, "unit/"+unit)
@@ -111,43 +122,36 @@ func above(r *posture.Reading, unit string) []string {
 	return out
 }
 
-func postDuties(r *posture.Reading, it *posture.Item) posture.Result {
+func postDuties(r *world.Reading, it *world.Item) world.Result {
 	var out []string
-	for _, a := range r.L.Holders[it.Row.ID] {
-		out = append(out, a.Duty+" "+a.Scope)
+	for _, a := range assigned(r.L, "post", it.Row.ID) {
+		out = append(out, a.duty+" "+a.scope)
 	}
 	holders(r, it.Row.ID)
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
 // apart are the duties one person must not hold together over one place.
 var apart = [][2]string{{"auditor", "system-officer"}, {"auditor", "maintainer"}, {"auditor", "operations-manager"}, {"operator", "auditor"}}
 
-func postConflicts(r *posture.Reading, it *posture.Item) posture.Result {
+func postConflicts(r *world.Reading, it *world.Item) world.Result {
 	var out []string
 	for _, person := range holders(r, it.Row.ID) {
-		var mine []posture.Assignment
-		for _, as := range r.L.Holders {
-			for _, a := range as {
-				if a.Person == person {
-					mine = append(mine, a)
-				}
-			}
-		}
+		mine := assigned(r.L, "person", person)
 		for _, pair := range apart {
 			if meet(r, mine, pair[0], pair[1]) {
 				out = append(out, pair[0]+"+"+pair[1]+" "+person)
 			}
 		}
 	}
-	return posture.Texts(out)
+	return world.Texts(out)
 }
 
 // meet reports whether two duties are held over places that overlap.
-func meet(r *posture.Reading, mine []posture.Assignment, a, b string) bool {
+func meet(r *world.Reading, mine []assignment, a, b string) bool {
 	for _, x := range mine {
 		for _, y := range mine {
-			if x.Duty == a && y.Duty == b && (x.Scope == "*" || y.Scope == "*" || x.Scope == y.Scope || inside(r, x.Scope, y.Scope) || inside(r, y.Scope, x.Scope)) {
+			if x.duty == a && y.duty == b && (x.scope == "*" || y.scope == "*" || x.scope == y.scope || inside(r, x.scope, y.scope) || inside(r, y.scope, x.scope)) {
 				return true
 			}
 		}
@@ -156,140 +160,139 @@ func meet(r *posture.Reading, mine []posture.Assignment, a, b string) bool {
 }
 
 // inside reports whether a unit's scope lies under another's.
-func inside(r *posture.Reading, low, high string) bool {
+func inside(r *world.Reading, low, high string) bool {
 	unit, ok := strings.CutPrefix(low, "unit/")
 	return ok && slices.Contains(above(r, unit), high)
 }
 
-func personHasAccount(r *posture.Reading, it *posture.Item) posture.Result {
-	for _, a := range r.L.ByKind["account"] {
-		if posture.DeclaredText(a, "person") == it.Row.ID {
-			r.Note(a, "status", a.Declared["status"])
-			if LiveAccount(r.L, a) {
-				return posture.Found(true)
-			}
+func personHasAccount(r *world.Reading, it *world.Item) world.Result {
+	for _, a := range r.L.Where("account", "person", it.Row.ID) {
+		r.NoteDeclared(a, "status")
+		if LiveAccount(r.L, a) {
+			return world.Found(true)
 		}
 	}
-	return posture.Found(false)
+	return world.Found(false)
 }
 
 // LiveAccount: active, or ended only in the future.
-func LiveAccount(l *posture.Lookup, it *posture.Item) bool {
+func LiveAccount(l *world.Layer, it *world.Item) bool {
 	ends := false
 	for _, f := range []string{"disabled_on", "removed_on"} {
-		t := posture.DeclaredTime(it, f)
+		t := world.DeclaredTime(it, f)
 		if !t.IsZero() && !l.Within(time.Time{}, t) {
 			return false
 		}
 		ends = ends || !t.IsZero()
 	}
-	return ends || posture.DeclaredText(it, "status") == "active"
+	return ends || world.DeclaredText(it, "status") == "active"
 }
 
 // notices lists those in force that are addressed to a person.
-func notices(r *posture.Reading, person *posture.Item) []*posture.Item {
+func notices(r *world.Reading, person *world.Item) []*world.Item {
 	units := above(r, r.Text(person, "unit"))
-	return r.L.Matching("notice", func(n *posture.Item) bool {
+	return r.L.Matching("notice", func(n *world.Item) bool {
 		if !r.L.InForce(n) {
 			return false
 		}
-		r.Note(n, "from", n.Declared["from"])
-		if u := posture.DeclaredText(n, "unit"); u != "" && !slices.Contains(units, "unit/"+u) {
+		r.NoteDeclared(n, "from")
+		if u := world.DeclaredText(n, "unit"); u != "" && !slices.Contains(units, "unit/"+u) {
 			return false
 		}
-		sys := posture.DeclaredText(n, "system")
-		return sys == "" || slices.ContainsFunc(r.L.ByKind["account"], func(a *posture.Item) bool {
-			return a.Row.System == sys && posture.DeclaredText(a, "person") == person.Row.ID && LiveAccount(r.L, a)
+		sys := world.DeclaredText(n, "system")
+		return sys == "" || slices.ContainsFunc(r.L.Where("account", "person", person.Row.ID), func(a *world.Item) bool {
+			return a.Row.System == sys && LiveAccount(r.L, a)
 		})
 	})
 }
 
 // acknowledged is when a person last acknowledged a notice; zero: never.
-func acknowledged(r *posture.Reading, notice, person string) (last time.Time) {
-	for _, a := range r.L.ByKind["acknowledgement"] {
-		if posture.DeclaredText(a, "notice") == notice && posture.DeclaredText(a, "person") == person {
-			r.Note(a, "acknowledged_at", a.Declared["acknowledged_at"])
-			if t := posture.DeclaredTime(a, "acknowledged_at"); t.After(last) && !t.After(r.L.At) {
-				last = t
-			}
+func acknowledged(r *world.Reading, notice, person string) (last time.Time) {
+	for _, a := range r.L.Where("acknowledgement", "person", person) {
+		if world.DeclaredText(a, "notice") != notice {
+			continue
+		}
+		r.NoteDeclared(a, "acknowledged_at")
+		if t := world.DeclaredTime(a, "acknowledged_at"); t.After(last) && r.L.Within(t, time.Time{}) {
+			last = t
 		}
 	}
 	return last
 }
 
-func personAcknowledged(r *posture.Reading, it *posture.Item) posture.Result {
+func personAcknowledged(r *world.Reading, it *world.Item) world.Result {
 	ns := notices(r, it)
 	for _, n := range ns {
 		if acknowledged(r, n.Row.ID, it.Row.ID).IsZero() {
-			return posture.Found(false)
+			return world.Found(false)
 		}
 	}
-	return posture.Found(len(ns) > 0)
+	return world.Found(len(ns) > 0)
 }
 
-func personAcknowledgedAt(r *posture.Reading, it *posture.Item) posture.Result {
+func personAcknowledgedAt(r *world.Reading, it *world.Item) world.Result {
 	var oldest time.Time
 	for _, n := range notices(r, it) {
 		t := acknowledged(r, n.Row.ID, it.Row.ID)
 		if t.IsZero() {
-			return posture.None("no-record: notice " + n.Row.ID + " is not acknowledged")
+			return world.None("no-record: notice " + n.Row.ID + " is not acknowledged")
 		}
-		oldest = posture.Earlier(oldest, t)
+		oldest = world.Earlier(oldest, t)
 	}
 	if oldest.IsZero() {
-		return posture.None("no-entry: no notice in force")
+		return world.None("no-entry: no notice in force")
 	}
-	return posture.Found(oldest)
+	return world.Found(oldest)
 }
 
-func contractUntil(r *posture.Reading, it *posture.Item) posture.Result {
+func contractUntil(r *world.Reading, it *world.Item) world.Result {
 	c, ok := r.L.Of("contract", r.Text(it, "contract"))
 	if !ok {
-		return posture.None("blank: no contract is named")
+		return world.None("blank: no contract is named")
 	}
-	t, ok, _ := posture.Read[time.Time](r, c, "until")
+	t, ok, _ := world.Read[time.Time](r, c, "until")
 	if !ok {
-		return posture.None("blank: the contract names no end")
+		return world.None("blank: the contract names no end")
 	}
-	return posture.Found(t)
+	return world.Found(t)
 }
 
 // Live: in service or stored, so that it is still held to the rules.
-func Live(l *posture.Lookup, it *posture.Item) bool {
-	s := posture.DeclaredText(it, "status")
+func Live(l *world.Layer, it *world.Item) bool {
+	s := world.DeclaredText(it, "status")
 	return s == "in-service" || s == "stored"
 }
 
-func zoneAvailability(r *posture.Reading, it *posture.Item) posture.Result {
-	var systems []*posture.Item
+func zoneAvailability(r *world.Reading, it *world.Item) world.Result {
+	var systems []*world.Item
 	for _, id := range []string{"computer", "network-device"} {
-		for _, c := range r.L.ByKind[id] {
-			if posture.DeclaredText(c, "zone") != it.Row.ID || !Live(r.L, c) {
+		for _, c := range r.L.Where(id, "zone", it.Row.ID) {
+			if !Live(r.L, c) {
 				continue
 			}
-			r.Note(c, "zone", c.Declared["zone"])
+			r.NoteDeclared(c, "zone")
 			if sys, ok := r.L.Of("system", c.Row.System); ok {
 				systems = append(systems, sys)
 			}
 		}
 	}
-	return posture.Most(r, systems, "availability")
+	return world.Most(r, systems, "availability")
 }
 
-func zoneServers(r *posture.Reading, it *posture.Item) posture.Result {
+func zoneServers(r *world.Reading, it *world.Item) world.Result {
 	n := int64(0)
-	for _, c := range r.L.ByKind["computer"] {
-		if posture.DeclaredText(c, "zone") == it.Row.ID && posture.DeclaredText(c, "role") == "server" && Live(r.L, c) {
-			r.Note(c, "zone", c.Declared["zone"])
+	for _, c := range r.L.Where("computer", "zone", it.Row.ID) {
+		if world.DeclaredText(c, "role") == "server" && Live(r.L, c) {
+			r.NoteDeclared(c, "zone")
 			n++
 		}
 	}
-	return posture.Found(n)
+	return world.Found(n)
 }
 
 // addressed lists the active persons a notice is for.
-func addressed(r *posture.Reading, notice *posture.Item) []*posture.Item {
-	return r.L.Matching("person", func(p *posture.Item) bool {
+func addressed(r *world.Reading, notice *world.Item) []*world.Item {
+	return r.L.Matching("person", func(p *world.Item) bool {
 		if r.Text(p, "status") != "active" {
 			return false
 		}
@@ -297,16 +300,16 @@ func addressed(r *posture.Reading, notice *posture.Item) []*posture.Item {
 	})
 }
 
-func noticeAddressed(r *posture.Reading, it *posture.Item) posture.Result {
-	return posture.Found(int64(len(addressed(r, it))))
+func noticeAddressed(r *world.Reading, it *world.Item) world.Result {
+	return world.Found(int64(len(addressed(r, it))))
 }
 
-func noticeAcknowledged(r *posture.Reading, it *posture.Item) posture.Result {
+func noticeAcknowledged(r *world.Reading, it *world.Item) world.Result {
 	n := int64(0)
 	for _, p := range addressed(r, it) {
 		if !acknowledged(r, it.Row.ID, p.Row.ID).IsZero() {
 			n++
 		}
 	}
-	return posture.Found(n)
+	return world.Found(n)
 }

@@ -84,12 +84,14 @@ func (s pages) list(r *web.Request) (web.Answer, error) {
 	d := listData{Words: strings.TrimSpace(r.URL.Query().Get("q")), Mine: r.URL.Query().Get("all") == ""}
 	all = slices.DeleteFunc(all, func(x decision.Decision) bool { return s.closed(r, x.Subject) })
 	var open []waiting
-	for _, v := range st.Verdicts(posture.Filter{Words: d.Words}) {
-		c, ok := s.posture.Control(v.Control)
-		if !ok || c.Record == nil || !wants(v) {
-			continue
-		}
-		if d.Mine && !slices.ContainsFunc(c.Record.Duty, r.Actor.Has) {
+	asking := slices.DeleteFunc(st.Pairs(posture.Filter{Words: d.Words}), func(p posture.Pair) bool {
+		c, ok := s.posture.Control(p.Control)
+		return !ok || c.Record == nil || p.Outcome != verdict.Undecided && p.Outcome != verdict.Unknown ||
+			d.Mine && !slices.ContainsFunc(c.Record.Duty, r.Actor.Has)
+	})
+	for _, v := range st.Judged(asking) {
+		c, _ := s.posture.Control(v.Control)
+		if !wants(v) {
 			continue
 		}
 		w := waiting{Verdict: v, Control: c, Name: v.Subject, Clause: string(v.Clause)}

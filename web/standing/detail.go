@@ -105,15 +105,15 @@ func (s pages) clause(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	vs := st.Verdicts(posture.Filter{Clause: c.ID})
-	d := clauseData{Clause: c, Tally: st.Clause(c.ID, "*"), Rows: s.rows(st, web.Part(r, vs), r.Lang), Pager: r.Pager(len(vs))}
+	pairs := st.Pairs(posture.Filter{Clause: c.ID})
+	d := clauseData{Clause: c, Tally: st.Clause(c.ID, "*"), Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs))}
 	d.Outcome = d.Tally.Outcome()
 	for _, x := range dir.SubItems(c.ID) {
 		t := st.Clause(x.ID, "*")
 		d.SubItems = append(d.SubItems, clauseLine{x, t.Outcome(), t, len(s.controlsOf(x.ID))})
 	}
 	for _, x := range s.controlsOf(c.ID) {
-		t := tallyOf(st.Verdicts(posture.Filter{Control: x.ID}))
+		t := st.Control(x.ID)
 		d.Controls = append(d.Controls, controlLine{x, t, t.Outcome()})
 	}
 	for _, sys := range st.Systems() {
@@ -130,14 +130,6 @@ func (s pages) clause(r *web.Request) (web.Answer, error) {
 		d.Kinds = append(d.Kinds, s.posture.Kinds()[id])
 	}
 	return web.Answer{Page: "clause", Title: bilingual.Text{JA: c.Label.JA + " " + c.Title.JA, EN: c.Label.EN + " " + c.Title.EN}, Data: d}, nil
-}
-
-func tallyOf(vs []verdict.Verdict) posture.Tally {
-	t := posture.Tally{}
-	for _, v := range vs {
-		t[v.Outcome]++
-	}
-	return t
 }
 
 type controlData struct {
@@ -165,8 +157,8 @@ func (s pages) control(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	vs := st.Verdicts(posture.Filter{Control: c.ID})
-	d := controlData{Control: c, Tally: tallyOf(vs), Rows: s.rows(st, web.Part(r, vs), r.Lang), Pager: r.Pager(len(vs))}
+	pairs := st.Pairs(posture.Filter{Control: c.ID})
+	d := controlData{Control: c, Tally: st.Control(c.ID), Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs))}
 	for _, id := range c.Clauses {
 		if x, ok := s.posture.Directive().Clause(id); ok {
 			d.Clauses = append(d.Clauses, x)
@@ -245,8 +237,8 @@ func (s pages) system(r *web.Request) (web.Answer, error) {
 		}
 	}
 	for _, m := range st.Members(id) {
-		if m != sys {
-			t := tallyOf(m.Verdicts)
+		if m.Ref != sys.Ref {
+			t := m.Tally()
 			d.Members = append(d.Members, memberLine{m, t.Outcome(), t})
 		}
 	}

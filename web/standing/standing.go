@@ -256,18 +256,15 @@ func (s pages) verdicts(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	f, system := filter(r)
-	vs := st.Verdicts(f)
+	pairs := st.Pairs(f)
 	if r.URL.Query().Get("format") == "csv" {
-		return s.export(r, st, vs)
+		return s.export(r, st, st.Judged(pairs))
 	}
 	wide := f
 	wide.Outcome = ""
-	t := posture.Tally{}
-	for _, v := range st.Verdicts(wide) {
-		t[v.Outcome]++
-	}
+	t := st.Tally(wide)
 	d := verdictsData{
-		Filter: f, System: system, Rows: s.rows(st, web.Part(r, vs), r.Lang), Pager: r.Pager(len(vs)),
+		Filter: f, System: system, Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs)),
 		Systems: st.Systems(), CSV: r.With("format", "csv"), Any: t.Total() > 0,
 		Tiles: tiles(t, func(o verdict.Outcome) string {
 			if o == f.Outcome {

@@ -70,9 +70,9 @@ func (s pages) subject(r *web.Request) (web.Answer, error) {
 	if sub.Closed {
 		return web.Answer{}, fmt.Errorf("subject %s: %w", ref, gate.ErrRefused)
 	}
-	d := subjectData{Subject: sub, Kind: sub.Kind, Facts: factLines(sub, r), Decisions: slices.Clone(sub.Decisions)}
+	d := subjectData{Subject: sub, Kind: *sub.Kind, Facts: factLines(sub, r), Decisions: slices.Clone(sub.Decisions)}
 	slices.Reverse(d.Decisions)
-	t := tallyOf(sub.Verdicts)
+	t := sub.Tally()
 	outcome := verdict.Outcome(r.URL.Query().Get("outcome"))
 	d.Tiles = tiles(t, func(o verdict.Outcome) string {
 		if o == outcome {
@@ -80,7 +80,7 @@ func (s pages) subject(r *web.Request) (web.Answer, error) {
 		}
 		return r.With("outcome", string(o))
 	}, outcome)
-	vs := slices.Clone(sub.Verdicts)
+	vs := sub.Verdicts()
 	if outcome != "" {
 		vs = slices.DeleteFunc(vs, func(v verdict.Verdict) bool { return v.Outcome != outcome })
 	}
@@ -116,6 +116,7 @@ func (s pages) subject(r *web.Request) (web.Answer, error) {
 // factLines are the fields that the reader may see, in the order of the kind.
 func factLines(sub *posture.Subject, r *web.Request) []factLine {
 	var out []factLine
+	declared := sub.Declared()
 	for _, f := range sub.Kind.Fields {
 		l := factLine{Name: f.Name, Label: f.Label, Group: f.Group, Layer: kind.Declared}
 		if !f.MayRead(r.Actor) {
@@ -123,12 +124,12 @@ func factLines(sub *posture.Subject, r *web.Request) []factLine {
 			out = append(out, l)
 			continue
 		}
-		cell, ok := sub.Facts[f.Name]
+		cell, ok := sub.Fact(f.Name)
 		l.Cell, l.None = cell, !ok
 		switch {
 		case f.In(kind.Observed):
 			l.Layer = kind.Observed
-			if c, had := sub.Declared[f.Name]; had {
+			if c, had := declared[f.Name]; had {
 				l.Declared = f.Format(c.Fact.Value, r.Lang)
 			}
 		case f.In(kind.Derived):

@@ -1,23 +1,14 @@
-package posture
+package world
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
-	"kakusho/store"
 )
-
-// A Derivation computes one derived field of one subject from other cells. It
-// reads them through r, which notes where each came from, how old it is and what
-// was missing; a value that rests on something nobody saw is unknown. The
-// derivations themselves are in package derive.
-type Derivation func(r *Reading, it *Item) Result
 
 // Result is what a derivation found: a value, none, or why it cannot be told.
 type Result struct {
@@ -48,163 +39,102 @@ func TextList(list []string) []any {
 	return out
 }
 
-// Lookup is one pass of deriving over all subjects. Cells are computed once, when
-// first asked for; a circle is an error that names itself.
-type Lookup struct {
-	At       time.Time
-	Next     time.Time // nearest instant at which a period begins or ends
-	ByKind   map[string][]*Item
-	Holders  map[string][]Assignment // by post, in force
-	Defaults directive.Values        // for no system in particular
-
-	w        *world
-	bySystem map[string][]*Item
-	done     map[*Item]map[string]judge.Cell
-	busy     map[*Item]map[string]bool
-	table    map[string]Derivation
-}
-
-// Assignment is a duty that a post carries now, and who holds it.
-type Assignment struct{ Person, Duty, Scope string }
-
-func newLookup(w *world, at time.Time) *Lookup {
-	l := &Lookup{
-		At: at, ByKind: map[string][]*Item{}, Holders: map[string][]Assignment{}, w: w, bySystem: map[string][]*Item{},
-		done: map[*Item]map[string]judge.Cell{}, busy: map[*Item]map[string]bool{}, table: w.derivations,
-	}
-	for _, ref := range w.order() {
-		it := w.items[ref]
-		if it.Row.Kind == "" || it.Row.Retired {
-			continue // struck out, or facts of something no register has
-		}
-		l.ByKind[it.Kind.ID] = append(l.ByKind[it.Kind.ID], it)
-		l.bySystem[it.Row.System] = append(l.bySystem[it.Row.System], it)
-	}
-	for _, it := range l.ByKind["assignment"] {
-		if l.InForce(it) {
-			post := DeclaredText(it, "post")
-			l.Holders[post] = append(l.Holders[post], Assignment{DeclaredText(it, "person"), DeclaredText(it, "duty"), DeclaredText(it, "scope")})
-		}
-	}
-	l.Defaults = w.resolve(directive.Scope{}, at)
-	return l
-}
-
-// derive computes one derived field, or takes it from this pass.
-func (l *Lookup) derive(it *Item, f kind.Field) judge.Cell {
-	if c, ok := l.done[it][f.Name]; ok {
-		return c
-	}
-	r := &Reading{L: l}
-	var res Result
-	d, known := l.table[f.Derive]
-	switch {
-	case l.busy[it][f.Name]:
-		return unknownCell(f, "circle: "+f.Name+" rests on itself", nil)
-	case !known:
-		res = Cannot("no derivation " + f.Derive)
-	default:
-		if l.busy[it] == nil {
-			l.busy[it] = map[string]bool{}
-		}
-		l.busy[it][f.Name] = true
-		res = d(r, it)
-		delete(l.busy[it], f.Name)
-	}
-	if l.done[it] == nil {
-		l.done[it] = map[string]judge.Cell{}
-	}
-	c := overridden(it, f, r.cell(f, res), l.At)
-	l.done[it][f.Name] = c
-	return c
-}
-
-// Cell is what a rule reads as s.: observed, else declared, else derived.
-func (l *Lookup) Cell(it *Item, name string) (judge.Cell, bool) {
-	f, ok := it.Kind.Field(name)
-	switch {
-	case !ok:
-		return judge.Cell{}, false
-	case f.In(kind.Observed):
-		c, ok := it.Observed[name]
-		return c, ok
-	case f.In(kind.Declared):
-		c, ok := it.Declared[name]
-		return c, ok
-	}
-	return l.derive(it, f), true
-}
-
-// Of finds the entry of a kind with a key, struck-out ones left out.
-func (l *Lookup) Of(kindID, id string) (*Item, bool) {
-	it, ok := l.w.items[fact.NewRef(kindID, id)]
-	return it, ok && it.Row.Kind != "" && !it.Row.Retired
-}
-
-// Values are the parameters as they hold for an entry. Who reads one notes its Next.
-func (l *Lookup) Values(it *Item) directive.Values { return l.w.parameters(it, l.At) }
-
 // InForce reports whether an entry's period holds now, and notes its edges.
-func (l *Lookup) InForce(it *Item) bool {
-	from, until := DeclaredTime(it, "from"), DeclaredTime(it, "until")
+func (l *Layer) InForce(it *Item) bool {
+	from, until := it.Time("from"), it.Time("until")
 	return l.Within(from, until)
 }
 
 // Within reports whether a period holds now, and notes its edges. A zero edge is
 // open.
-func (l *Lookup) Within(from, until time.Time) bool {
-	for _, edge := range []time.Time{from, until} {
-		if edge.After(l.At) {
-			l.Next = Earlier(l.Next, edge)
-		}
-	}
+func (l *Layer) Within(from, until time.Time) bool {
+	l.Until(from)
+	l.Until(until)
 	return !l.At.Before(from) && (until.IsZero() || l.At.Before(until))
 }
 
-// DeclaredText is a declared text as it stands, without noting that it was read.
-func DeclaredText(it *Item, name string) string {
-	s, _ := it.Declared[name].Fact.Value.(string)
-	return s
-}
+// DeclaredText is a declared text as it stands, without noting that it was read:
+// what rests on an item that a Layer gave rests on what is declared of it anyway.
+func DeclaredText(it *Item, name string) string { return it.Text(name) }
 
 // DeclaredTime is likewise.
-func DeclaredTime(it *Item, name string) time.Time {
-	t, _ := it.Declared[name].Fact.Value.(time.Time)
-	return t
-}
+func DeclaredTime(it *Item, name string) time.Time { return it.Time(name) }
 
 // DeclaredBool is likewise; blank is false.
 func DeclaredBool(it *Item, name string) bool {
-	b, _ := it.Declared[name].Fact.Value.(bool)
-	return b
+	v, _ := it.Value(name).(bool)
+	return v
+}
+
+// DeclaredValue is likewise, of any type; blank is nil.
+func DeclaredValue(it *Item, name string) any { return it.Value(name) }
+
+// Earlier is the earlier of two instants, of which zero means never.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Reading notes what one derivation read.
 type Reading struct {
-	L       *Lookup
-	lineage []string
-	oldest  time.Time // of what was observed
-	latest  time.Time // of what was declared
-	since   time.Time
-	fresh   string
+	L        *Layer
+	lineage  []string
+	oldest   time.Time // of what was observed
+	latest   time.Time // of what was declared
+	since    time.Time
+	fresh    string
+	seenNow  bool // something rests on nothing but there being no entry
+	sinceNow bool
 }
 
-// Note records that a cell was read.
-func (r *Reading) Note(it *Item, name string, c judge.Cell) {
-	ref := it.Row.Kind + "/" + it.Row.ID + "." + name
-	if !slices.Contains(r.lineage, ref) && len(r.lineage) < 50 {
-		r.lineage = append(r.lineage, ref)
+// Note records that a cell was read, as a rule reads it.
+func (r *Reading) Note(it *Item, name string) {
+	if m, ok := r.L.memo(it, name); ok {
+		r.note(it, name, m)
 	}
-	if c.Fresh != "" {
+}
+
+// NoteDeclared records that a declared cell was read.
+func (r *Reading) NoteDeclared(it *Item, name string) {
+	c, _ := it.Declared(name)
+	r.note(it, name, memo{cell: c})
+}
+
+// NoteSeen records that an observed cell was read, or that there is none.
+func (r *Reading) NoteSeen(it *Item, name string) {
+	c, _ := r.L.Seen(it, name)
+	r.note(it, name, memo{cell: c})
+}
+
+func (r *Reading) note(it *Item, name string, m memo) {
+	r.line(it.Row.Kind + "/" + it.Row.ID + "." + name)
+	c := m.cell
+	switch {
+	case c.Fresh != "":
 		if r.oldest.IsZero() || c.ObservedAt.Before(r.oldest) {
 			r.oldest = c.ObservedAt
 		}
 		r.fresh = r.stricter(r.fresh, c.Fresh)
-	} else if c.ObservedAt.After(r.latest) {
+	case m.seenNow:
+		r.seenNow = true
+	case c.ObservedAt.After(r.latest):
 		r.latest = c.ObservedAt
 	}
-	if c.Since.After(r.since) {
+	if m.sinceNow {
+		r.sinceNow = true
+	} else if c.Since.After(r.since) {
 		r.since = c.Since
+	}
+}
+
+// mostLines is how long a lineage is at most.
+const mostLines = 50
+
+func (r *Reading) line(ref string) {
+	if len(r.lineage) < mostLines && !slices.Contains(r.lineage, ref) {
+		r.lineage = append(r.lineage, ref)
 	}
 }
 
@@ -213,8 +143,9 @@ func (r *Reading) stricter(a, b string) string {
 	if a == "" || a == b {
 		return b
 	}
-	da, _ := r.L.Defaults[a].Value.(time.Duration)
-	db, _ := r.L.Defaults[b].Value.(time.Duration)
+	defaults := r.L.Defaults()
+	da, _ := defaults[a].Value.(time.Duration)
+	db, _ := defaults[b].Value.(time.Duration)
 	if db < da {
 		return b
 	}
@@ -224,11 +155,12 @@ func (r *Reading) stricter(a, b string) string {
 // Value reads a cell. ok is false when nobody saw it or it is blank; why then
 // says so.
 func (r *Reading) Value(it *Item, name string) (v any, ok bool, why string) {
-	c, there := r.L.Cell(it, name)
+	m, there := r.L.memo(it, name)
 	if !there {
 		return nil, false, fmt.Sprintf("missing: %s/%s.%s", it.Row.Kind, it.Row.ID, name)
 	}
-	r.Note(it, name, c)
+	r.note(it, name, m)
+	c := m.cell
 	if c.Fact.Status != fact.Observed {
 		return nil, false, fmt.Sprintf("%s: %s/%s.%s", c.Fact.Status, it.Row.Kind, it.Row.ID, name)
 	}
@@ -292,18 +224,18 @@ func (t Tri) Result(why string) Result {
 	return Found(t == Yes)
 }
 
-// cell makes a cell of a result, as old as its oldest observed input.
-func (r *Reading) cell(f kind.Field, res Result) judge.Cell {
+// memo makes a cell of a result, as old as its oldest observed input.
+func (r *Reading) memo(f kind.Field, res Result) memo {
 	c := judge.Cell{Fact: fact.Fact{Field: f.Name, Status: fact.Observed, Value: res.value}, Lineage: r.lineage, Fresh: r.fresh,
 		ObservedAt: r.oldest, ReceivedAt: r.oldest, Since: r.since, Collector: "derived"}
+	m := memo{sinceNow: r.sinceNow}
 	if r.oldest.IsZero() {
 		c.ObservedAt, c.ReceivedAt = r.latest, r.latest
-	}
-	if c.ObservedAt.IsZero() {
-		c.ObservedAt, c.ReceivedAt = r.L.At, r.L.At // rests on nothing but there being no entry
+		m.seenNow = r.seenNow || r.latest.IsZero() // rests on nothing but there being no entry
 	}
 	if c.Since.IsZero() {
 		c.Since = c.ObservedAt
+		m.sinceNow = m.sinceNow || m.seenNow
 	}
 	c.Fact.Source = []fact.Source{{Kind: "derived", Ref: f.Derive}}
 	switch {
@@ -312,7 +244,8 @@ func (r *Reading) cell(f kind.Field, res Result) judge.Cell {
 	case res.absent != "":
 		c.Fact.Status, c.Fact.Value, c.Fact.Reason = fact.Absent, nil, res.absent
 	}
-	return c
+	m.cell = c
+	return m
 }
 
 func unknownCell(f kind.Field, why string, lineage []string) judge.Cell {
@@ -336,36 +269,12 @@ func Most(r *Reading, its []*Item, field string) Result {
 	return Found(best)
 }
 
-// Matching lists the entries of a kind for which want holds.
-func (l *Lookup) Matching(kindID string, want func(*Item) bool) []*Item {
-	var out []*Item
-	for _, it := range l.ByKind[kindID] {
-		if want(it) {
-			out = append(out, it)
-		}
-	}
-	return out
-}
-
-// InSystem lists the entries of a kind of an item's system.
-func (l *Lookup) InSystem(it *Item, kindID string) []*Item {
-	if it.Row.System == "" {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(l.bySystem[it.Row.System]), func(x *Item) bool { return x.Kind.ID != kindID })
-}
-
-// Members lists a system and everything that belongs to it.
-func (l *Lookup) Members(sys *Item) []*Item { return l.bySystem[sys.Row.System] }
-
 // Noted records that a decision was read, and when its force changes.
 func (r *Reading) Noted(d Decision) {
-	if line := "decision/" + d.ID; !slices.Contains(r.lineage, line) && len(r.lineage) < 50 {
-		r.lineage = append(r.lineage, line)
-	}
+	r.line("decision/" + d.ID)
 	for _, edge := range []time.Time{d.ApprovedAt, d.From, d.Until, d.WithdrawnAt} {
 		if edge.After(r.L.At) {
-			r.L.Next = Earlier(r.L.Next, edge)
+			r.L.Until(edge)
 		} else if edge.After(r.since) {
 			r.since = edge
 		}
@@ -420,11 +329,11 @@ func (r *Reading) Names(it *Item, name string) (out []string, ok bool, why strin
 func Minus(a, b []string) []string {
 	have := map[string]bool{}
 	for _, s := range b {
-		have[store.Plain(strings.TrimSpace(s))] = true
+		have[plain(s)] = true
 	}
 	var out []string
 	for _, s := range a {
-		if !have[store.Plain(strings.TrimSpace(s))] {
+		if !have[plain(s)] {
 			out = append(out, s)
 		}
 	}

@@ -1,0 +1,177 @@
+package posture
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/judge"
+	"kakusho/judge/fleet"
+	"kakusho/kind"
+	"kakusho/posture/world"
+	"kakusho/posture/world/state"
+)
+
+// court is a world being judged by terms. It belongs to the lock of its evidence.
+type court struct {
+	terms    *Terms
+	evidence *evidence
+	layer    *world.Layer
+	fleet    *fleet.Fleet
+	heard    int // settings the fleet is held to: see World.Determined
+	book     book
+	last     *ground
+}
+
+func newCourt(t *Terms, e *evidence) *court {
+	return &court{terms: t, evidence: e, layer: world.NewLayer(e.world, t.directive.Parameters, nil, e.derivations), heard: -1}
+}
+
+// judge is how everything stands at an instant. Only what is no longer so is derived
+// and judged again.
+func (c *court) judge(at time.Time) *ground {
+	w := c.evidence.world
+	moved := c.layer.Move(at)
+	if c.fleet == nil {
+		c.fleet = fleet.New(c.terms.kinds, c.terms.hold(w.Settings()))
+	} else if c.heard != w.Determined() {
+		c.fleet.Hold(c.terms.hold(w.Settings()))
+	}
+	same := c.last != nil && len(moved) == 0 && c.heard == w.Determined() && !at.Before(c.last.at)
+	if same && (c.last.until.IsZero() || at.Before(c.last.until)) {
+		return c.last
+	}
+	c.heard = w.Determined()
+	c.enter(moved, at)
+	c.last = c.close(at, w.Settings())
+	return c.last
+}
+
+// enter gives the fleet what is new.
+func (c *court) enter(moved []*world.Item, at time.Time) {
+	for _, it := range moved {
+		if !it.Live() {
+			c.fleet.Drop(it.Ref())
+			continue
+		}
+		e := entry{it.Ref(), it.Kind, it.State, c.layer.Derived(it)}
+		c.fleet.Put(fleet.Subject{Subject: e.subject(at), System: it.Row.System, Scope: it.Scope()})
+		c.book.put(it.Slot, e)
+	}
+}
+
+// close makes a standing of what the fleet says.
+func (c *court) close(at time.Time, settings []directive.Setting) *ground {
+	out := c.fleet.Judge(at)
+	g := &ground{at: at, until: world.Earlier(c.layer.Next(), out.Until()), terms: c.terms, settings: settings, outcomes: out, book: c.book.snapshot()}
+	g.directory = c.directory()
+	g.counts = c.count(g)
+	return g
+}
+
+// suppose judges a draft beside c, which stays as it is. c has judged.
+func (c *court) suppose(at time.Time, d Draft) *ground {
+	w := c.evidence.world
+	terms, settings := c.terms, w.Settings()
+	if d.Terms != nil {
+		terms = d.Terms
+	}
+	if d.Settings != nil {
+		settings = d.Settings(slices.Clone(settings))
+	}
+	touched, undo := w.Suppose(d.Decisions, d.Observed)
+	defer undo()
+	f := &court{
+		terms: terms, evidence: c.evidence, layer: c.layer.Fork(terms.directive.Parameters, settings, touched),
+		fleet: c.fleet.Fork(), book: c.book.snapshot(), last: nil,
+	}
+	f.fleet.Hold(terms.hold(settings))
+	moved := map[*world.Item]bool{}
+	for _, it := range slices.Concat(touched, f.layer.Move(at)) {
+		moved[it] = true
+	}
+	var list []*world.Item
+	for _, it := range w.Items() {
+		if moved[it] {
+			list = append(list, it)
+		}
+	}
+	f.enter(list, at)
+	return f.close(at, settings)
+}
+
+// entry is one subject as it is judged. It does not change.
+type entry struct {
+	ref     fact.Ref
+	kind    *kind.Kind
+	state   *state.State
+	derived world.Derived
+}
+
+// subject is what the judge is given. In service is the system it belongs to: 第5の1
+// speaks of systems.
+func (e *entry) subject(at time.Time) judge.Subject {
+	return judge.Subject{
+		Ref: e.ref, Facts: e.derived.Add(e.state.Facts(), at), Declared: e.state.AllDeclared(),
+		Decisions: e.state.Decisions, InServiceOn: e.state.InService,
+	}
+}
+
+// book is entries by slot, in pages that are written to only while nobody else has
+// them.
+type book struct {
+	pages  []*page
+	shared []bool
+}
+
+const pageSize = 256
+
+type page [pageSize]*entry
+
+func (b *book) put(slot int, e entry) {
+	for slot/pageSize >= len(b.pages) {
+		b.pages, b.shared = append(b.pages, &page{}), append(b.shared, false)
+	}
+	n := slot / pageSize
+	if b.shared[n] {
+		p := *b.pages[n]
+		b.pages[n], b.shared[n] = &p, false
+	}
+	b.pages[n][slot%pageSize] = &e
+}
+
+// snapshot is the book as it is, for ever.
+func (b *book) snapshot() book {
+	for i := range b.shared {
+		b.shared[i] = true
+	}
+	return book{slices.Clone(b.pages), slices.Clone(b.shared)}
+}
+
+func (b *book) at(slot int) *entry { return b.pages[slot/pageSize][slot%pageSize] }
+
+// ground is everything as it stood at one instant, for whoever may see it. It does
+// not change.
+type ground struct {
+	*directory
+	at       time.Time
+	until    time.Time
+	terms    *Terms
+	settings []directive.Setting
+	outcomes *fleet.Outcomes
+	book     book
+	counts   *counts
+	values   sync.Map // directive.Scope → directive.Values
+}
+
+// resolve finds the values of a scope, once.
+func (g *ground) resolve(scope directive.Scope) directive.Values {
+	if v, ok := g.values.Load(scope); ok {
+		return v.(directive.Values)
+	}
+	v := g.terms.directive.Parameters.Resolve(g.settings, scope, g.at)
+	g.values.Store(scope, v)
+	return v
+}

@@ -1,0 +1,122 @@
+package posture
+
+import (
+	"slices"
+	"strings"
+
+	"kakusho/clause"
+	"kakusho/control"
+	"kakusho/directive"
+	"kakusho/judge"
+	"kakusho/judge/fleet"
+	"kakusho/kind"
+	"kakusho/store"
+)
+
+// Terms are what is judged by: a directive, the controls that check it, and the
+// rules they compile to. They do not change, know no subject, and are safe for
+// concurrent use.
+type Terms struct {
+	directive *directive.Directive
+	kinds     kind.Set
+	controls  []control.Control
+	rules     []*judge.Rule // as controls
+	faults    error
+
+	place  map[string]int      // of a control
+	byKind map[string][]int    // the controls that are about a kind
+	under  map[clause.ID][]int // the controls of a clause, or of one under it
+	rank   map[clause.ID]int   // of the clauses that controls name, in order
+	plain  []string            // what a search finds a control by
+}
+
+// NewTerms compiles controls for a directive. A control that does not compile is
+// among them all the same: it judges everything it is about "error", and says why.
+func NewTerms(d *directive.Directive, controls []control.Control, kinds kind.Set) *Terms {
+	t := &Terms{directive: d, kinds: kinds, controls: controls}
+	t.rules, t.faults = judge.Rules(controls, kinds, d)
+	t.index()
+	return t
+}
+
+// With is t with other controls: each takes the place of the one with its ID, or is
+// added. Only they are compiled.
+func (t *Terms) With(controls ...control.Control) *Terms {
+	n := &Terms{directive: t.directive, kinds: t.kinds, controls: slices.Clone(t.controls), rules: slices.Clone(t.rules)}
+	var rules []*judge.Rule
+	rules, n.faults = judge.Rules(controls, t.kinds, t.directive)
+	for i, c := range controls {
+		if at, ok := t.place[c.ID]; ok {
+			n.controls[at], n.rules[at] = c, rules[i]
+			continue
+		}
+		n.controls, n.rules = append(n.controls, c), append(n.rules, rules[i])
+	}
+	n.index()
+	return n
+}
+
+func (t *Terms) index() {
+	t.place, t.byKind, t.under, t.rank = map[string]int{}, map[string][]int{}, map[clause.ID][]int{}, map[clause.ID]int{}
+	t.plain = make([]string, len(t.controls))
+	var named []clause.ID
+	for i, c := range t.controls {
+		t.place[c.ID] = i
+		t.plain[i] = store.Plain(strings.Join([]string{c.Title.JA, c.Title.EN, c.ID}, " "))
+		named = append(named, c.Clauses...)
+		for _, k := range c.Kinds {
+			t.byKind[k] = append(t.byKind[k], i)
+		}
+		for id := range lineage(c.Clauses) {
+			t.under[id] = append(t.under[id], i)
+		}
+	}
+	slices.SortFunc(named, clause.Compare)
+	for i, id := range slices.Compact(named) {
+		t.rank[id] = i
+	}
+}
+
+// lineage is clauses and all above them, and their directives.
+func lineage(clauses []clause.ID) map[clause.ID]bool {
+	ids := map[clause.ID]bool{}
+	for _, c := range clauses {
+		ids[clause.ID(c.Source())] = true
+		for up, ok := c, true; ok; up, ok = up.Parent() {
+			ids[up] = true
+		}
+	}
+	return ids
+}
+
+// Directive is the directive judged by.
+func (t *Terms) Directive() *directive.Directive { return t.directive }
+
+// Controls are the controls judged by, in order of ID.
+func (t *Terms) Controls() []control.Control { return t.controls }
+
+// Faults are why controls did not compile, all at once; nil: every one did.
+func (t *Terms) Faults() error { return t.faults }
+
+// Control finds a control by ID.
+func (t *Terms) Control(id string) (control.Control, bool) {
+	i, ok := t.place[id]
+	if !ok {
+		return control.Control{}, false
+	}
+	return t.controls[i], true
+}
+
+// Rule finds the rule of a control.
+func (t *Terms) Rule(id string) (*judge.Rule, bool) {
+	i, ok := t.place[id]
+	if !ok {
+		return nil, false
+	}
+	return t.rules[i], true
+}
+
+// hold is t as a fleet is held to it, under settings.
+func (t *Terms) hold(settings []directive.Setting) fleet.Terms {
+	return fleet.Terms{Rules: t.rules, Parameters: t.directive.Parameters, Settings: settings}
+}
