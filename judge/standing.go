@@ -213,7 +213,7 @@ func (j *judging) decide(now time.Time, st *standing) bool {
 // matching lists the decisions of a type about this control, the newest first.
 func (j *judging) matching(t decision.Type) (found []*decision.Decision) {
 	for i := range j.subject.Decisions {
-		if d := &j.subject.Decisions[i]; d.Type == t && j.about(*d) {
+		if d := &j.subject.Decisions[i]; d.Type == t && j.rule.About(*d) {
 			found = append(found, d)
 		}
 	}
@@ -223,13 +223,13 @@ func (j *judging) matching(t decision.Type) (found []*decision.Decision) {
 	return found
 }
 
-// about reports whether a decision is about this control: by the control, by one
+// About reports whether a decision is about this control: by the control, by one
 // of its clauses, or by the obligation whose sub-item one of them is.
-func (j *judging) about(d decision.Decision) bool {
+func (r *Rule) About(d decision.Decision) bool {
 	if d.Control != "" {
-		return d.Control == j.rule.control.ID
+		return d.Control == r.control.ID
 	}
-	for _, id := range j.rule.control.Clauses {
+	for _, id := range r.control.Clauses {
 		parent, _ := id.Parent()
 		if d.Clause == id || len(id.Numbers()) == 4 && d.Clause == parent {
 			return true

@@ -6,28 +6,30 @@
 // distributes. Reasons are not computed here; ask Judge for the pairs somebody
 // looks at.
 //
-// A Fleet is not safe for concurrent use; the Outcomes it makes are, and never
-// change.
+// The subjects of a kind are a body: columns of codes, one for each field that a
+// rule reads. Rules are forms over tables (package table), judged 4,096 subjects
+// at a time. What decisions turn a violation into is asked of Judge itself.
+//
+// A Fleet is not safe for concurrent use, but a fork and what it came from may be
+// used beside each other. Outcomes never change.
 package fleet
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/judge"
+	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/reign"
 	"kakusho/kind"
 )
 
 // Subject is one subject, the system it belongs to and whose parameter values it
 // is held to.
-type Subject struct {
-	judge.Subject
-	System string
-	Scope  directive.Scope
-}
+type Subject = body.Subject
 
 // Terms are what subjects are judged by.
 type Terms struct {
@@ -38,87 +40,90 @@ type Terms struct {
 
 // Fleet is many subjects, and the terms by which they are judged.
 type Fleet struct {
-	kinds kind.Set
-	terms Terms
-	rules map[string][]*judge.Rule // by kind, in the order of the terms
-	named map[string]*judge.Rule   // by control
-
-	subjects map[fact.Ref]*Subject
-	order    []fact.Ref
-	systems  map[string][]fact.Ref
-	last     *Outcomes // nil: something changed since
+	kinds   kind.Set
+	terms   Terms
+	named   map[string]*judge.Rule // by control
+	bodies  map[string]*kin        // by kind
+	moments *column.Moments
+	scopes  *reign.Scopes
+	reign   reign.Reign
+	veil    reign.Veil            // of the last judgement
+	members map[string][]fact.Ref // by system; nil: not known any more
+	last    *Outcomes             // nil: something changed since
 }
 
 // New is a fleet without subjects.
 func New(kinds kind.Set, t Terms) *Fleet {
-	f := &Fleet{kinds: kinds, subjects: map[fact.Ref]*Subject{}, systems: map[string][]fact.Ref{}}
+	f := &Fleet{kinds: kinds, bodies: map[string]*kin{}, moments: column.NewMoments(), scopes: reign.NewScopes()}
 	f.Hold(t)
 	return f
+}
+
+// body finds the body of a kind, made if there is none yet.
+func (f *Fleet) body(kindID string) *kin {
+	b, ok := f.bodies[kindID]
+	if !ok {
+		b = &kin{Body: body.New(f.kinds[kindID], f.moments, f.scopes), over: newOverlays()}
+		f.bodies[kindID] = b
+		b.hold(f.terms.Rules)
+	}
+	return b
 }
 
 // Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
 // must not be changed any more.
 func (f *Fleet) Put(s Subject) {
-	old, known := f.subjects[s.Ref]
-	if !known {
-		f.order = append(f.order, s.Ref)
+	old := f.body(s.Ref.Kind()).Put(&s)
+	if old == nil || old.System != s.System {
+		f.members = nil
 	}
-	if !known || old.System != s.System {
-		f.leave(s.Ref)
-		f.join(s.Ref, s.System)
-	}
-	f.subjects[s.Ref], f.last = &s, nil
+	f.last = nil
 }
 
 // Drop removes a subject, if it is there.
 func (f *Fleet) Drop(ref fact.Ref) {
-	if _, known := f.subjects[ref]; !known {
-		return
-	}
-	f.leave(ref)
-	delete(f.subjects, ref)
-	f.order, f.last = slices.DeleteFunc(f.order, func(r fact.Ref) bool { return r == ref }), nil
-}
-
-// join and leave keep who belongs to a system.
-func (f *Fleet) join(ref fact.Ref, system string) {
-	if system != "" {
-		f.systems[system] = append(f.systems[system], ref)
-	}
-}
-
-func (f *Fleet) leave(ref fact.Ref) {
-	if s, known := f.subjects[ref]; known && s.System != "" {
-		f.systems[s.System] = slices.DeleteFunc(f.systems[s.System], func(r fact.Ref) bool { return r == ref })
+	if b, ok := f.bodies[ref.Kind()]; ok && b.Drop(ref) {
+		f.members, f.last = nil, nil
 	}
 }
 
 // See takes over cells of a subject, as a rule reads them through s, that are
 // now others. A subject that is not there stays so.
 func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
-	old, known := f.subjects[ref]
-	if !known {
+	b, ok := f.bodies[ref.Kind()]
+	if !ok {
+		return
+	}
+	old := b.Subject(ref)
+	if old == nil {
 		return
 	}
 	s := *old
-	s.Facts = maps.Clone(s.Facts)
-	if s.Facts == nil {
-		s.Facts = map[string]judge.Cell{}
-	}
+	s.Facts = make(map[string]judge.Cell, len(old.Facts)+len(cells))
+	maps.Copy(s.Facts, old.Facts)
 	maps.Copy(s.Facts, cells)
-	f.subjects[ref], f.last = &s, nil
+	b.Put(&s)
+	f.last = nil
+}
+
+// subject finds a subject; nil if it is not there.
+func (f *Fleet) subject(ref fact.Ref) *Subject {
+	if b, ok := f.bodies[ref.Kind()]; ok {
+		return b.Subject(ref)
+	}
+	return nil
 }
 
 // Hold judges by t from now on. What t does not change is kept.
 func (f *Fleet) Hold(t Terms) {
 	f.terms, f.last = t, nil
-	f.rules, f.named = map[string][]*judge.Rule{}, map[string]*judge.Rule{}
+	f.reign.Forget()
+	f.named = make(map[string]*judge.Rule, len(t.Rules))
 	for _, r := range t.Rules {
-		c := r.Control()
-		f.named[c.ID] = r
-		for _, k := range c.Kinds {
-			f.rules[k] = append(f.rules[k], r)
-		}
+		f.named[r.Control().ID] = r
+	}
+	for _, b := range f.bodies {
+		b.hold(t.Rules)
 	}
 }
 
@@ -126,20 +131,47 @@ func (f *Fleet) Hold(t Terms) {
 // one is seen by the other. It shares with f whatever neither has changed.
 func (f *Fleet) Fork() *Fleet {
 	g := *f
-	g.subjects, g.order, g.systems = maps.Clone(f.subjects), slices.Clone(f.order), map[string][]fact.Ref{}
-	for name, refs := range f.systems {
-		g.systems[name] = slices.Clone(refs)
+	g.bodies = make(map[string]*kin, len(f.bodies))
+	for id, b := range f.bodies {
+		g.bodies[id] = b.fork()
 	}
 	return &g
+}
+
+// near lists a subject and what belongs to its system.
+func (f *Fleet) near(s *Subject) []fact.Ref {
+	out := []fact.Ref{s.Ref}
+	if s.System == "" {
+		return out
+	}
+	if f.members == nil {
+		f.members = map[string][]fact.Ref{}
+		for _, b := range f.bodies {
+			for _, s := range b.All {
+				if s.System != "" {
+					f.members[s.System] = append(f.members[s.System], s.Ref)
+				}
+			}
+		}
+	}
+	for _, ref := range f.members[s.System] {
+		if ref != s.Ref {
+			out = append(out, ref)
+		}
+	}
+	return out
 }
 
 // Judge is what f's terms say of every subject at the instant at. Only what is no
 // longer so since the last call is judged again.
 func (f *Fleet) Judge(at time.Time) *Outcomes {
 	if f.last == nil || at.Before(f.last.at) || !f.last.until.IsZero() && !at.Before(f.last.until) {
-		f.last = f.judgeAll(at)
+		f.last = f.judge(at)
 	}
 	o := *f.last
 	o.at = at
 	return &o
 }
+
+// values are the parameter values that s is held to.
+func (f *Fleet) values(s *Subject) *reign.Regime { return f.reign.Under(f.scopes.Code(s.Scope)) }

@@ -9,6 +9,9 @@ import (
 
 	"kakusho/fact"
 	"kakusho/judge"
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/reign"
 	"kakusho/verdict"
 )
 
@@ -16,9 +19,45 @@ import (
 type Outcomes struct {
 	at    time.Time
 	until time.Time
-	refs  []fact.Ref
-	rules map[string][]*judge.Rule
-	rows  map[fact.Ref][]pair // in the order of the rules of its kind
+	kinds []*judged
+	by    map[string]*judged // kind
+
+	regimes func(*Subject) *reign.Regime
+	named   map[string]*judge.Rule
+}
+
+// judged is the outcomes of one kind.
+type judged struct {
+	kind   string
+	names  *body.Names
+	refs   []fact.Ref // by row
+	rules  []*judge.Rule
+	number map[string]int // control → its place among rules
+	sheets [][]*sheet     // rule → page
+
+	subjects []*Subject // by row; nil: not there
+}
+
+func (f *Fleet) snapshot(at, until time.Time) *Outcomes {
+	under, scopes := f.reign, f.scopes
+	under.Of = slices.Clone(under.Of)
+	o := &Outcomes{at: at, until: until, by: map[string]*judged{}, named: f.named}
+	o.regimes = func(s *Subject) *reign.Regime { return under.Under(scopes.Code(s.Scope)) }
+	for id, b := range f.bodies {
+		b.Freeze()
+		j := &judged{kind: id, names: b.Names, number: map[string]int{}}
+		j.subjects = b.Subjects
+		j.refs = b.Names.List()[:len(b.Subjects)]
+		for i, p := range b.programs {
+			j.rules = append(j.rules, p.rule)
+			j.number[p.rule.Control().ID] = i
+			j.sheets = append(j.sheets, slices.Clone(p.sheets))
+		}
+		o.by[id] = j
+		o.kinds = append(o.kinds, j)
+	}
+	slices.SortFunc(o.kinds, func(a, b *judged) int { return strings.Compare(a.kind, b.kind) })
+	return o
 }
 
 // At is the instant.
@@ -28,36 +67,76 @@ func (o *Outcomes) At() time.Time { return o.at }
 // never.
 func (o *Outcomes) Until() time.Time { return o.until }
 
+// rank is the rank of a pair; 0: there is none.
+func (j *judged) rank(row, rule int) int {
+	if row < 0 || row >= len(j.refs) {
+		return 0
+	}
+	return j.sheets[rule][row/bits.Size].at(row % bits.Size)
+}
+
 // Of is the outcome of one pair, if the subject is there and the control is about
 // its kind.
 func (o *Outcomes) Of(ref fact.Ref, control string) (verdict.Outcome, bool) {
-	for rule, outcome := range o.Row(ref) {
-		if rule.Control().ID == control {
-			return outcome, true
-		}
+	j, ok := o.by[ref.Kind()]
+	if !ok {
+		return "", false
 	}
-	return "", false
+	rule, ok := j.number[control]
+	if !ok {
+		return "", false
+	}
+	rank := j.rank(j.names.Row(ref, false), rule)
+	return outcomeOf(rank), rank != 0
 }
 
 // Row is every outcome of one subject, by the rules of its kind in the order of
 // the terms.
 func (o *Outcomes) Row(ref fact.Ref) iter.Seq2[*judge.Rule, verdict.Outcome] {
 	return func(yield func(*judge.Rule, verdict.Outcome) bool) {
-		for i, p := range o.rows[ref] {
-			if !yield(o.rules[ref.Kind()][i], p.outcome) {
+		j, ok := o.by[ref.Kind()]
+		if !ok {
+			return
+		}
+		row := j.names.Row(ref, false)
+		for i, r := range j.rules {
+			if rank := j.rank(row, i); rank != 0 && !yield(r, outcomeOf(rank)) {
 				return
 			}
 		}
 	}
 }
 
-// Each is every subject that a control is about. The order is that in which
-// subjects first came, kind by kind.
+// Each is every subject that a control is about, kind by kind, in the order in
+// which they first came.
 func (o *Outcomes) Each(control string) iter.Seq2[fact.Ref, verdict.Outcome] {
 	return func(yield func(fact.Ref, verdict.Outcome) bool) {
-		for _, ref := range o.refs {
-			if outcome, ok := o.Of(ref, control); ok && !yield(ref, outcome) {
-				return
+		for _, j := range o.kinds {
+			rule, ok := j.number[control]
+			if !ok {
+				continue
+			}
+			for row, rank := range j.each(rule) {
+				if !yield(j.refs[row], outcomeOf(rank)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// each is the rows of a rule that are there, with their ranks.
+func (j *judged) each(rule int) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		for page, s := range j.sheets[rule] {
+			there := s[0]
+			there.Or(&s[1])
+			there.Or(&s[2])
+			there.Or(&s[3])
+			for i := range there.All() {
+				if !yield(page*bits.Size+i, s.at(i)) {
+					return
+				}
 			}
 		}
 	}
@@ -67,9 +146,15 @@ func (o *Outcomes) Each(control string) iter.Seq2[fact.Ref, verdict.Outcome] {
 // verdict.Outcomes. A subject whose group is none of the groups is left out.
 func (o *Outcomes) Count(control string, groups int, group func(fact.Ref) int) [][9]int {
 	counts := make([][9]int, groups)
-	for ref, outcome := range o.Each(control) {
-		if g := group(ref); g >= 0 && g < groups {
-			counts[g][slices.Index(verdict.Outcomes, outcome)]++
+	for _, j := range o.kinds {
+		rule, ok := j.number[control]
+		if !ok {
+			continue
+		}
+		for row, rank := range j.each(rule) {
+			if g := group(j.refs[row]); g >= 0 && g < groups {
+				counts[g][rank-1]++
+			}
 		}
 	}
 	return counts
@@ -82,26 +167,77 @@ type Change struct {
 	From, To verdict.Outcome // empty: the pair was not, or is not any more
 }
 
-// Changes are the pairs of which o says something else than since does.
+// Changes are the pairs of which o says something else than since does. Both must
+// come from one fleet and its forks.
 func (o *Outcomes) Changes(since *Outcomes) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
-		for _, ref := range o.refs {
-			for rule, to := range o.Row(ref) {
-				id := rule.Control().ID
-				if from, _ := since.Of(ref, id); from != to && !yield(Change{ref, id, from, to}) {
-					return
-				}
+		for _, j := range o.kinds {
+			if !j.changes(since.by[j.kind], yield) {
+				return
 			}
 		}
-		for _, ref := range since.refs {
-			for rule, from := range since.Row(ref) {
-				id := rule.Control().ID
-				if _, ok := o.Of(ref, id); !ok && !yield(Change{ref, id, from, ""}) {
-					return
+		for _, j := range since.kinds {
+			if !j.gone(o.by[j.kind], yield) {
+				return
+			}
+		}
+	}
+}
+
+// changes yields what rules that are now say otherwise than before did.
+func (j *judged) changes(before *judged, yield func(Change) bool) bool {
+	var none sheet
+	for i, r := range j.rules {
+		id := r.Control().ID
+		was, had := 0, false
+		if before != nil && before.names == j.names {
+			was, had = before.number[id]
+		}
+		for page, s := range j.sheets[i] {
+			old := &none
+			if had && page < len(before.sheets[was]) {
+				old = before.sheets[was][page]
+			}
+			for row := range differ(old, s) {
+				c := Change{j.refs[page*bits.Size+row], id, outcomeOf(old.at(row)), outcomeOf(s.at(row))}
+				if !yield(c) {
+					return false
 				}
 			}
 		}
 	}
+	return true
+}
+
+// differ is the rows of which two sheets say different things.
+func differ(a, b *sheet) iter.Seq[int] {
+	var rows bits.Block
+	if a != b {
+		for k := range a {
+			x := a[k]
+			x.Xor(&b[k])
+			rows.Or(&x)
+		}
+	}
+	return rows.All()
+}
+
+// gone yields the pairs of rules that are not any more.
+func (j *judged) gone(now *judged, yield func(Change) bool) bool {
+	for i, r := range j.rules {
+		id := r.Control().ID
+		if now != nil {
+			if _, still := now.number[id]; still && now.names == j.names {
+				continue
+			}
+		}
+		for row, rank := range j.each(i) {
+			if !yield(Change{j.refs[row], id, outcomeOf(rank), ""}) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Turn is a pair whose outcome turns by time alone.
@@ -112,14 +248,15 @@ type Turn struct {
 	To      verdict.Outcome // empty: it hangs on what is not known yet
 }
 
-// Soonest are the pairs whose outcome turns by time alone, the nearest first.
+// Soonest are the pairs whose outcome turns by time alone, the nearest first. Judge
+// is asked about every pair.
 func (o *Outcomes) Soonest() iter.Seq[Turn] {
 	return func(yield func(Turn) bool) {
 		var turns []Turn
-		for _, ref := range o.refs {
-			for i, p := range o.rows[ref] {
-				if !p.next.IsZero() {
-					turns = append(turns, Turn{ref, o.rules[ref.Kind()][i].Control().ID, p.next, p.to})
+		for _, j := range o.kinds {
+			for row, s := range j.subjects {
+				if s != nil {
+					turns = j.turns(o, row, s, turns)
 				}
 			}
 		}
@@ -132,4 +269,21 @@ func (o *Outcomes) Soonest() iter.Seq[Turn] {
 			}
 		}
 	}
+}
+
+// turns adds those of one subject. Compensating controls are taken as they stand.
+func (j *judged) turns(o *Outcomes, row int, s *Subject, turns []Turn) []Turn {
+	for i, r := range j.rules {
+		if j.rank(row, i) == 0 {
+			continue
+		}
+		v := r.Judge(s.Subject, o.regimes(s).Values, o.at, func(id string) verdict.Outcome {
+			outcome, _ := o.Of(s.Ref, id)
+			return cmp.Or(outcome, verdict.Unknown)
+		})
+		if !v.NextChange.IsZero() {
+			turns = append(turns, Turn{s.Ref, r.Control().ID, v.NextChange, v.ChangesTo})
+		}
+	}
+	return turns
 }

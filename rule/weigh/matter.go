@@ -91,6 +91,15 @@ func (m *Matter) Scale(now time.Time) *Scale {
 	return s
 }
 
+// Forget drops what was read and weighed, for a matter whose facts, declarations
+// or decisions are others now. It saves making a new Scale for each of many.
+func (s *Scale) Forget() {
+	clear(s.values)
+	clear(s.cells)
+	clear(s.cached)
+	s.answer = State{}
+}
+
 // Push makes absent cells read as what the rule does not want, whichever side of
 // a negation they stand on. An unknown cell stays unknown.
 func (s *Scale) Push(on bool) {

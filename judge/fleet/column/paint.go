@@ -26,6 +26,12 @@ func (c *Column) Paint(page int, table []bits.Flags, into *bits.Truths) {
 	}
 }
 
+// Lay is Paint for codes that stand in no column.
+func Lay(codes *[bits.Size]uint32, table []bits.Flags, into *bits.Truths) {
+	into.Reset()
+	paint(codes, table, into)
+}
+
 // paintSlices lays the table on slices: the rows of each code in turn.
 func (c *Column) paintSlices(page int, table []bits.Flags, into *bits.Truths) {
 	var rows bits.Block

@@ -1,0 +1,324 @@
+// Package body keeps the subjects of one kind as columns of codes, and lays the
+// leaves of rules on them: page by page, or for one row.
+//
+// Nothing here judges. A body knows which pages were written to; package fleet
+// judges them.
+package body
+
+import (
+	"slices"
+	"sync"
+
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/judge"
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/table"
+	"kakusho/kind"
+)
+
+// Names numbers the subjects of a kind. A number, once given, is the subject's for
+// ever, so that forks share names and outcomes outlive their fleet.
+type Names struct {
+	mu   sync.RWMutex
+	rows map[fact.Ref]int
+	refs []fact.Ref
+}
+
+// Row is the number of a subject; without add, of one that never came it is -1.
+func (n *Names) Row(ref fact.Ref, add bool) int {
+	n.mu.RLock()
+	row, ok := n.rows[ref]
+	n.mu.RUnlock()
+	if ok || !add {
+		if !ok {
+			return -1
+		}
+		return row
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if row, ok := n.rows[ref]; ok {
+		return row
+	}
+	n.rows[ref] = len(n.refs)
+	n.refs = append(n.refs, ref)
+	return len(n.refs) - 1
+}
+
+// List is the subject of every number given so far.
+func (n *Names) List() []fact.Ref {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.refs[:len(n.refs):len(n.refs)]
+}
+
+// Subject is one subject, the system it belongs to and whose parameter values it
+// is held to.
+type Subject struct {
+	judge.Subject
+	System string
+	Scope  directive.Scope
+}
+
+// Overlies reports whether a decision lies over violations.
+func Overlies(d decision.Decision) bool {
+	return d.Type == decision.Exception || d.Type == decision.Deferral || d.Type == decision.Special
+}
+
+// Body is the subjects of one kind.
+type Body struct {
+	Kind    kind.Kind
+	Names   *Names
+	Moments *column.Moments
+	Scopes  *reign.Scopes
+
+	Subjects []*Subject   // by row; nil: not there
+	frozen   bool         // outcomes or a fork may hold subjects: it is copied before it is written
+	Alive    []bits.Block // by page
+	Laid     []bits.Block // by page: rows over which a decision may lie
+	Dirty    []bool       // by page: every rule is to be judged again
+	Scope    *column.Column
+	columns  map[table.Source]*Column
+	order    []*Column // as they were made
+	Sights   []*column.Sights
+
+	Maker    *table.Maker
+	Leaves   []*Leaf             // by their index
+	Answered map[string]*Answers // by control: who answered
+}
+
+// Column is one field as rules read it, or the answers to a control.
+type Column struct {
+	Source table.Source
+	Cells  table.Cells
+	Codes  *column.Column
+	Group  int // among the body's sights; -1: answers have none
+	Field  int // within the group
+}
+
+// New makes a body without subjects.
+func New(k kind.Kind, m *column.Moments, s *reign.Scopes) *Body {
+	return &Body{
+		Kind: k, Names: &Names{rows: map[fact.Ref]int{}}, Moments: m, Scopes: s, Scope: column.New(),
+		columns: map[table.Source]*Column{}, Maker: table.NewMaker(), Answered: map[string]*Answers{},
+	}
+}
+
+// All lists the subjects that are there.
+func (b *Body) All(yield func(int, *Subject) bool) {
+	for row, s := range b.Subjects {
+		if s != nil && !yield(row, s) {
+			return
+		}
+	}
+}
+
+func (b *Body) Subject(ref fact.Ref) *Subject {
+	if row := b.Names.Row(ref, false); row >= 0 && row < len(b.Subjects) {
+		return b.Subjects[row]
+	}
+	return nil
+}
+
+// Freeze says that somebody else holds Subjects: it is copied before it changes.
+func (b *Body) Freeze() { b.frozen = true }
+
+// thaw makes the list of subjects b's own.
+func (b *Body) thaw() {
+	if b.frozen {
+		b.Subjects, b.frozen = slices.Clone(b.Subjects), false
+	}
+}
+
+// grow makes room for rows up to n.
+func (b *Body) grow(n int) {
+	b.thaw()
+	if n > len(b.Subjects) {
+		b.Subjects = append(b.Subjects, make([]*Subject, n-len(b.Subjects))...)
+	}
+	for len(b.Alive) < bits.Blocks(n) {
+		b.Alive, b.Laid, b.Dirty = append(b.Alive, bits.Block{}), append(b.Laid, bits.Block{}), append(b.Dirty, true)
+	}
+}
+
+// Put adds or replaces a subject and returns the one it replaces.
+func (b *Body) Put(s *Subject) (old *Subject) {
+	row := b.Names.Row(s.Ref, true)
+	b.grow(row + 1)
+	old, b.Subjects[row] = b.Subjects[row], s
+	page, i := row/bits.Size, row%bits.Size
+	b.Alive[page].Add(i)
+	b.Laid[page].Put(i, slices.ContainsFunc(s.Decisions, Overlies))
+	b.Dirty[page] = true
+	b.Scope.Set(row, b.Scopes.Code(s.Scope))
+	b.write(row, s, b.order)
+	b.answer(row, s)
+	return old
+}
+
+// Drop removes a subject and reports whether it was there.
+func (b *Body) Drop(ref fact.Ref) bool {
+	row := b.Names.Row(ref, false)
+	if row < 0 || row >= len(b.Subjects) || b.Subjects[row] == nil {
+		return false
+	}
+	b.thaw()
+	page, i := row/bits.Size, row%bits.Size
+	b.Subjects[row] = nil
+	b.Alive[page].Remove(i)
+	b.Laid[page].Remove(i)
+	b.Dirty[page] = true
+	for _, a := range b.Answered {
+		a.drop(row)
+	}
+	return true
+}
+
+// write enters a subject's cells in columns.
+func (b *Body) write(row int, s *Subject, cols []*Column) {
+	sights := make([][]uint32, len(b.Sights))
+	for _, c := range cols {
+		if c.Group < 0 {
+			continue
+		}
+		var code, seen uint32
+		if cell, ok := c.Source.Cell(&s.Subject); ok {
+			code = c.Cells.Code(cell.Fact.Status, cell.Fact.Value)
+			seen = b.Moments.Code(column.Sight{Fresh: cell.Fresh, At: cell.ObservedAt})
+		}
+		c.Codes.Set(row, code)
+		for len(sights[c.Group]) <= c.Field {
+			sights[c.Group] = append(sights[c.Group], 0)
+		}
+		sights[c.Group][c.Field] = seen
+	}
+	for g, codes := range sights {
+		if codes != nil {
+			b.Sights[g].PutRow(row, codes)
+		}
+	}
+}
+
+// need makes the columns that leaves read and that are not there yet.
+func (b *Body) need(leaves []*table.Leaf) {
+	var made []*Column
+	groups := map[string][]*Column{}
+	var keys []string
+	for _, l := range leaves {
+		for i, s := range l.Sources {
+			if b.columns[s] != nil {
+				continue
+			}
+			c := &Column{Source: s, Codes: column.New(), Group: -1}
+			b.columns[s] = c
+			made = append(made, c)
+			if s.Layer == table.Answer {
+				c.Cells.Dictionary = column.NewDictionary(kind.String)
+				continue
+			}
+			c.Cells.Dictionary = column.NewDictionary(l.Field(i).Type)
+			if l.Field(i).Type == kind.List {
+				c.Cells.Elements = table.NewElements(c.Cells.Dictionary)
+			}
+			key := b.collector(s)
+			if groups[key] == nil {
+				keys = append(keys, key)
+			}
+			c.Field = len(groups[key])
+			groups[key] = append(groups[key], c)
+		}
+	}
+	for _, key := range keys {
+		for _, c := range groups[key] {
+			c.Group = len(b.Sights)
+		}
+		b.Sights = append(b.Sights, column.NewSights(b.Moments, len(groups[key])))
+	}
+	b.order = append(b.order, made...)
+	if len(made) > 0 {
+		for row, s := range b.All {
+			b.write(row, s, made)
+		}
+	}
+}
+
+// collector names who sees a field together with others at one time.
+func (b *Body) collector(s table.Source) string {
+	f, _ := b.Kind.Field(s.Name)
+	switch {
+	case s.Layer == table.Declared || f.In(kind.Declared) && !f.In(kind.Observed):
+		return "declared"
+	case f.In(kind.Observed):
+		return "observed " + f.Group
+	}
+	return "derived " + s.Name
+}
+
+// Take makes room for the leaves that the body's Maker made since.
+func (b *Body) Take() {
+	b.need(b.Maker.Order[len(b.Leaves):])
+	for _, l := range b.Maker.Order[len(b.Leaves):] {
+		b.Leaves = append(b.Leaves, newLeaf(l, b.columns))
+	}
+}
+
+// Ask prepares for the answers to the rules that have a record.
+func (b *Body) Ask(rules []*judge.Rule) {
+	before := b.Answered
+	b.Answered = map[string]*Answers{}
+	for _, r := range rules {
+		c := r.Control()
+		column := b.columns[table.Source{Layer: table.Answer, Name: c.ID}]
+		if c.Record == nil || column == nil {
+			continue
+		}
+		if a := before[c.ID]; a != nil && a.rule == r {
+			b.Answered[c.ID] = a
+			continue
+		}
+		a := newAnswers(r, column)
+		b.Answered[c.ID] = a
+		for row, s := range b.All {
+			a.put(row, s)
+		}
+	}
+}
+
+func (b *Body) answer(row int, s *Subject) {
+	for _, a := range b.Answered {
+		a.put(row, s)
+	}
+}
+
+// Fork copies a body; both share every page that neither changes.
+func (b *Body) Fork() *Body {
+	b.frozen = true
+	g := *b
+	g.Alive, g.Laid, g.Dirty = slices.Clone(b.Alive), slices.Clone(b.Laid), slices.Clone(b.Dirty)
+	g.Scope = b.Scope.Fork()
+	g.columns, g.order = make(map[table.Source]*Column, len(b.columns)), nil
+	for _, c := range b.order {
+		d := *c
+		d.Codes = c.Codes.Fork()
+		g.columns[c.Source] = &d
+		g.order = append(g.order, &d)
+	}
+	g.Sights = nil
+	for _, s := range b.Sights {
+		g.Sights = append(g.Sights, s.Fork())
+	}
+	g.Maker = b.Maker.Fork()
+	g.Leaves = nil
+	for _, l := range b.Leaves {
+		g.Leaves = append(g.Leaves, l.fork(g.columns))
+	}
+	g.Answered = map[string]*Answers{}
+	for id, a := range b.Answered {
+		g.Answered[id] = a.fork(g.columns)
+	}
+	return &g
+}

@@ -1,0 +1,313 @@
+package body
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/table"
+)
+
+// Leaf is a part of rules over the columns of a body, with a table for each set
+// of parameter values that it was ever held to.
+type Leaf struct {
+	*table.Leaf
+	Columns []*Column
+	domain  table.Domain
+	tuples  *table.Tuples // of several columns
+	tables  map[string]*table.Table
+
+	classes []Class
+	of      []int // regime → class
+	Moved   bool  // what it comes to changed since the last judgement
+}
+
+// Class is the regimes under which a leaf comes to the same.
+type Class struct {
+	table  *table.Table
+	flags  []bits.Flags
+	serial int
+}
+
+func newLeaf(l *table.Leaf, columns map[table.Source]*Column) *Leaf {
+	x := &Leaf{Leaf: l, tables: map[string]*table.Table{}, domain: table.Constant{}}
+	x.bind(columns)
+	switch len(x.Columns) {
+	case 0:
+	case 1:
+		x.domain = x.Columns[0].Cells
+	default:
+		var of []*column.Dictionary
+		for _, c := range x.Columns {
+			of = append(of, c.Cells.Dictionary)
+		}
+		x.tuples = table.NewTuples(of...)
+		x.domain = x.tuples
+	}
+	return x
+}
+
+func (l *Leaf) bind(columns map[table.Source]*Column) {
+	l.Columns = nil
+	for _, s := range l.Sources {
+		l.Columns = append(l.Columns, columns[s])
+	}
+}
+
+// fork shares tables, but those that follow the clock.
+func (l *Leaf) fork(columns map[table.Source]*Column) *Leaf {
+	g := *l
+	g.bind(columns)
+	g.classes = slices.Clone(l.classes)
+	g.tables = maps.Clone(l.tables)
+	if !l.Clocked {
+		return &g
+	}
+	for key, t := range l.tables {
+		g.tables[key] = t.Fork()
+		for i := range g.classes {
+			if l.classes[i].table == t {
+				g.classes[i].table = g.tables[key]
+			}
+		}
+	}
+	return &g
+}
+
+// Settle brings the leaf's tables to an instant, and notes whether anything moved.
+// It returns until when they hold.
+func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time) {
+	if ruled || l.classes == nil {
+		of, first := r.Classes(func(g *reign.Regime) string { return g.Signature(l.Params) })
+		classes := make([]Class, len(first))
+		for i, g := range first {
+			key := g.Signature(l.Params)
+			if l.tables[key] == nil {
+				l.tables[key] = table.New(l.Leaf, g.Values)
+			}
+			classes[i].table = l.tables[key]
+		}
+		l.Moved = l.Moved || r.Shuffled && len(l.classes)+len(classes) > 2 || !slices.Equal(of, l.of) || !slices.EqualFunc(classes, l.classes, func(a, b Class) bool { return a.table == b.table })
+		for i := range classes {
+			if i < len(l.classes) && l.classes[i].table == classes[i].table {
+				classes[i].serial = l.classes[i].serial
+			}
+		}
+		l.of, l.classes = of, classes
+	}
+	for i := range l.classes {
+		c := &l.classes[i]
+		c.flags = c.table.Flags(l.domain, at)
+		if s := c.table.Serial(); s != c.serial {
+			c.serial, l.Moved = s, true
+		}
+		if l.Clocked {
+			until = earlier(until, c.table.Until())
+		}
+	}
+	return until
+}
+
+// View is what one worker sees of a body while it judges page after page.
+type View struct {
+	Body  *Body
+	Reign *reign.Reign
+	Veil  *reign.Veil
+	At    time.Time
+	Page  int
+
+	truths []*bits.Truths // by leaf
+	done   []int          // by leaf: page + 1 for which truths are
+	sights [][]*bits.Truths
+	seen   []int // by group of sights: page + 1
+	rows   []bits.Block
+	parted int // page + 1 for which rows are
+	codes  [][bits.Size]uint32
+	part   bits.Truths
+	Stack  table.Stack
+}
+
+// NewView is for one worker at one instant.
+func NewView(b *Body, r *reign.Reign, v *reign.Veil, at time.Time) *View {
+	return &View{
+		Body: b, Reign: r, Veil: v, At: at, truths: make([]*bits.Truths, len(b.Leaves)), done: make([]int, len(b.Leaves)),
+		sights: make([][]*bits.Truths, len(b.Sights)), seen: make([]int, len(b.Sights)),
+	}
+}
+
+// Leaf implements table.Page.
+func (v *View) Leaf(l *table.Leaf) *bits.Truths {
+	if v.truths[l.Index] == nil {
+		v.truths[l.Index] = new(bits.Truths)
+	}
+	into := v.truths[l.Index]
+	if v.done[l.Index] != v.Page+1 {
+		v.done[l.Index] = v.Page + 1
+		v.paint(v.Body.Leaves[l.Index], into)
+	}
+	return into
+}
+
+// paint lays a leaf's tables on the page, each on the rows of its regimes.
+func (v *View) paint(l *Leaf, into *bits.Truths) {
+	if len(l.Columns) > 1 {
+		v.pair(l)
+	}
+	if len(l.classes) == 1 {
+		v.lay(l, &l.classes[0], into)
+		return
+	}
+	into.Reset()
+	for i := range l.classes {
+		rows := v.within(l.of, i)
+		if rows.Empty() {
+			continue
+		}
+		v.lay(l, &l.classes[i], &v.part)
+		v.part.Keep(&rows)
+		for p := range bits.Flagged {
+			if v.part.Used>>p&1 != 0 {
+				into.Planes[p].Or(&v.part.Planes[p])
+			}
+		}
+		into.Used |= v.part.Used
+	}
+}
+
+// lay is what one table comes to for every row of the page. A cell that is not to
+// be believed is as good as missing.
+func (v *View) lay(l *Leaf, c *Class, into *bits.Truths) {
+	switch len(l.Columns) {
+	case 0:
+		into.All(c.flags[0])
+	case 1:
+		l.Columns[0].Codes.Paint(v.Page, c.flags, into)
+		if hidden, any := v.hidden(l.Columns[0]); any {
+			into.Set(&hidden, c.flags[column.Missing])
+		}
+	default:
+		column.Lay(&v.codes[0], c.table.Flags(l.domain, v.At), into)
+	}
+}
+
+// pair turns the codes of several columns into those of their tuples.
+func (v *View) pair(l *Leaf) {
+	for len(v.codes) < len(l.Columns) {
+		v.codes = append(v.codes, [bits.Size]uint32{})
+	}
+	for i, c := range l.Columns {
+		c.Codes.Codes(v.Page, &v.codes[i])
+		if hidden, any := v.hidden(c); any {
+			for row := range hidden.All() {
+				v.codes[i][row] = column.Missing
+			}
+		}
+	}
+	tuple := make([]uint32, len(l.Columns))
+	for row := range bits.Size {
+		for i := range tuple {
+			tuple[i] = v.codes[i][row]
+		}
+		v.codes[0][row] = l.tuples.Code(tuple)
+	}
+}
+
+// within is the rows of the page whose regime is of a class.
+func (v *View) within(of []int, class int) (rows bits.Block) {
+	if v.parted != v.Page+1 {
+		v.parted = v.Page + 1
+		v.rows = append(v.rows[:0], make([]bits.Block, len(v.Reign.Regimes))...)
+		var codes [bits.Size]uint32
+		v.Body.Scope.Codes(v.Page, &codes)
+		for row := range v.Body.Alive[v.Page].All() {
+			v.rows[v.Reign.Of[codes[row]]].Add(row)
+		}
+	}
+	for regime, c := range of {
+		if c == class {
+			rows.Or(&v.rows[regime])
+		}
+	}
+	return rows
+}
+
+// hidden is the rows of the page in which a column's cell is not to be believed.
+func (v *View) hidden(c *Column) (rows bits.Block, any bool) {
+	if c.Group < 0 || !v.Veil.Any {
+		return rows, false
+	}
+	s := v.Body.Sights[c.Group]
+	if v.seen[c.Group] != v.Page+1 {
+		v.seen[c.Group] = v.Page + 1
+		for len(v.sights[c.Group]) < len(v.Veil.Classes) {
+			v.sights[c.Group] = append(v.sights[c.Group], new(bits.Truths))
+		}
+		for i, flags := range v.Veil.Classes {
+			s.Base().Paint(v.Page, flags, v.sights[c.Group][i])
+		}
+	}
+	var part bits.Block
+	for i, flags := range v.Veil.Classes {
+		s.Hidden(v.Page, c.Field, flags, v.sights[c.Group][i], &part)
+		if len(v.Veil.Classes) > 1 {
+			in := v.within(v.Veil.Of, i)
+			part.And(&in)
+		}
+		rows.Or(&part)
+	}
+	return rows, !rows.Empty()
+}
+
+// Row is a table.Row: one subject of a body.
+type Row struct {
+	*View
+	N      int
+	regime int
+	tuple  [8]uint32
+}
+
+// To moves r to a row.
+func (r *Row) To(n int) *Row {
+	r.N, r.regime = n, r.Reign.Of[r.Body.Scope.At(n)]
+	return r
+}
+
+// Leaf implements table.Row.
+func (r *Row) Leaf(l *table.Leaf) bits.Flags {
+	x := r.Body.Leaves[l.Index]
+	c := &x.classes[x.of[r.regime]]
+	switch len(x.Columns) {
+	case 0:
+		return c.flags[0]
+	case 1:
+		return c.flags[r.code(x.Columns[0])]
+	}
+	codes := r.tuple[:0]
+	for _, col := range x.Columns {
+		codes = append(codes, r.code(col))
+	}
+	code := x.tuples.Code(codes)
+	if int(code) >= len(c.flags) {
+		c.flags = c.table.Flags(x.domain, r.At)
+	}
+	return c.flags[code]
+}
+
+// code is the code of the row's cell, if it is to be believed.
+func (r *Row) code(c *Column) uint32 {
+	if c.Group >= 0 && r.Veil.Any && r.Veil.Classes[r.Veil.Of[r.regime]][r.Body.Sights[c.Group].At(r.N, c.Field)] != 0 {
+		return column.Missing
+	}
+	return c.Codes.At(r.N)
+}
+
+// earlier is the earlier of two instants of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

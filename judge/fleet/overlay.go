@@ -1,0 +1,174 @@
+package fleet
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"kakusho/fact"
+	"kakusho/judge"
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/reign"
+	"kakusho/verdict"
+)
+
+// overlays remembers what decisions turned violations into, as Judge said. It is
+// safe for concurrent use.
+type overlays struct {
+	mu    sync.Mutex
+	pairs map[laidPair]overlay
+}
+
+type laidPair struct {
+	rule *judge.Rule
+	row  int
+}
+
+// overlay is what Judge said of a pair, and on what that rests.
+type overlay struct {
+	subject     *Subject
+	regime      *reign.Regime
+	from, until time.Time // zero: for ever
+	outcome     verdict.Outcome
+}
+
+func newOverlays() *overlays { return &overlays{pairs: map[laidPair]overlay{}} }
+
+func (o *overlays) fork() *overlays {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return &overlays{pairs: maps.Clone(o.pairs)}
+}
+
+// laid reports whether a decision in any state is about the rule and may lie over
+// a violation, and whether one has conditions.
+func laid(r *judge.Rule, s *Subject) (any, conditional bool) {
+	for i := range s.Decisions {
+		if d := &s.Decisions[i]; body.Overlies(*d) && r.About(*d) {
+			any, conditional = true, conditional || len(d.Conditions) > 0
+		}
+	}
+	return any, conditional
+}
+
+// ask is what Judge says of a pair with decisions but without conditions.
+func (o *overlays) ask(r *judge.Rule, row int, s *Subject, g *reign.Regime, at time.Time) overlay {
+	key := laidPair{r, row}
+	o.mu.Lock()
+	x, ok := o.pairs[key]
+	o.mu.Unlock()
+	if ok && x.subject == s && x.regime == g && !at.Before(x.from) && (x.until.IsZero() || at.Before(x.until)) {
+		return x
+	}
+	v := r.Judge(s.Subject, g.Values, at, nil)
+	x = overlay{subject: s, regime: g, from: at, outcome: v.Outcome}
+	if !v.NextChange.IsZero() { // a whole second: it may change between two
+		x.until = v.NextChange.Add(1 - time.Second)
+	}
+	o.mu.Lock()
+	o.pairs[key] = x
+	o.mu.Unlock()
+	return x
+}
+
+// lay asks Judge about the rows of left over which a decision may lie, and enters
+// what it says. Pairs that hang on conditions are noted for later.
+func (p *program) lay(f *Fleet, b *kin, v *body.View, left bits.Block, s *sheet) (until time.Time) {
+	left.And(&b.Laid[v.Page])
+	var asked []int
+	for i := range left.All() {
+		row := v.Page*bits.Size + i
+		sub := b.Subjects[row]
+		any, conditional := laid(p.rule, sub)
+		switch {
+		case conditional:
+			asked = append(asked, row)
+		case any:
+			x := b.over.ask(p.rule, row, sub, f.values(sub), v.At)
+			until = earlier(until, x.until)
+			s.put(i, rankOf(x.outcome))
+		}
+	}
+	p.noted(v.Page, asked)
+	return until
+}
+
+func (p *program) noted(page int, rows []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(rows) == 0 {
+		delete(p.asked, page)
+	} else {
+		p.asked[page] = rows
+	}
+}
+
+// conditions answers for compensating controls once everything else is judged.
+type conditions struct {
+	*Fleet
+	at    time.Time
+	until time.Time
+}
+
+// settleConditions asks Judge about every pair that hangs on conditions.
+func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
+	c := &conditions{Fleet: f, at: at}
+	for _, b := range f.bodies {
+		for _, p := range b.programs {
+			for page, rows := range p.asked {
+				s := *p.sheets[page]
+				for _, row := range rows {
+					s.put(row%bits.Size, rankOf(c.judge(p.rule, b.Subjects[row], nil)))
+				}
+				p.replace(page, &s)
+			}
+		}
+	}
+	return c.until
+}
+
+// judge asks Judge about a pair; asking are the controls whose conditions led
+// here.
+func (c *conditions) judge(r *judge.Rule, s *Subject, asking []string) verdict.Outcome {
+	v := r.Judge(s.Subject, c.values(s).Values, c.at, c.holds(s, asking))
+	if !v.NextChange.IsZero() {
+		c.until = earlier(c.until, v.NextChange.Add(1-time.Second))
+	}
+	return v.Outcome
+}
+
+// holds answers whether a compensating control is met by the subject and by what
+// belongs to its system, as far as the control is about them. A control that asks
+// for itself is unknown.
+func (c *conditions) holds(s *Subject, asking []string) func(string) verdict.Outcome {
+	return func(id string) verdict.Outcome {
+		r, ok := c.named[id]
+		if !ok || slices.Contains(asking, id) {
+			return verdict.Unknown
+		}
+		var outcomes []verdict.Outcome
+		for _, ref := range c.near(s) {
+			if slices.Contains(r.Control().Kinds, ref.Kind()) {
+				outcomes = append(outcomes, c.outcome(ref, r, append(slices.Clone(asking), id)))
+			}
+		}
+		return verdict.RollUp(outcomes...)
+	}
+}
+
+// outcome is what a pair comes to in answer to a condition.
+func (c *conditions) outcome(ref fact.Ref, r *judge.Rule, asking []string) verdict.Outcome {
+	b := c.bodies[ref.Kind()]
+	row := b.Names.Row(ref, false)
+	for _, p := range b.programs {
+		if p.rule != r {
+			continue
+		}
+		if page := row / bits.Size; !slices.Contains(p.asked[page], row) {
+			return outcomeOf(p.sheets[page].at(row % bits.Size))
+		}
+	}
+	return c.judge(r, b.Subjects[row], asking)
+}

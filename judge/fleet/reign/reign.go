@@ -1,0 +1,237 @@
+// Package reign says which parameter values hold where, and which cells are to be
+// believed under them.
+//
+// Scopes for which nothing is set apart share a Regime, so that a nation of
+// thousands of systems has few. A Veil hides what is too old, or from the future.
+package reign
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"kakusho/directive"
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/column"
+	"kakusho/rule"
+)
+
+// Scopes numbers scopes. It only grows, and forks share it.
+type Scopes struct {
+	mu    sync.RWMutex
+	codes map[directive.Scope]uint32
+	all   []directive.Scope
+}
+
+// NewScopes begins with none.
+func NewScopes() *Scopes { return &Scopes{codes: map[directive.Scope]uint32{}} }
+
+func (s *Scopes) Code(of directive.Scope) uint32 {
+	s.mu.RLock()
+	code, ok := s.codes[of]
+	s.mu.RUnlock()
+	if ok {
+		return code
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if code, ok := s.codes[of]; ok {
+		return code
+	}
+	s.codes[of] = uint32(len(s.all))
+	s.all = append(s.all, of)
+	return s.codes[of]
+}
+
+func (s *Scopes) List() []directive.Scope {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.all[:len(s.all):len(s.all)]
+}
+
+// Reign is which parameter values hold where, from an instant until another.
+// Scopes for which nothing is set apart share a regime.
+type Reign struct {
+	from     time.Time
+	Until    time.Time
+	Regimes  []*Regime
+	Of       []int // by scope
+	by       map[directive.Scope]int
+	layered  map[string]bool // layers that some setting is of
+	Shuffled bool            // a scope went to another regime in the last call of rule
+}
+
+// Regime is the values that hold in some scopes.
+type Regime struct {
+	Values  directive.Values
+	digests map[string]string // of the values that somebody asked for
+}
+
+// Digest tells a parameter's value from others of the same parameter.
+func (r *Regime) Digest(key string) string {
+	d, ok := r.digests[key]
+	if !ok {
+		if v, set := r.Values[key]; set {
+			d = fmt.Sprintf("%T %q", v.Value, fmt.Sprint(v.Value))
+			if list, isList := v.Value.([]any); isList {
+				d = fmt.Sprintf("%q", list)
+			}
+		}
+		r.digests[key] = d
+	}
+	return d
+}
+
+// Signature tells the values of several parameters from others.
+func (r *Regime) Signature(params []*rule.Param) string {
+	switch len(params) {
+	case 0:
+		return ""
+	case 1:
+		return r.Digest(params[0].Key)
+	}
+	var b strings.Builder
+	for _, p := range params {
+		b.WriteString(r.Digest(p.Key))
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+// Rule finds the values of every scope at the instant at, unless it knows them.
+// It reports whether they may be others than before.
+func (r *Reign) Rule(params directive.Parameters, settings []directive.Setting, scopes *Scopes, at time.Time) (changed bool) {
+	old := r.Of
+	if r.by == nil || at.Before(r.from) || !r.Until.IsZero() && !at.Before(r.Until) {
+		*r = Reign{from: at, by: map[directive.Scope]int{}, layered: map[string]bool{}}
+		for _, s := range settings {
+			r.layered[s.Layer] = true
+		}
+		changed = true
+	}
+	for _, s := range scopes.List()[len(r.Of):] {
+		if !r.layered["prefecture/"+s.Prefecture] {
+			s.Prefecture = ""
+		}
+		if !r.layered["system/"+s.System] {
+			s.System = ""
+		}
+		i, ok := r.by[s]
+		if !ok {
+			changed, i = true, len(r.Regimes)
+			r.by[s] = i
+			g := &Regime{Values: params.Resolve(settings, s, r.from), digests: map[string]string{}}
+			for _, v := range g.Values {
+				r.Until = earlier(r.Until, v.Next)
+			}
+			r.Regimes = append(r.Regimes, g)
+		}
+		r.Of = append(r.Of, i)
+	}
+	r.Shuffled = !slices.Equal(r.Of[:min(len(old), len(r.Of))], old)
+	return changed
+}
+
+// Forget makes Rule find all values anew.
+func (r *Reign) Forget() { r.by = nil }
+
+// Under is the regime of a scope, by its number.
+func (r *Reign) Under(scope uint32) *Regime { return r.Regimes[r.Of[scope]] }
+
+// Classes parts regimes by a signature: the class of every regime, and one regime
+// of each class.
+func (r *Reign) Classes(signature func(*Regime) string) (of []int, first []*Regime) {
+	seen := map[string]int{}
+	for _, g := range r.Regimes {
+		key := signature(g)
+		c, ok := seen[key]
+		if !ok {
+			c = len(first)
+			seen[key] = c
+			first = append(first, g)
+		}
+		of = append(of, c)
+	}
+	return of, first
+}
+
+// Veil says which sights are not to be believed at an instant: too old, or from
+// the future. Where limits differ there is one for each class of regimes.
+type Veil struct {
+	Classes [][]bits.Flags // class → sight → Yes: not to be believed
+	Of      []int          // regime → class
+	Until   time.Time
+	Any     bool
+}
+
+// Same reports whether o says the same of every sight that v knows.
+func (v *Veil) Same(o *Veil) bool {
+	return slices.Equal(v.Of, o.Of) && slices.EqualFunc(v.Classes, o.Classes, func(a, b []bits.Flags) bool {
+		return len(a) <= len(b) && slices.Equal(a, b[:len(a)])
+	})
+}
+
+// maxFuture is as weigh has it: how far ahead a cell may be dated.
+const maxFuture = 5 * time.Minute
+
+// Hide works out the veil at an instant.
+func (r *Reign) Hide(m *column.Moments, at time.Time) (v Veil) {
+	list := m.List()
+	var fresh []string
+	seen := map[string]bool{"": true}
+	for _, s := range list {
+		if !seen[s.Fresh] {
+			seen[s.Fresh] = true
+			fresh = append(fresh, s.Fresh)
+		}
+	}
+	of, first := r.Classes(func(g *Regime) string {
+		var b strings.Builder
+		for _, key := range fresh {
+			b.WriteString(g.Digest(key))
+			b.WriteByte(0)
+		}
+		return b.String()
+	})
+	v.Of = of
+	for _, g := range first {
+		flags := make([]bits.Flags, len(list))
+		for code, s := range list[1:] {
+			gone, until := unbelievable(s, g, at)
+			if v.Until = earlier(v.Until, until); gone {
+				flags[code+1], v.Any = bits.Yes, true
+			}
+		}
+		v.Classes = append(v.Classes, flags)
+	}
+	return v
+}
+
+// unbelievable reports whether a cell seen then is not to be believed at the
+// instant at, and until when that holds.
+func unbelievable(s column.Sight, g *Regime, at time.Time) (gone bool, until time.Time) {
+	if s.At.After(at.Add(maxFuture)) {
+		return true, s.At.Add(-maxFuture)
+	}
+	if s.Fresh == "" {
+		return false, until
+	}
+	limit, ok := g.Values[s.Fresh].Value.(time.Duration)
+	if !ok {
+		return true, until
+	}
+	if end := s.At.Add(limit); at.Before(end) {
+		return false, end
+	}
+	return true, until
+}
+
+// earlier is the earlier of two instants of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
