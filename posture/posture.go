@@ -136,19 +136,26 @@ func (p *Posture) judged(ctx context.Context, at time.Time) (*ground, error) {
 
 // Draft is what a trial supposes to be otherwise. What is nil stays as it is.
 type Draft struct {
+	At        time.Time // the instant tried; zero: now
 	Terms     *Terms
 	Settings  func(approved []directive.Setting) []directive.Setting
 	Decisions func(all []Decision) []Decision
 	Observed  func(f kind.Field, c Cell) Cell // evidence as it will be
 }
 
-// Suppose is how things would stand at an instant if d were so. It touches nothing.
-func (p *Posture) Suppose(ctx context.Context, permit gate.Permit, at time.Time, d Draft) (*Standing, error) {
+// Suppose is how things stand at the instant now, and how they would stand at d's if
+// d were so, by the same evidence. It touches nothing.
+func (p *Posture) Suppose(ctx context.Context, permit gate.Permit, now time.Time, d Draft) (before, after *Standing, err error) {
 	who := permit.Who()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := p.judged(ctx, at); err != nil {
-		return nil, err
+	g, err := p.judged(ctx, now)
+	if err != nil {
+		return nil, nil, err
 	}
-	return &Standing{ground: p.court.suppose(at, d), At: at, who: who}, nil
+	at := d.At
+	if at.Before(g.at) {
+		at = g.at
+	}
+	return &Standing{ground: g, At: g.at, who: who}, &Standing{ground: p.court.suppose(at, d), At: at, who: who}, nil
 }

@@ -92,6 +92,9 @@ func lineage(clauses []clause.ID) map[clause.ID]bool {
 // Directive is the directive judged by.
 func (t *Terms) Directive() *directive.Directive { return t.directive }
 
+// Kinds are the kinds of subject judged.
+func (t *Terms) Kinds() kind.Set { return t.kinds }
+
 // Controls are the controls judged by, in order of ID.
 func (t *Terms) Controls() []control.Control { return t.controls }
 
