@@ -87,7 +87,7 @@ type Table struct {
 
 	mu      sync.Mutex
 	flags   []bits.Flags // grows; what was handed out changes only as now does
-	untils  []time.Time  // where now matters: until when each holds; zero: for ever
+	loose   []loose      // where now matters: the codes that stand in no order
 	at      time.Time    // the instant for which the flags are
 	until   time.Time    // before then they are right; zero: for ever
 	ordered []bool       // where now matters: the code is in the cut's order
@@ -117,7 +117,7 @@ func (t *Table) Fork() *Table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	g := &Table{
-		leaf: t.leaf, values: t.values, flags: slices.Clone(t.flags), untils: slices.Clone(t.untils), ordered: slices.Clone(t.ordered),
+		leaf: t.leaf, values: t.values, flags: slices.Clone(t.flags), loose: slices.Clone(t.loose), ordered: slices.Clone(t.ordered),
 		at: t.at, until: t.until, serial: t.serial, cut: t.cut, asked: t.asked,
 	}
 	if t.walk != nil {
@@ -157,8 +157,8 @@ func (t *Table) Flags(d Domain, now time.Time) []bits.Flags {
 	if t.leaf.Clocked {
 		t.at = now
 		t.until = t.cut.until
-		for _, u := range t.untils {
-			t.until = earlier(t.until, u)
+		for _, x := range t.loose {
+			t.until = earlier(t.until, x.until)
 		}
 	}
 	return t.flags[:n:n]
@@ -194,7 +194,7 @@ func (t *Table) grow(ask *prober, d Domain, n int) {
 	t.flags = append(t.flags, make([]bits.Flags, n-from)...)
 	if !t.leaf.Clocked {
 		done := make([]bool, n-from)
-		if n-from > few && t.searches(d) {
+		if n-from > few && t.leaf.searches() {
 			t.spread(ask, d, from, done)
 		}
 		for i, ok := range done {
@@ -219,6 +219,17 @@ func (t *Table) spread(ask *prober, d Domain, from int, done []bool) {
 			t.flags[code], done[int(code)-from] = c.side(i), true
 		}
 	}
+}
+
+// loose is a code that turns by itself as time goes by.
+type loose struct {
+	code  uint32
+	until time.Time // its flag holds before then; zero: for ever
+}
+
+// due reports whether the flag may be another at now than it was at the instant at.
+func (l loose) due(at, now time.Time) bool {
+	return now.Before(at) || !l.until.IsZero() && !now.Before(l.until)
 }
 
 // cut is where a table over ordered values turns.
@@ -271,16 +282,22 @@ func (t *Table) search(ask *prober, d Domain, order []uint32) (c cut, ok bool) {
 // growClocked asks about new codes where now matters. Codes in an order need no
 // instant of their own: the next that turns stands beside the cut.
 func (t *Table) growClocked(ask *prober, d Domain, from, n int) {
-	t.untils = append(t.untils, make([]time.Time, n-len(t.untils))...)
 	t.ordered = append(t.ordered, make([]bool, n-len(t.ordered))...)
-	if t.searches(d) && (t.cut.order != nil || n > few) {
+	if t.leaf.searches() && (t.cut.order != nil || n > few) {
 		t.recut(ask, d, n)
 	}
 	for code := from; code < n; code++ {
 		if !t.ordered[code] {
-			t.flags[code], t.untils[code] = t.weigh(ask, d, uint32(code))
+			t.loosen(ask, d, uint32(code))
 		}
 	}
+}
+
+// loosen asks about a code for the first time.
+func (t *Table) loosen(ask *prober, d Domain, code uint32) {
+	f, until := t.weigh(ask, d, code)
+	t.flags[code] = f
+	t.loose = append(t.loose, loose{code, until})
 }
 
 // recut searches anew, and writes what is another than before.
@@ -291,7 +308,7 @@ func (t *Table) recut(ask *prober, d Domain, n int) {
 		t.cut = cut{}
 		for code, was := range t.ordered { // they fall back to their own instants
 			if was {
-				t.flags[code], t.untils[code] = t.weigh(ask, d, uint32(code))
+				t.loosen(ask, d, uint32(code))
 				t.ordered[code] = false
 			}
 		}
@@ -312,24 +329,32 @@ func (t *Table) recut(ask *prober, d Domain, n int) {
 			t.flags[code] = f
 			t.serial++
 		}
-		t.untils[code], t.ordered[code] = time.Time{}, true
+		t.ordered[code] = true
+	}
+	if old.n != n {
+		t.loose = slices.DeleteFunc(t.loose, func(x loose) bool { return t.ordered[x.code] })
 	}
 }
 
 // turn brings what was said of another instant to now.
 func (t *Table) turn(ask *prober, d Domain, now time.Time) {
-	back := now.Before(t.at)
 	if t.cut.order != nil {
 		t.recut(ask, d, len(t.flags))
 	}
-	for code, until := range t.untils {
-		if back && !t.ordered[code] || !until.IsZero() && !now.Before(until) {
-			f, next := t.weigh(ask, d, uint32(code))
-			if f != t.flags[code] {
-				t.serial++
-			}
-			t.flags[code], t.untils[code] = f, next
+	t.again(ask, d, now)
+}
+
+// again asks about the loose codes that are due.
+func (t *Table) again(ask *prober, d Domain, now time.Time) {
+	for i, x := range t.loose {
+		if !x.due(t.at, now) {
+			continue
 		}
+		f, next := t.weigh(ask, d, x.code)
+		if f != t.flags[x.code] {
+			t.serial++
+		}
+		t.flags[x.code], t.loose[i].until = f, next
 	}
 }
 
@@ -338,8 +363,8 @@ func (t *Table) turn(ask *prober, d Domain, now time.Time) {
 var straight = regexp.MustCompile(`^(F|now - F|F - now|F [-+] p\.\w+|p\.\w+ [-+] F|F [-+] duration\("[^"]*"\)|F [-+] \d+)$`)
 
 // searches reports whether the leaf turns once at most as the value rises.
-func (t *Table) searches(d Domain) bool {
-	l, n := t.leaf, t.leaf.node
+func (l *Leaf) searches() bool {
+	n := l.node
 	switch n.Cmp {
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 	default:

@@ -114,31 +114,34 @@ func (t *Table) walkAll(c Cells, now time.Time, n int) {
 	ask := newProber(t.leaf, t.values, now)
 	from := len(t.flags)
 	t.flags = append(t.flags, make([]bits.Flags, n-from)...)
-	t.untils = append(t.untils, make([]time.Time, n-len(t.untils))...)
-	back := now.Before(t.at)
+	t.again(ask, c, now)
 	entries := c.Entries()
-	for code := range n {
-		e := &entries[code]
-		old := t.flags[code]
-		if code >= len(t.walk.plain) {
-			t.walk.plain = append(t.walk.plain, t.plain(e))
+	if again {
+		for code, plain := range t.walk.plain {
+			if !plain {
+				continue
+			}
+			if f := t.fold(ask, c, &entries[code], uint32(code)); f != t.flags[code] {
+				t.flags[code] = f
+				t.serial++
+			}
 		}
-		switch plain := t.walk.plain[code]; {
-		case plain && (code >= from || again):
-			t.flags[code] = t.fold(ask, c, e, uint32(code))
-		case !plain && (code >= from || back || !t.untils[code].IsZero() && !now.Before(t.untils[code])):
-			t.flags[code], t.untils[code] = t.weigh(ask, c, uint32(code))
-		}
-		if code < from && old != t.flags[code] {
-			t.serial++
+	}
+	for code := from; code < n; code++ {
+		plain := t.plain(&entries[code])
+		t.walk.plain = append(t.walk.plain, plain)
+		if plain {
+			t.flags[code] = t.fold(ask, c, &entries[code], uint32(code))
+		} else {
+			t.loosen(ask, c, uint32(code))
 		}
 	}
 	t.at, t.until = now, time.Time{}
 	for _, in := range t.walk.tables {
 		t.until = earlier(t.until, in.Until())
 	}
-	for _, u := range t.untils {
-		t.until = earlier(t.until, u)
+	for _, x := range t.loose {
+		t.until = earlier(t.until, x.until)
 	}
 }
 
