@@ -33,7 +33,7 @@ check: tools ## the whole judgement: format, vet, lint, tests with the race dete
 	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; else echo "golangci-lint is not installed: the lint set of .golangci.yml was not run"; fi
 	$(GO) test -race -count=1 -timeout 40m ./...
 
-bench: ## one line per goal: GOAL area/name figure op bound met|short   (AREA=judge for one area)
+bench: ## one line per goal: GOAL area/name figure op bound met|short   (AREA=judge for one area: bench/peers, a module of its own, fetches OPA)
 	$(GO) run ./bench $(AREA)
 
 screens: build tools ## screenshots of every page into screens/

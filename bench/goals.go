@@ -3,7 +3,7 @@ package main
 // goals are the figures this version is held to. Each is a ratio in one run, or
 // stands beside its limit; the designs' goals at national scale come with the
 // issues that build for it.
-var goals = append(append(trailGoals(), searchGoals()...), []goal{
+var goals = append(append(append(trailGoals(), searchGoals()...), judgeGoals()...), []goal{
 	{
 		area: "trail", name: "verify-against-sha256", pkg: "./trail", bench: "BenchmarkVerify",
 		figure: ratio("BenchmarkVerify/trail/MB/s", "BenchmarkVerify/sha256-of-entries-one-processor/MB/s"),

@@ -8,6 +8,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ import (
 // goal compares one figure with a bound.
 type goal struct {
 	area, name string
+	module     string                            // folder of a module of its own that holds pkg; empty: ours
+	once       bool                              // one long run that takes its own medians
 	pkg, bench string                            // where the benchmarks are
 	figure     func(r results) (float64, string) // and its unit; NaN-free: ok by the names being there
 	needs      []string                          // benchmark/unit
@@ -58,9 +61,9 @@ func run(ctx context.Context, areas []string, out, log io.Writer) error {
 		if len(areas) > 0 && !slices.Contains(areas, g.area) {
 			continue
 		}
-		if key := g.pkg + " " + g.bench; !ran[key] {
+		if key := g.module + g.pkg + " " + g.bench; !ran[key] {
 			ran[key] = true // goals that share a run share its figures
-			fmt.Fprintf(log, "running %s in %s …\n", g.bench, g.pkg)
+			fmt.Fprintf(log, "running %s in %s …\n", g.bench, cmp.Or(g.module, g.pkg))
 			if err := measure(ctx, g, all, log); err != nil {
 				return err
 			}
@@ -90,7 +93,14 @@ var line = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
 // measure runs benchmarks and keeps the median of their rounds.
 func measure(ctx context.Context, g goal, all results, log io.Writer) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", g.bench, "-benchmem", "-count", "3", g.pkg) //nolint:gosec // names of our own
+	args := []string{"test", "-run", "^$", "-bench", g.bench, "-benchmem", "-timeout", "60m"}
+	if g.once {
+		args = append(args, "-benchtime", "1x")
+	} else {
+		args = append(args, "-count", "3")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, g.pkg)...) //nolint:gosec // names of our own
+	cmd.Dir = g.module
 	cmd.Stderr = log
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

@@ -30,9 +30,12 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"kakusho/calendar"
@@ -107,6 +110,22 @@ func (b *Body) Subject(i int) fleet.Subject {
 	panic("the mix does not add up to 1,000")
 }
 
+// Group is the number of the prefecture in a subject's name; 0: the centre.
+func Group(ref fact.Ref) int {
+	at := strings.IndexByte(string(ref), '/')
+	return int(ref[at+1]-'0')*10 + int(ref[at+2]-'0')
+}
+
+// Find is the subject of a name.
+func (b *Body) Find(ref fact.Ref) (fleet.Subject, bool) {
+	no, err := strconv.Atoi(ref.ID()[strings.LastIndexByte(ref.ID(), '-')+1:])
+	if err != nil || no < 0 || no >= b.Size {
+		return fleet.Subject{}, false
+	}
+	s := b.Subject(no)
+	return s, s.Ref == ref
+}
+
 // Systems is how many systems the body has.
 func (b *Body) Systems() int { return max(1, b.Size/100) }
 
@@ -132,7 +151,7 @@ func (b *Body) subject(i int, kindID, role string) fleet.Subject {
 	}
 	m.s.System = fmt.Sprintf("SYS-%05d", system)
 	m.s.Scope = directive.Scope{Prefecture: b.Prefecture(system), System: m.s.System}
-	m.s.Ref = fact.NewRef(kindID, fmt.Sprintf("%s-%07d", kindID, i))
+	m.s.Ref = fact.NewRef(kindID, fmt.Sprintf("%s-%s-%07d", cmp.Or(m.s.Scope.Prefecture, "00"), m.s.System[4:], i))
 	m.s.Facts, m.s.Declared = make(map[string]judge.Cell, len(m.kind.Fields)), make(map[string]judge.Cell, len(m.kind.Fields)/2)
 	m.s.InServiceOn = date(b.At).AddDate(0, 0, -m.IntN(3650))
 	if m.seen = b.At.Add(-time.Duration(m.IntN(20*3600)) * time.Second); m.chance(2) {

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,6 +30,16 @@ func TestTheSameSeedGivesTheSameBody(t *testing.T) {
 		if x, y := a.Subject(i), b.Subject(i); !reflect.DeepEqual(x, y) {
 			t.Fatalf("subject %d differs: %s and %s", i, x.Ref, y.Ref)
 		}
+	}
+	one := a.Subject(700)
+	if want, _ := strconv.Atoi(one.Scope.Prefecture); nation.Group(one.Ref) != want {
+		t.Errorf("%s is of group %d, want %d", one.Ref, nation.Group(one.Ref), want)
+	}
+	if found, ok := a.Find(one.Ref); !ok || !reflect.DeepEqual(found, one) {
+		t.Errorf("%s is not found again", one.Ref)
+	}
+	if _, ok := a.Find("computer/PC-1"); ok {
+		t.Error("what nobody made is found")
 	}
 	n, refs := map[string]int{}, map[fact.Ref]bool{}
 	for s := range a.Subjects() {
