@@ -109,6 +109,12 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(con
 	return v
 }
 
+// Scale is what the rule's expressions are weighed with, for whoever shows how
+// they come out. The rule must have no Fault.
+func (r *Rule) Scale(s Subject, p directive.Values, at time.Time) *weigh.Scale {
+	return r.judging(&s, p, at, nil).matter.Scale(at)
+}
+
 func (r *Rule) judging(s *Subject, p directive.Values, at time.Time, holds func(string) verdict.Outcome) *judging {
 	return &judging{rule: r, subject: s, at: at, holds: holds, matter: &weigh.Matter{
 		Schema: r.schema, Control: r.control, Subject: s.Ref, Facts: s.Facts, Declared: s.Declared,
