@@ -223,6 +223,16 @@ func TestAllFaultsComeAtOnce(t *testing.T) {
 	}
 }
 
+func TestOneBadFolderStopsNoOther(t *testing.T) {
+	cs, err := control.Load(fstest.MapFS{
+		"a/bad/control.yaml": {Data: []byte("id: a/bad\n")}, "a/bad/rule.cel": {Data: []byte("true")}, "a/bad/cases.txtar": {Data: []byte("")},
+		"area/name/control.yaml": {Data: []byte(paper)}, "area/name/rule.cel": {Data: []byte("true")}, "area/name/cases.txtar": {Data: []byte(cases)},
+	}, kinds, npa)
+	if err == nil || !strings.Contains(err.Error(), "a/bad") || strings.Contains(err.Error(), "area/name") || len(cs) != 1 || cs[0].ID != "area/name" {
+		t.Errorf("%d controls with %v, want area/name and what is wrong with a/bad", len(cs), err)
+	}
+}
+
 func TestCoverage(t *testing.T) {
 	d := &directive.Directive{Clauses: []clause.Clause{
 		{ID: "x@1.1", Type: clause.Obligation}, {ID: "x@1.2", Type: clause.Obligation}, {ID: "x@1.2.1", Type: clause.SubItem}, {ID: "x@1.2.2", Type: clause.SubItem}, {ID: "x@1.3", Type: clause.Chapeau},

@@ -20,7 +20,8 @@ import (
 
 // Load reads every folder <area>/<name> of fsys, sorted by ID. All faults are
 // reported at once, each naming its file (and line, where YAML knows it). What
-// the expressions read, and whether they type-check, is for judge.Compile.
+// the expressions read, and whether they type-check, is for judge.Compile. The
+// controls without faults come with the error: one bad folder stops no other.
 func Load(fsys fs.FS, kinds kind.Set, d *directive.Directive) ([]Control, error) {
 	return loadWith(fsys, kinds, d, reading{cases: true})
 }
@@ -44,13 +45,11 @@ func loadWith(fsys fs.FS, kinds kind.Set, d *directive.Directive, what reading) 
 		if l.foreign(c) {
 			continue
 		}
-		controls = append(controls, c)
-		faults = append(faults, l.faults...)
+		if faults = append(faults, l.faults...); len(l.faults) == 0 {
+			controls = append(controls, c)
+		}
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	return controls, nil
+	return controls, errors.Join(faults...)
 }
 
 func folders(fsys fs.FS) ([]string, error) {

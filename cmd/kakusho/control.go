@@ -13,8 +13,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"kakusho/bilingual"
 	"kakusho/server"
+	"kakusho/verdict"
 )
 
 // control asks the installation in a data folder: the server that has it open, or,
@@ -49,6 +52,13 @@ func (p *program) control(ctx context.Context, data, method, path string, form u
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	return nil
+}
+
+// verdictAt is how a control stands on a subject of the installation in a data
+// folder.
+func (p *program) verdictAt(cmd *cobra.Command, data, subject, control string) (v verdict.Verdict, err error) {
+	err = p.control(cmd.Context(), data, http.MethodGet, "/verdict", url.Values{"subject": {subject}, "control": {control}}, &v)
+	return v, err
 }
 
 // controller finds who answers.

@@ -4,6 +4,7 @@
 //	kakusho check     how this machine, or a folder of one, stands, clause by clause
 //	kakusho trace     clause → control → facts → collector → page
 //	kakusho clauses   what the directive demands and what checks it
+//	kakusho control   try, lint, explain and begin controls
 //	kakusho trail     verify the trail, prove an entry, compare checkpoints, exchange the key
 //	kakusho witness   witness the trails of others
 //	kakusho refold    fold the rows again and compare
@@ -30,6 +31,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/cmd/kakusho/controls"
 	"kakusho/cmd/kakusho/rules"
 	"kakusho/cmd/kakusho/trails"
 	"kakusho/gate"
@@ -162,6 +164,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(p.serve(), p.check(), p.trace(), p.clauses(), p.refold(), p.demo(),
 		p.events(), p.retention(), p.sender(), p.forward(), p.index())
 	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
+	root.AddCommand(controls.Command(controls.Terminal{Stdout: p.stdout, Lang: p.lang, Verdict: p.verdictAt}))
 	root.AddCommand(rules.Command(rules.Terminal{Stdout: p.stdout, Lang: p.lang, Progress: p.progress}))
 	noExtra(root)
 	return root

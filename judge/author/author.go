@@ -99,12 +99,12 @@ func (f *finder) at(part string) string {
 const Placeholder = "TODO"
 
 func (f *finder) placeholders() {
-	c := f.control
-	for name, text := range map[string]string{
-		"title": c.Title.JA + c.Title.EN, "why": c.Why.JA + c.Why.EN, "remedy": c.Remedy.JA + c.Remedy.EN, "rule.cel": c.Rule,
+	c, yaml := f.control, f.control.Dir+"/control.yaml"
+	for _, p := range []struct{ name, place, text string }{
+		{"title", yaml, c.Title.JA + c.Title.EN}, {"why", yaml, c.Why.JA + c.Why.EN}, {"remedy", yaml, c.Remedy.JA + c.Remedy.EN}, {"rule.cel", f.at("rule"), c.Rule},
 	} {
-		if strings.Contains(text, Placeholder) {
-			f.grave(f.at("needs"), "%s に「%s」が残っている。書き換えること。", "%s still says %q: write it", name, Placeholder)
+		if strings.Contains(p.text, Placeholder) {
+			f.grave(p.place, "%s に「%s」が残っている。書き換えること。", "%s still says %q: write it", p.name, Placeholder)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"kakusho/calendar"
 	"kakusho/control"
+	"kakusho/directive"
 	"kakusho/judge"
 	"kakusho/kind"
 	"kakusho/rule"
@@ -193,7 +194,7 @@ func written(v ref.Val, steps int, t kind.Type) string {
 	case types.Int:
 		return fmt.Sprint(int64(x) + int64(steps))
 	case types.Duration:
-		return fmt.Sprint(x.Duration + time.Duration(steps)*time.Second)
+		return directive.FormatDuration(x.Duration + time.Duration(steps)*time.Second)
 	case types.Timestamp:
 		if t == kind.Date {
 			local := x.Time.In(calendar.Tokyo())

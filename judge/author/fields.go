@@ -38,12 +38,12 @@ A field of unknown value makes what depends on it unknown, never a pass. Paramet
 const fieldsTable = "| 項目 field | 型 type | 意味 | meaning | 由来 from | 値 values | 読む確認項目 controls |\n|---|---|---|---|---|---|---|\n"
 
 func fieldRow(w io.Writer, name string, f kind.Field, from, readers string) {
-	fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | %s |\n", name, celName(f), cellText(f.Label.JA, f.Help.JA), cellText(f.Label.EN, f.Help.EN), from, valuesOf(f), readers)
+	fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | %s |\n", name, celName(f), cellText(f.Label.JA, "。", f.Help.JA), cellText(f.Label.EN, ". ", f.Help.EN), from, valuesOf(f), readers)
 }
 
-func cellText(label, help string) string {
+func cellText(label, stop, help string) string {
 	if help != "" {
-		label += "。" + help
+		label += stop + help
 	}
 	return strings.ReplaceAll(strings.Join(strings.Fields(label), " "), "|", `\|`)
 }

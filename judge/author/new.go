@@ -77,10 +77,15 @@ func begun(f kind.Field) (rule, good, bad string) {
 	switch f.Type {
 	case kind.Bool:
 		return read, "true", "false"
-	case kind.Int:
-		return read + " >= 1", "1", "0"
-	case kind.Number:
-		return read + " >= 1.0", "1.0", "0.0"
+	case kind.Int, kind.Number:
+		least := int64(0)
+		if f.Least != nil {
+			least = *f.Least
+		}
+		if f.Type == kind.Number {
+			return fmt.Sprintf("%s >= %d.0", read, least+1), fmt.Sprintf("%d.0", least+1), fmt.Sprintf("%d.0", least)
+		}
+		return fmt.Sprintf("%s >= %d", read, least+1), fmt.Sprint(least + 1), fmt.Sprint(least)
 	case kind.Time:
 		return "now - " + read + ` <= duration("720h")`, "2026-10-02T12:00:00Z", "2026-10-02T11:59:59Z"
 	case kind.Date:
@@ -94,7 +99,7 @@ func begun(f kind.Field) (rule, good, bad string) {
 			return fmt.Sprintf("%s == %q", read, f.Choices[0].Value), f.Choices[0].Value, f.Choices[1].Value
 		}
 	}
-	return read + ` != ""`, "x", `""`
+	return read + ` != "x"`, "y", "x"
 }
 
 // one is an element of a list as a case writes it.
