@@ -43,6 +43,9 @@ func NewEvents(log *slog.Logger, g *gate.Gate, engine search.Engine, trails func
 
 // Through is the same reader, who asks another gate.
 func (e *Events) Through(g *gate.Gate) *Events {
+	if e == nil {
+		return nil // nothing is searched here
+	}
 	o := *e
 	o.gate = g
 	return &o

@@ -54,7 +54,7 @@ var deciders = []actor.Duty{
 var rights = map[Action]right{
 	Read:             {duties: everybody},
 	ReadTrail:        {duties: []actor.Duty{actor.Auditor, actor.SecurityAdministrator}, program: true},
-	Export:           {duties: append([]actor.Duty{actor.Auditor}, deciders...)},
+	Export:           {duties: append([]actor.Duty{actor.Auditor}, deciders...), program: true},
 	PutRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
 	RetireRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},
 	GiveDecision:     {duties: deciders},

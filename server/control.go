@@ -14,6 +14,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/calendar"
 	"kakusho/gate"
 	"kakusho/identity"
 	"kakusho/search"
@@ -66,6 +67,7 @@ func (s *Server) Control() http.Handler {
 		return s.Events.Keep(r.Context(), r.FormValue("today"))
 	})
 	answer("GET /events", s.controlEvents)
+	answer("GET /report", s.controlReport)
 	answer("GET /standing", func(r *http.Request) (any, error) { return s.Events.Standing(r.Context()), nil })
 	return mux
 }
@@ -105,6 +107,7 @@ func sayWhy(w http.ResponseWriter, err error) {
 	var fault identity.Fault
 	var query *search.Fault
 	var clock events.ClockFault
+	var noTime calendar.Fault
 	switch {
 	case errors.As(err, &clock):
 		status, text = http.StatusConflict, clock.Text()
@@ -112,6 +115,8 @@ func sayWhy(w http.ResponseWriter, err error) {
 		status, text = http.StatusUnprocessableEntity, fault.Text
 	case errors.As(err, &query):
 		status, text = http.StatusUnprocessableEntity, query.Text
+	case errors.As(err, &noTime):
+		status, text = http.StatusUnprocessableEntity, bilingual.Text(noTime)
 	case errors.As(err, new(badControl)):
 		status = http.StatusBadRequest
 	case errors.Is(err, gate.ErrRefused):

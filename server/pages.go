@@ -2,14 +2,10 @@ package server
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 
-	"kakusho/bilingual"
 	"kakusho/calendar"
-	"kakusho/posture"
-	"kakusho/report"
 	"kakusho/web"
 	"kakusho/web/alerts"
 	"kakusho/web/api"
@@ -36,13 +32,6 @@ func (s *Server) pages() (http.Handler, error) {
 	return site.Handler(), nil
 }
 
-// paper writes a report of everything that the reader may see.
-func (s *Server) paper(w io.Writer, p *posture.Posture, st *posture.Standing, form string, l bilingual.Lang) error {
-	r := report.New(p, st, s.cfg.Version)
-	r.Host, r.Root, r.Privilege = s.trail.PublicKey(), "/", "-"
-	return r.Write(w, form, l, 160, true)
-}
-
 // site mounts every page over rooms, present or past. A page that is mounted here
 // opens at any instant; what it does beside reading is refused in the past.
 func (s *Server) site(rooms Rooms, past calendar.Past) (*web.Site, error) {
@@ -61,7 +50,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past) (*web.Site, error) {
 	for _, mount := range []func() error{
 		func() error { return entry.Mount(site, s.Identity, rooms.Register) },
 		func() error { return standing.Mount(site, rooms.Posture, rooms.Gate, SelfSystem) },
-		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.paper) },
+		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.write) },
 		func() error { return registers.Mount(site, rooms.Register) },
 		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
 		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },

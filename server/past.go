@@ -36,7 +36,13 @@ func (s *Server) furnish(rows store.Store, p calendar.Past) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
-	return site.Handler(), nil
+	return furnished{site.Handler(), rooms}, nil
+}
+
+// furnished is the pages of a past, and the rooms they are made over.
+type furnished struct {
+	http.Handler
+	Rooms
 }
 
 // onlyLooking is the recorder of a past: that somebody looked is sealed now, in the

@@ -276,7 +276,7 @@ func TestNothingIsDoneInThePastAndLookingIsRecordedToday(t *testing.T) {
 		want  int
 	}{
 		{"?as_of=2026-99-99", http.StatusBadRequest}, {"?as_of=昨日", http.StatusBadRequest}, {"?known_at=x", http.StatusBadRequest},
-		{"?as_of=&known_at=", http.StatusSeeOther}, {"?as_of=令和8年11月1日", http.StatusOK}, {"?known_at=2026-11-02", http.StatusOK},
+		{"?as_of=&known_at=", http.StatusSeeOther}, {"?as_of=令和8年11月1日", http.StatusOK}, {"/../about?as_of=2026-11-02", http.StatusNotFound}, {"?known_at=2026-11-02", http.StatusOK},
 	} {
 		if status, text := b.get(base, "s-admin", "/systems"+c.query); status != c.want {
 			t.Errorf("%s: %d, want %d: %.300s", c.query, status, c.want, text)

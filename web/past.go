@@ -66,6 +66,8 @@ func (s *Site) travel(present http.Handler) http.Handler {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
 			s.fail(w, req, errPast)
+		case slices.Contains(onlyNow[:], r.URL.Path):
+			s.fail(w, req, errOnlyNow)
 		case past.AsOf.IsZero():
 			http.Redirect(w, r, Local(presentAddress(r.URL)), http.StatusSeeOther)
 		default:
@@ -79,6 +81,13 @@ func (s *Site) travel(present http.Handler) http.Handler {
 func timeless(path string) bool {
 	return strings.HasPrefix(path, "/assets/") || slices.Contains([]string{"/login", "/logout", "/setup"}, path)
 }
+
+// onlyNow are pages that tell what this installation does at this moment: they have no
+// past.
+var onlyNow = [...]string{"/about", "/events/live", "/events/stream", "/events/sources", "/events/retention"}
+
+// errOnlyNow makes a page of status 404.
+var errOnlyNow = errors.New("there is only the present of this page")
 
 // show answers out of a past, or says how far its making has come.
 func (s *Site) show(w http.ResponseWriter, req *Request, past calendar.Past) {
@@ -118,6 +127,7 @@ func presentAddress(u *url.URL) string {
 // when is what the frame says of the time shown, and how it asks for another.
 type when struct {
 	calendar.Past
+	Asked   bool // the address asks for another time, whether it is shown or not
 	Future  bool
 	Present string      // address of this page now
 	Then    string      // by what was recorded at that instant alone; empty: it is so already
@@ -155,7 +165,7 @@ func (w when) Shown() bool { return !w.AsOf.IsZero() }
 
 func (s *Site) when(req *Request) when {
 	now := s.cfg.Now()
-	w := when{Past: s.cfg.Past, Future: s.cfg.Past.Future(now), Present: presentAddress(req.URL), Quick: quickly(req.URL, now)}
+	w := when{Past: s.cfg.Past, Asked: len(keep(req.Request)) > 0, Future: s.cfg.Past.Future(now), Present: presentAddress(req.URL), Quick: quickly(req.URL, now)}
 	if w.Shown() && w.KnownAt.IsZero() && !w.Future {
 		w.Then = withAddress(req.URL, url.Values{asOf: {w.Typed(w.AsOf)}, knownAt: {w.Typed(w.AsOf)}})
 	}

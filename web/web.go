@@ -159,7 +159,8 @@ type Request struct {
 	Actor  actor.Actor
 	Permit gate.Permit // to read; of GET pages only
 	Lang   bilingual.Lang
-	At     time.Time
+	At     time.Time     // the instant shown: now, or that of Past
+	Past   calendar.Past // zero: the present is shown
 	site   *Site
 }
 
@@ -272,8 +273,8 @@ func (s *Site) SessionCookie(token string) *http.Cookie {
 func (s *Site) request(w http.ResponseWriter, r *http.Request) *Request {
 	now := s.cfg.Now()
 	req := &Request{Request: r, At: now, Lang: language(w, r), site: s}
-	if !s.cfg.Past.AsOf.IsZero() {
-		req.At = s.cfg.Past.AsOf
+	if req.Past = s.cfg.Past; !req.Past.AsOf.IsZero() {
+		req.At = req.Past.AsOf
 	}
 	c, err := r.Cookie(s.cookieName())
 	if err != nil {
@@ -424,6 +425,8 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 	switch {
 	case errors.As(err, &noTime):
 		status, text = http.StatusBadRequest, bilingual.Text(noTime)
+	case errors.Is(err, errOnlyNow):
+		status, text = http.StatusNotFound, bilingual.Say("この画面は現在だけを示し、他の時点はない。", "This page shows the present only; it has no other time.")
 	case errors.Is(err, errPast):
 		status, text = http.StatusMethodNotAllowed, bilingual.Say("現在でない時点は閲覧のみで、変更できない。現在の表示に戻って行うこと。", "Another time than now is only read. Go back to the present to make changes.")
 	case errors.Is(err, gate.ErrRefused):

@@ -125,6 +125,9 @@ func read(r *web.Request) ask {
 	} else {
 		a.Range = ""
 	}
+	if end := r.Past.AsOf.Add(1); !r.Past.AsOf.IsZero() && (a.query.Until.IsZero() || a.query.Until.After(end)) {
+		a.query.Until = end
+	}
 	a.query.Limit = web.PageSize
 	a.query.After = after(v.Get("after"))
 	return a
