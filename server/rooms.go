@@ -27,6 +27,6 @@ func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (r Roo
 		Gate: g, Register: register.New(rows, g, s.Kinds), Audit: audit.New(s.trail, g).At(past),
 		Govern: govern.New(rows, g, s.Directive, s.Controls, s.Kinds),
 	}
-	r.Posture, err = posture.New(rows, s.Directive, s.Controls, s.Kinds, derive.All())
+	r.Posture, err = posture.Over(rows, s.terms, derive.All())
 	return r, err
 }

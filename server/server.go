@@ -27,6 +27,7 @@ import (
 	"kakusho/identity"
 	"kakusho/intake"
 	"kakusho/kind"
+	"kakusho/posture"
 	"kakusho/server/events"
 	"kakusho/server/fold"
 	"kakusho/server/past"
@@ -81,6 +82,7 @@ type Server struct {
 	rows    store.Store
 	river   *river
 	past    *past.Keeper
+	terms   *posture.Terms // judged by, now and in the past
 
 	Directive *directive.Directive
 	Kinds     kind.Set
@@ -132,6 +134,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err := s.river.catchUp(ctx, s.trail.Len()); err != nil {
 		return err
 	}
+	s.terms = posture.NewTerms(s.Directive, s.Controls, s.Kinds)
 	if s.Rooms, err = s.over(s.rows, gate.New(s.river), calendar.Past{}); err != nil {
 		return err
 	}

@@ -290,6 +290,10 @@ func (k *Keeper) Rows(ctx context.Context, past calendar.Past, file string, prog
 	return nil, nil // unreachable: the last stop is upto
 }
 
+// apart is how many entries there are at least between snapshots: fewer are folded
+// sooner than copied.
+const apart = 200
+
 // monthEnds are the numbers of entries at the ends of months, between from and upto,
 // that are before the past: where snapshots are made.
 func (k *Keeper) monthEnds(from, upto int64, past calendar.Past) (out []int64, err error) {
@@ -309,8 +313,8 @@ func (k *Keeper) monthEnds(from, upto int64, past calendar.Past) (out []int64, e
 		if n >= upto {
 			break
 		}
-		if n > from && (len(out) == 0 || out[len(out)-1] < n) {
-			out = append(out, n)
+		if n-from >= apart {
+			out, from = append(out, n), n
 		}
 	}
 	return out, nil
