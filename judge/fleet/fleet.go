@@ -15,15 +15,14 @@
 package fleet
 
 import (
-	"maps"
 	"time"
 
 	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/judge/fleet/body"
-	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/sight"
 	"kakusho/kind"
 )
 
@@ -44,17 +43,24 @@ type Fleet struct {
 	terms   Terms
 	named   map[string]*judge.Rule // by control
 	bodies  map[string]*kin        // by kind
-	moments *column.Moments
+	moments *sight.Moments
 	scopes  *reign.Scopes
 	reign   reign.Reign
-	veil    reign.Veil            // of the last judgement
 	members map[string][]fact.Ref // by system; nil: not known any more
-	last    *Outcomes             // nil: something changed since
+	fetch   body.Fetch
+
+	settled   bool      // everything is judged as of at, and stays so until until
+	at, until time.Time // zero until: for ever
+	pending   bool      // but for what hangs on conditions of decisions
+	hanging   bool      // something does
+	owner     *owner    // of the sheets that nobody else holds
+	last      *Outcomes // nil: something changed since
+	changed   []*body.Column
 }
 
 // New is a fleet without subjects.
 func New(kinds kind.Set, t Terms) *Fleet {
-	f := &Fleet{kinds: kinds, bodies: map[string]*kin{}, moments: column.NewMoments(), scopes: reign.NewScopes()}
+	f := &Fleet{kinds: kinds, bodies: map[string]*kin{}, moments: sight.NewMoments(), scopes: reign.NewScopes(), owner: new(owner)}
 	f.Hold(t)
 	return f
 }
@@ -63,12 +69,17 @@ func New(kinds kind.Set, t Terms) *Fleet {
 func (f *Fleet) body(kindID string) *kin {
 	b, ok := f.bodies[kindID]
 	if !ok {
-		b = &kin{Body: body.New(f.kinds[kindID], f.moments, f.scopes), over: newOverlays()}
+		b = &kin{Body: body.New(f.kinds[kindID], f.moments, f.scopes, f.fetch), over: newOverlays()}
 		f.bodies[kindID] = b
 		b.hold(f.terms.Rules)
 	}
 	return b
 }
+
+// Recall makes f keep no cells of subjects beyond what its columns hold: where
+// Judge itself must be asked, or a new rule reads what none did before, fetch finds
+// them. It must find what f was told last. Recall comes before the first Put.
+func (f *Fleet) Recall(fetch func(fact.Ref) (judge.Subject, bool)) { f.fetch = fetch }
 
 // Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
 // must not be changed any more.
@@ -77,46 +88,19 @@ func (f *Fleet) Put(s Subject) {
 	if old == nil || old.System != s.System {
 		f.members = nil
 	}
-	f.last = nil
+	f.settled, f.last = false, nil
 }
 
 // Drop removes a subject, if it is there.
 func (f *Fleet) Drop(ref fact.Ref) {
 	if b, ok := f.bodies[ref.Kind()]; ok && b.Drop(ref) {
-		f.members, f.last = nil, nil
+		f.members, f.settled, f.last = nil, false, nil
 	}
-}
-
-// See takes over cells of a subject, as a rule reads them through s, that are
-// now others. A subject that is not there stays so.
-func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
-	b, ok := f.bodies[ref.Kind()]
-	if !ok {
-		return
-	}
-	old := b.Subject(ref)
-	if old == nil {
-		return
-	}
-	s := *old
-	s.Facts = make(map[string]judge.Cell, len(old.Facts)+len(cells))
-	maps.Copy(s.Facts, old.Facts)
-	maps.Copy(s.Facts, cells)
-	b.Put(&s)
-	f.last = nil
-}
-
-// subject finds a subject; nil if it is not there.
-func (f *Fleet) subject(ref fact.Ref) *Subject {
-	if b, ok := f.bodies[ref.Kind()]; ok {
-		return b.Subject(ref)
-	}
-	return nil
 }
 
 // Hold judges by t from now on. What t does not change is kept.
 func (f *Fleet) Hold(t Terms) {
-	f.terms, f.last = t, nil
+	f.terms, f.settled, f.last = t, false, nil
 	f.reign.Forget()
 	f.named = make(map[string]*judge.Rule, len(t.Rules))
 	for _, r := range t.Rules {
@@ -131,6 +115,8 @@ func (f *Fleet) Hold(t Terms) {
 // one is seen by the other. It shares with f whatever neither has changed.
 func (f *Fleet) Fork() *Fleet {
 	g := *f
+	f.owner, g.owner, g.changed = new(owner), new(owner), nil
+	g.reign = f.reign.Fork()
 	g.bodies = make(map[string]*kin, len(f.bodies))
 	for id, b := range f.bodies {
 		g.bodies[id] = b.fork()
@@ -165,8 +151,14 @@ func (f *Fleet) near(s *Subject) []fact.Ref {
 // Judge is what f's terms say of every subject at the instant at. Only what is no
 // longer so since the last call is judged again.
 func (f *Fleet) Judge(at time.Time) *Outcomes {
-	if f.last == nil || at.Before(f.last.at) || !f.last.until.IsZero() && !at.Before(f.last.until) {
-		f.last = f.judge(at)
+	switch {
+	case !f.settled || at.Before(f.at) || !f.until.IsZero() && !at.Before(f.until):
+		f.judge(at)
+	case f.pending:
+		f.at, f.until, f.pending = at, earlier(f.until, f.settleConditions(at)), false
+	}
+	if f.last == nil {
+		f.last = f.snapshot()
 	}
 	o := *f.last
 	o.at = at

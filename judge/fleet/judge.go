@@ -9,22 +9,33 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
-	"kakusho/judge/fleet/reign"
 )
 
 // kin is the subjects of one kind and the rules that are about them.
 type kin struct {
 	*body.Body
 	programs []*program
+	number   map[string]int // control → its place among programs
+	readers  [][]reader     // column → programs that read it
+	judged   []int          // program → the last round of judging a row in which it was
+	rounds   int
 	over     *overlays
 	at       time.Time // of the last judgement
+	row      *body.Row // to judge single rows with; nil: make one
+}
+
+// reader is a program, and those of its leaves, that read a column.
+type reader struct {
+	program int
+	leaves  []*body.Leaf // that follow the clock
 }
 
 func (b *kin) fork() *kin {
-	g := &kin{Body: b.Body.Fork(), over: b.over.fork(), at: b.at}
+	g := &kin{Body: b.Body.Fork(), over: b.over.fork(), at: b.at, number: b.number}
 	for _, p := range b.programs {
 		g.programs = append(g.programs, p.fork())
 	}
+	g.index()
 	return g
 }
 
@@ -49,24 +60,51 @@ func (b *kin) hold(rules []*judge.Rule) {
 	}
 	b.Take()
 	b.Ask(own)
+	b.number = make(map[string]int, len(own))
+	for i, r := range own {
+		b.number[r.Control().ID] = i
+	}
+	b.index()
+}
+
+// index notes who reads which column.
+func (b *kin) index() {
+	b.readers, b.row = make([][]reader, len(b.Columns)), nil
+	b.judged, b.rounds = make([]int, len(b.programs)), 0
+	for i, p := range b.programs {
+		by := map[int][]*body.Leaf{}
+		p.columns = p.columns[:0:0]
+		for _, l := range p.leaves {
+			leaf := b.Leaves[l]
+			for _, c := range leaf.Columns {
+				if _, ok := by[c.Index]; !ok {
+					by[c.Index] = nil
+					p.columns = append(p.columns, c.Index)
+				}
+				if leaf.Clocked {
+					by[c.Index] = append(by[c.Index], leaf)
+				}
+			}
+		}
+		for c, leaves := range by {
+			b.readers[c] = append(b.readers[c], reader{i, leaves})
+		}
+	}
 }
 
 // judge brings everything to the instant at.
-func (f *Fleet) judge(at time.Time) *Outcomes {
+func (f *Fleet) judge(at time.Time) {
 	ruled := f.reign.Rule(f.terms.Parameters, f.terms.Settings, f.scopes, at)
-	until := f.reign.Until
-	veil := f.reign.Hide(f.moments, at)
-	until = earlier(until, veil.Until)
+	f.at, f.until = at, f.reign.Until
 	for _, b := range f.bodies {
-		until = earlier(until, b.judge(f, &veil, ruled, at))
+		f.until = earlier(f.until, b.judge(f, ruled, at))
 	}
-	until = earlier(until, f.settleConditions(at))
-	f.veil = veil
-	return f.snapshot(at, until)
+	f.until = earlier(f.until, f.settleConditions(at))
+	f.settled, f.pending, f.last = true, false, nil
 }
 
 // judge brings a body to an instant and returns until when all of it holds.
-func (b *kin) judge(f *Fleet, veil *reign.Veil, ruled bool, at time.Time) (until time.Time) {
+func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 	for _, a := range b.Answered {
 		until = earlier(until, a.Settle(f.values, at, func(row int) { b.Dirty[row/bits.Size] = true }))
 	}
@@ -81,25 +119,23 @@ func (b *kin) judge(f *Fleet, veil *reign.Veil, ruled bool, at time.Time) (until
 			until = earlier(until, l.Settle(&f.reign, ruled, at))
 		}
 	}
-	until = earlier(until, b.pages(f, veil, at))
+	until = earlier(until, b.pages(f, b.SetVeil(&f.reign, ruled), at))
 	for _, l := range b.Leaves {
 		l.Moved = false
 	}
 	clear(b.Dirty)
-	b.at = at
+	b.at, b.row = at, nil
 	return until
 }
 
 // pages judges every page in which something may be another than before, on all
-// processors.
-func (b *kin) pages(f *Fleet, veil *reign.Veil, at time.Time) (until time.Time) {
-	for _, p := range b.programs {
-		p.grow(len(b.Alive))
-	}
+// processors. parted says that other limits hold for some rows than before.
+func (b *kin) pages(f *Fleet, parted bool, at time.Time) (until time.Time) {
 	all := make([]bool, len(b.programs))
-	sameVeil := f.veil.Same(veil) && !(f.reign.Shuffled && len(veil.Classes) > 1)
 	for i, p := range b.programs {
-		all[i] = p.stale(b, sameVeil)
+		p.grow(len(b.Alive), f.owner)
+		p.own(f.owner)
+		all[i] = parted || p.stale(b)
 	}
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -109,23 +145,17 @@ func (b *kin) pages(f *Fleet, veil *reign.Veil, at time.Time) (until time.Time) 
 	}
 	close(next)
 	for range min(runtime.GOMAXPROCS(0), len(b.Alive)) {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			v := body.NewView(b.Body, &f.reign, veil, at)
+		wait.Go(func() {
+			v := body.NewView(b.Body, &f.reign, at)
+			moved := make([]bool, len(b.Columns))
 			var soonest time.Time
 			for v.Page = range next {
-				for i, p := range b.programs {
-					if all[i] || b.Dirty[v.Page] || p.due(b, v) {
-						p.judge(f, b, v)
-					}
-					soonest = earlier(soonest, p.untils[v.Page])
-				}
+				soonest = earlier(soonest, b.page(f, v, all, moved))
 			}
 			mu.Lock()
 			until = earlier(until, soonest)
 			mu.Unlock()
-		}()
+		})
 	}
 	wait.Wait()
 	for _, p := range b.programs {
@@ -134,24 +164,23 @@ func (b *kin) pages(f *Fleet, veil *reign.Veil, at time.Time) (until time.Time) 
 	return until
 }
 
-// stale reports whether every page must be judged again: the rule is new, a table
-// moved, or cells are believed that were not, or the reverse.
-func (p *program) stale(b *kin, sameVeil bool) bool {
-	if p.fresh {
-		return true
-	}
-	for _, i := range p.leaves {
-		l := b.Leaves[i]
-		if l.Moved {
-			return true
+// page judges one page by the programs that may say otherwise than before.
+func (b *kin) page(f *Fleet, v *body.View, all, moved []bool) (until time.Time) {
+	clear(moved)
+	until = b.Turn(v.Page, v.At, func(c *body.Column) { moved[c.Index] = true })
+	for i, p := range b.programs {
+		if all[i] || b.Dirty[v.Page] || p.due(b, v) || slices.ContainsFunc(p.columns, func(c int) bool { return moved[c] }) {
+			p.judge(f, b, v)
 		}
-		for _, c := range l.Columns {
-			if c.Group >= 0 && !sameVeil {
-				return true
-			}
-		}
+		until = earlier(until, p.untils[v.Page])
 	}
-	return false
+	return until
+}
+
+// stale reports whether every page must be judged again: the rule is new, or a
+// table moved.
+func (p *program) stale(b *kin) bool {
+	return p.fresh || slices.ContainsFunc(p.leaves, func(l int) bool { return b.Leaves[l].Moved })
 }
 
 // due reports whether what Judge said of decisions on the view's page may be
@@ -168,15 +197,8 @@ func (p *program) judge(f *Fleet, b *kin, v *body.View) {
 	var s sheet
 	r.sheet(&s)
 	p.untils[v.Page] = p.lay(f, b, v, left, &s)
-	p.replace(v.Page, &s)
-}
-
-// replace takes a new sheet in the place of one that outcomes may hold, unless it
-// says the same.
-func (p *program) replace(page int, s *sheet) {
-	if *p.sheets[page] != *s {
-		n := *s
-		p.sheets[page] = &n
+	if *p.sheets[v.Page] != s {
+		*p.write(v.Page, f.owner) = s
 	}
 }
 

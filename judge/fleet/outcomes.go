@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -35,27 +34,25 @@ type judged struct {
 	number map[string]int // control → its place among rules
 	sheets [][]*sheet     // rule → page
 
-	subjects []*Subject // by row; nil: not there
+	head func(row int) *Subject // nil: not there
+	full func(*Subject) *Subject
 }
 
-func (f *Fleet) snapshot(at, until time.Time) *Outcomes {
-	under, scopes := f.reign, f.scopes
-	under.Of = slices.Clone(under.Of)
-	o := &Outcomes{at: at, until: until, by: map[string]*judged{}, named: f.named}
+// snapshot takes hold of what was judged. From then on f writes to copies.
+func (f *Fleet) snapshot() *Outcomes {
+	under, scopes := f.reign.Fork(), f.scopes
+	o := &Outcomes{at: f.at, until: f.until, by: make(map[string]*judged, len(f.bodies)), named: f.named}
 	o.regimes = func(s *Subject) *reign.Regime { return under.Under(scopes.Code(s.Scope)) }
 	for id, b := range f.bodies {
-		b.Freeze()
-		j := &judged{kind: id, names: b.Names, number: map[string]int{}}
-		j.subjects = b.Subjects
-		j.refs = b.Names.List()[:len(b.Subjects)]
+		j := &judged{kind: id, names: b.Names, number: b.number, refs: b.Names.List(), head: b.Heads(), full: b.Full}
+		j.rules, j.sheets = make([]*judge.Rule, len(b.programs)), make([][]*sheet, len(b.programs))
 		for i, p := range b.programs {
-			j.rules = append(j.rules, p.rule)
-			j.number[p.rule.Control().ID] = i
-			j.sheets = append(j.sheets, slices.Clone(p.sheets))
+			j.rules[i], j.sheets[i] = p.rule, p.sheets
 		}
 		o.by[id] = j
 		o.kinds = append(o.kinds, j)
 	}
+	f.owner = new(owner)
 	slices.SortFunc(o.kinds, func(a, b *judged) int { return strings.Compare(a.kind, b.kind) })
 	return o
 }
@@ -69,7 +66,7 @@ func (o *Outcomes) Until() time.Time { return o.until }
 
 // rank is the rank of a pair; 0: there is none.
 func (j *judged) rank(row, rule int) int {
-	if row < 0 || row >= len(j.refs) {
+	if row < 0 || row/bits.Size >= len(j.sheets[rule]) {
 		return 0
 	}
 	return j.sheets[rule][row/bits.Size].at(row % bits.Size)
@@ -238,52 +235,4 @@ func (j *judged) gone(now *judged, yield func(Change) bool) bool {
 		}
 	}
 	return true
-}
-
-// Turn is a pair whose outcome turns by time alone.
-type Turn struct {
-	Ref     fact.Ref
-	Control string
-	At      time.Time
-	To      verdict.Outcome // empty: it hangs on what is not known yet
-}
-
-// Soonest are the pairs whose outcome turns by time alone, the nearest first. Judge
-// is asked about every pair.
-func (o *Outcomes) Soonest() iter.Seq[Turn] {
-	return func(yield func(Turn) bool) {
-		var turns []Turn
-		for _, j := range o.kinds {
-			for row, s := range j.subjects {
-				if s != nil {
-					turns = j.turns(o, row, s, turns)
-				}
-			}
-		}
-		slices.SortFunc(turns, func(a, b Turn) int {
-			return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.Ref), string(b.Ref)), strings.Compare(a.Control, b.Control))
-		})
-		for _, t := range turns {
-			if !yield(t) {
-				return
-			}
-		}
-	}
-}
-
-// turns adds those of one subject. Compensating controls are taken as they stand.
-func (j *judged) turns(o *Outcomes, row int, s *Subject, turns []Turn) []Turn {
-	for i, r := range j.rules {
-		if j.rank(row, i) == 0 {
-			continue
-		}
-		v := r.Judge(s.Subject, o.regimes(s).Values, o.at, func(id string) verdict.Outcome {
-			outcome, _ := o.Of(s.Ref, id)
-			return cmp.Or(outcome, verdict.Unknown)
-		})
-		if !v.NextChange.IsZero() {
-			turns = append(turns, Turn{s.Ref, r.Control().ID, v.NextChange, v.ChangesTo})
-		}
-	}
-	return turns
 }

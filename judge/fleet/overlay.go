@@ -54,7 +54,8 @@ func laid(r *judge.Rule, s *Subject) (any, conditional bool) {
 }
 
 // ask is what Judge says of a pair with decisions but without conditions.
-func (o *overlays) ask(r *judge.Rule, row int, s *Subject, g *reign.Regime, at time.Time) overlay {
+func (o *overlays) ask(b *body.Body, r *judge.Rule, row int, g *reign.Regime, at time.Time) overlay {
+	s := b.Head(row)
 	key := laidPair{r, row}
 	o.mu.Lock()
 	x, ok := o.pairs[key]
@@ -62,7 +63,7 @@ func (o *overlays) ask(r *judge.Rule, row int, s *Subject, g *reign.Regime, at t
 	if ok && x.subject == s && x.regime == g && !at.Before(x.from) && (x.until.IsZero() || at.Before(x.until)) {
 		return x
 	}
-	v := r.Judge(s.Subject, g.Values, at, nil)
+	v := r.Judge(b.Full(s).Subject, g.Values, at, nil)
 	x = overlay{subject: s, regime: g, from: at, outcome: v.Outcome}
 	if !v.NextChange.IsZero() { // a whole second: it may change between two
 		x.until = v.NextChange.Add(1 - time.Second)
@@ -80,13 +81,13 @@ func (p *program) lay(f *Fleet, b *kin, v *body.View, left bits.Block, s *sheet)
 	var asked []int
 	for i := range left.All() {
 		row := v.Page*bits.Size + i
-		sub := b.Subjects[row]
+		sub := b.Head(row)
 		any, conditional := laid(p.rule, sub)
 		switch {
 		case conditional:
 			asked = append(asked, row)
 		case any:
-			x := b.over.ask(p.rule, row, sub, f.values(sub), v.At)
+			x := b.over.ask(b.Body, p.rule, row, f.values(sub), v.At)
 			until = earlier(until, x.until)
 			s.put(i, rankOf(x.outcome))
 		}
@@ -115,14 +116,18 @@ type conditions struct {
 // settleConditions asks Judge about every pair that hangs on conditions.
 func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 	c := &conditions{Fleet: f, at: at}
+	f.hanging = false
 	for _, b := range f.bodies {
 		for _, p := range b.programs {
 			for page, rows := range p.asked {
-				s := *p.sheets[page]
+				f.hanging = true
 				for _, row := range rows {
-					s.put(row%bits.Size, rankOf(c.judge(p.rule, b.Subjects[row], nil)))
+					rank := rankOf(c.judge(p.rule, b.Full(b.Head(row)), nil))
+					if i := row % bits.Size; p.sheets[page].at(i) != rank {
+						p.write(page, f.owner).put(i, rank)
+						f.last = nil
+					}
 				}
-				p.replace(page, &s)
 			}
 		}
 	}
@@ -170,5 +175,5 @@ func (c *conditions) outcome(ref fact.Ref, r *judge.Rule, asking []string) verdi
 			return outcomeOf(p.sheets[page].at(row % bits.Size))
 		}
 	}
-	return c.judge(r, b.Subjects[row], asking)
+	return c.judge(r, b.Full(b.Head(row)), asking)
 }

@@ -25,12 +25,18 @@ type program struct {
 	judgement  bool  // an answer that is not there leaves it undecided
 	absent     bool  // absence makes it not applicable
 
-	sheets []*sheet      // by page; never written to
-	untils []time.Time   // by page: until when what Judge said of decisions holds
-	mu     *sync.Mutex   // for asked
-	asked  map[int][]int // page → rows whose outcome hangs on conditions of decisions
-	fresh  bool          // it was never judged
+	columns []int    // that the leaves read, by index
+	sheets  []*sheet // by page; written to only by whom owners names
+	owners  []*owner
+	spine   *owner        // whose sheets, as a list, is
+	untils  []time.Time   // by page: until when what Judge said of decisions holds
+	mu      *sync.Mutex   // for asked
+	asked   map[int][]int // page → rows whose outcome hangs on conditions of decisions
+	fresh   bool          // it was never judged
 }
+
+// owner is a fleet between two moments at which others took hold of its sheets.
+type owner struct{ _ byte }
 
 // sheet is the outcomes of a page: four slices of the rank, from 1, among
 // verdict.Outcomes; 0 where there is no subject.
@@ -101,16 +107,36 @@ func newProgram(r *judge.Rule, m *table.Maker) *program {
 }
 
 // grow makes room for so many pages.
-func (p *program) grow(pages int) {
-	for len(p.sheets) < pages {
-		p.sheets, p.untils = append(p.sheets, &sheet{}), append(p.untils, time.Time{})
+func (p *program) grow(pages int, by *owner) {
+	if len(p.sheets) < pages {
+		p.own(by)
 	}
+	for len(p.sheets) < pages {
+		p.sheets, p.owners, p.untils = append(p.sheets, &sheet{}), append(p.owners, by), append(p.untils, time.Time{})
+	}
+}
+
+// own makes the list of sheets by's own.
+func (p *program) own(by *owner) {
+	if p.spine != by {
+		p.sheets, p.spine = slices.Clone(p.sheets), by
+	}
+}
+
+// write is the sheet of a page, to be written to.
+func (p *program) write(page int, by *owner) *sheet {
+	if p.owners[page] != by {
+		p.own(by)
+		s := *p.sheets[page]
+		p.sheets[page], p.owners[page] = &s, by
+	}
+	return p.sheets[page]
 }
 
 func (p *program) fork() *program {
 	g := *p
 	g.mu = &sync.Mutex{}
-	g.sheets, g.untils = slices.Clone(p.sheets), slices.Clone(p.untils)
+	g.owners, g.untils = slices.Clone(p.owners), slices.Clone(p.untils)
 	g.asked = make(map[int][]int, len(p.asked))
 	for page, rows := range p.asked {
 		g.asked[page] = rows // replaced as a whole, never written to

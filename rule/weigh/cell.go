@@ -34,9 +34,9 @@ const (
 	Horizon       = "horizon" // a parameter's value is not known from then on
 )
 
-// maxFuture is how far ahead of the judging instant a fact may be dated before it
+// MaxFuture is how far ahead of the judging instant a fact may be dated before it
 // is distrusted: clocks differ a little.
-const maxFuture = 5 * time.Minute
+const MaxFuture = 5 * time.Minute
 
 // unknown is what a rule reads where there is no value. cel-go only passes it on.
 var unknown = types.NewUnknown(1, nil)
@@ -180,9 +180,9 @@ func (s *Scale) convert(st *State, f *rule.Field, declared bool) {
 
 // age says whether the cell is still, or not yet, to be believed.
 func (s *Scale) age(st *State, c Cell) {
-	if c.ObservedAt.After(s.Now.Add(maxFuture)) {
+	if c.ObservedAt.After(s.Now.Add(MaxFuture)) {
 		st.Code, st.Detail = Future, "observed at "+c.ObservedAt.UTC().Format(time.RFC3339)
-		st.Until = earlier(st.Until, c.ObservedAt.Add(-maxFuture))
+		st.Until = earlier(st.Until, c.ObservedAt.Add(-MaxFuture))
 		return
 	}
 	if c.Fresh == "" {

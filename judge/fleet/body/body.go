@@ -16,6 +16,7 @@ import (
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/sight"
 	"kakusho/judge/fleet/table"
 	"kakusho/kind"
 )
@@ -73,18 +74,20 @@ func Overlies(d decision.Decision) bool {
 type Body struct {
 	Kind    kind.Kind
 	Names   *Names
-	Moments *column.Moments
+	Moments *sight.Moments
 	Scopes  *reign.Scopes
 
-	Subjects []*Subject   // by row; nil: not there
-	frozen   bool         // outcomes or a fork may hold subjects: it is copied before it is written
-	Alive    []bits.Block // by page
-	Laid     []bits.Block // by page: rows over which a decision may lie
-	Dirty    []bool       // by page: every rule is to be judged again
-	Scope    *column.Column
-	columns  map[table.Source]*Column
-	order    []*Column // as they were made
-	Sights   []*column.Sights
+	heads   heads
+	fetch   Fetch
+	Alive   []bits.Block // by page
+	Laid    []bits.Block // by page: rows over which a decision may lie
+	Dirty   []bool       // by page: every rule is to be judged again
+	Scope   *column.Column
+	columns map[table.Source]*Column
+	Columns []*Column            // as they were made
+	named   map[string][]*Column // by field: what is read through s
+	Sights  []*sight.Sights
+	Veil    Veil
 
 	Maker    *table.Maker
 	Leaves   []*Leaf             // by their index
@@ -94,52 +97,25 @@ type Body struct {
 // Column is one field as rules read it, or the answers to a control.
 type Column struct {
 	Source table.Source
+	Index  int // among the body's columns
 	Cells  table.Cells
 	Codes  *column.Column
 	Group  int // among the body's sights; -1: answers have none
 	Field  int // within the group
+
+	declared *column.Column // of what is declared first: 1 in rows in which it is
 }
 
 // New makes a body without subjects.
-func New(k kind.Kind, m *column.Moments, s *reign.Scopes) *Body {
+func New(k kind.Kind, m *sight.Moments, s *reign.Scopes, fetch Fetch) *Body {
 	return &Body{
-		Kind: k, Names: &Names{rows: map[fact.Ref]int{}}, Moments: m, Scopes: s, Scope: column.New(),
-		columns: map[table.Source]*Column{}, Maker: table.NewMaker(), Answered: map[string]*Answers{},
-	}
-}
-
-// All lists the subjects that are there.
-func (b *Body) All(yield func(int, *Subject) bool) {
-	for row, s := range b.Subjects {
-		if s != nil && !yield(row, s) {
-			return
-		}
-	}
-}
-
-func (b *Body) Subject(ref fact.Ref) *Subject {
-	if row := b.Names.Row(ref, false); row >= 0 && row < len(b.Subjects) {
-		return b.Subjects[row]
-	}
-	return nil
-}
-
-// Freeze says that somebody else holds Subjects: it is copied before it changes.
-func (b *Body) Freeze() { b.frozen = true }
-
-// thaw makes the list of subjects b's own.
-func (b *Body) thaw() {
-	if b.frozen {
-		b.Subjects, b.frozen = slices.Clone(b.Subjects), false
+		Kind: k, Names: &Names{rows: map[fact.Ref]int{}}, Moments: m, Scopes: s, Scope: column.New(), fetch: fetch,
+		columns: map[table.Source]*Column{}, named: map[string][]*Column{}, Maker: table.NewMaker(), Answered: map[string]*Answers{},
 	}
 }
 
 // grow makes room for rows up to n.
 func (b *Body) grow(n int) {
-	b.thaw()
-	if n > len(b.Subjects) {
-		b.Subjects = append(b.Subjects, make([]*Subject, n-len(b.Subjects))...)
-	}
 	for len(b.Alive) < bits.Blocks(n) {
 		b.Alive, b.Laid, b.Dirty = append(b.Alive, bits.Block{}), append(b.Laid, bits.Block{}), append(b.Dirty, true)
 	}
@@ -149,13 +125,14 @@ func (b *Body) grow(n int) {
 func (b *Body) Put(s *Subject) (old *Subject) {
 	row := b.Names.Row(s.Ref, true)
 	b.grow(row + 1)
-	old, b.Subjects[row] = b.Subjects[row], s
+	old = b.heads.at(row)
+	b.heads.set(row, b.head(s))
 	page, i := row/bits.Size, row%bits.Size
 	b.Alive[page].Add(i)
 	b.Laid[page].Put(i, slices.ContainsFunc(s.Decisions, Overlies))
 	b.Dirty[page] = true
 	b.Scope.Set(row, b.Scopes.Code(s.Scope))
-	b.write(row, s, b.order)
+	b.write(row, s, b.Columns)
 	b.answer(row, s)
 	return old
 }
@@ -163,12 +140,11 @@ func (b *Body) Put(s *Subject) (old *Subject) {
 // Drop removes a subject and reports whether it was there.
 func (b *Body) Drop(ref fact.Ref) bool {
 	row := b.Names.Row(ref, false)
-	if row < 0 || row >= len(b.Subjects) || b.Subjects[row] == nil {
+	if b.Head(row) == nil {
 		return false
 	}
-	b.thaw()
 	page, i := row/bits.Size, row%bits.Size
-	b.Subjects[row] = nil
+	b.heads.set(row, nil)
 	b.Alive[page].Remove(i)
 	b.Laid[page].Remove(i)
 	b.Dirty[page] = true
@@ -180,25 +156,29 @@ func (b *Body) Drop(ref fact.Ref) bool {
 
 // write enters a subject's cells in columns.
 func (b *Body) write(row int, s *Subject, cols []*Column) {
-	sights := make([][]uint32, len(b.Sights))
+	seen := make([][]sight.Seen, len(b.Sights))
 	for _, c := range cols {
 		if c.Group < 0 {
 			continue
 		}
-		var code, seen uint32
-		if cell, ok := c.Source.Cell(&s.Subject); ok {
-			code = c.Cells.Code(cell.Fact.Status, cell.Fact.Value)
-			seen = b.Moments.Code(column.Sight{Fresh: cell.Fresh, At: cell.ObservedAt})
+		if seen[c.Group] == nil {
+			seen[c.Group] = make([]sight.Seen, b.Sights[c.Group].Fields())
 		}
-		c.Codes.Set(row, code)
-		for len(sights[c.Group]) <= c.Field {
-			sights[c.Group] = append(sights[c.Group], 0)
+		if c.declared != nil {
+			_, first := s.Declared[c.Source.Name]
+			c.lead(row, first)
 		}
-		sights[c.Group][c.Field] = seen
+		cell, ok := c.Source.Cell(&s.Subject)
+		if !ok {
+			c.Codes.Set(row, column.Missing)
+			continue
+		}
+		c.Codes.Set(row, c.Cells.Code(cell.Fact.Status, cell.Fact.Value))
+		seen[c.Group][c.Field] = b.Moments.Seen(cell.Fresh, cell.ObservedAt)
 	}
-	for g, codes := range sights {
-		if codes != nil {
-			b.Sights[g].PutRow(row, codes)
+	for g, all := range seen {
+		if all != nil {
+			b.Sights[g].PutRow(row, all)
 		}
 	}
 }
@@ -213,7 +193,7 @@ func (b *Body) need(leaves []*table.Leaf) {
 			if b.columns[s] != nil {
 				continue
 			}
-			c := &Column{Source: s, Codes: column.New(), Group: -1}
+			c := &Column{Source: s, Index: len(b.Columns) + len(made), Codes: column.New(), Group: -1}
 			b.columns[s] = c
 			made = append(made, c)
 			if s.Layer == table.Answer {
@@ -223,6 +203,12 @@ func (b *Body) need(leaves []*table.Leaf) {
 			c.Cells.Dictionary = column.NewDictionary(l.Field(i).Type)
 			if l.Field(i).Type == kind.List {
 				c.Cells.Elements = table.NewElements(c.Cells.Dictionary)
+			}
+			if s.Layer == table.DeclaredFirst {
+				c.declared = column.New()
+			}
+			if c.reads() {
+				b.named[s.Name] = append(b.named[s.Name], c)
 			}
 			key := b.collector(s)
 			if groups[key] == nil {
@@ -236,12 +222,12 @@ func (b *Body) need(leaves []*table.Leaf) {
 		for _, c := range groups[key] {
 			c.Group = len(b.Sights)
 		}
-		b.Sights = append(b.Sights, column.NewSights(b.Moments, len(groups[key])))
+		b.Sights = append(b.Sights, sight.NewSights(b.Moments, len(groups[key])))
 	}
-	b.order = append(b.order, made...)
+	b.Columns = append(b.Columns, made...)
 	if len(made) > 0 {
 		for row, s := range b.All {
-			b.write(row, s, made)
+			b.write(row, b.Full(s), made)
 		}
 	}
 }
@@ -296,21 +282,28 @@ func (b *Body) answer(row int, s *Subject) {
 
 // Fork copies a body; both share every page that neither changes.
 func (b *Body) Fork() *Body {
-	b.frozen = true
 	g := *b
+	g.heads = b.heads.fork()
 	g.Alive, g.Laid, g.Dirty = slices.Clone(b.Alive), slices.Clone(b.Laid), slices.Clone(b.Dirty)
 	g.Scope = b.Scope.Fork()
-	g.columns, g.order = make(map[table.Source]*Column, len(b.columns)), nil
-	for _, c := range b.order {
+	g.columns, g.Columns, g.named = make(map[table.Source]*Column, len(b.columns)), nil, map[string][]*Column{}
+	for _, c := range b.Columns {
 		d := *c
 		d.Codes = c.Codes.Fork()
+		if c.declared != nil {
+			d.declared = c.declared.Fork()
+		}
 		g.columns[c.Source] = &d
-		g.order = append(g.order, &d)
+		g.Columns = append(g.Columns, &d)
+		if c.reads() {
+			g.named[c.Source.Name] = append(g.named[c.Source.Name], &d)
+		}
 	}
 	g.Sights = nil
 	for _, s := range b.Sights {
 		g.Sights = append(g.Sights, s.Fork())
 	}
+	g.Veil = b.Veil.fork()
 	g.Maker = b.Maker.Fork()
 	g.Leaves = nil
 	for _, l := range b.Leaves {

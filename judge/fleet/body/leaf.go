@@ -115,14 +115,12 @@ func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time
 type View struct {
 	Body  *Body
 	Reign *reign.Reign
-	Veil  *reign.Veil
+	Veil  *Veil
 	At    time.Time
 	Page  int
 
 	truths []*bits.Truths // by leaf
 	done   []int          // by leaf: page + 1 for which truths are
-	sights [][]*bits.Truths
-	seen   []int // by group of sights: page + 1
 	rows   []bits.Block
 	parted int // page + 1 for which rows are
 	codes  [][bits.Size]uint32
@@ -131,10 +129,9 @@ type View struct {
 }
 
 // NewView is for one worker at one instant.
-func NewView(b *Body, r *reign.Reign, v *reign.Veil, at time.Time) *View {
+func NewView(b *Body, r *reign.Reign, at time.Time) *View {
 	return &View{
-		Body: b, Reign: r, Veil: v, At: at, truths: make([]*bits.Truths, len(b.Leaves)), done: make([]int, len(b.Leaves)),
-		sights: make([][]*bits.Truths, len(b.Sights)), seen: make([]int, len(b.Sights)),
+		Body: b, Reign: r, Veil: &b.Veil, At: at, truths: make([]*bits.Truths, len(b.Leaves)), done: make([]int, len(b.Leaves)),
 	}
 }
 
@@ -236,27 +233,19 @@ func (v *View) within(of []int, class int) (rows bits.Block) {
 
 // hidden is the rows of the page in which a column's cell is not to be believed.
 func (v *View) hidden(c *Column) (rows bits.Block, any bool) {
-	if c.Group < 0 || !v.Veil.Any {
+	if c.Group < 0 {
 		return rows, false
 	}
-	s := v.Body.Sights[c.Group]
-	if v.seen[c.Group] != v.Page+1 {
-		v.seen[c.Group] = v.Page + 1
-		for len(v.sights[c.Group]) < len(v.Veil.Classes) {
-			v.sights[c.Group] = append(v.sights[c.Group], new(bits.Truths))
-		}
-		for i, flags := range v.Veil.Classes {
-			s.Base().Paint(v.Page, flags, v.sights[c.Group][i])
-		}
+	found := v.Veil.in(v.Page, c)
+	if len(found) == 1 {
+		return found[0].Rows, found[0].Any
 	}
-	var part bits.Block
-	for i, flags := range v.Veil.Classes {
-		s.Hidden(v.Page, c.Field, flags, v.sights[c.Group][i], &part)
-		if len(v.Veil.Classes) > 1 {
-			in := v.within(v.Veil.Of, i)
-			part.And(&in)
+	for i, f := range found {
+		if f.Any {
+			in := v.within(v.Veil.of, i)
+			in.And(&f.Rows)
+			rows.Or(&in)
 		}
-		rows.Or(&part)
 	}
 	return rows, !rows.Empty()
 }
@@ -279,29 +268,47 @@ func (r *Row) To(n int) *Row {
 func (r *Row) Leaf(l *table.Leaf) bits.Flags {
 	x := r.Body.Leaves[l.Index]
 	c := &x.classes[x.of[r.regime]]
+	code := uint32(0)
 	switch len(x.Columns) {
 	case 0:
-		return c.flags[0]
 	case 1:
-		return c.flags[r.code(x.Columns[0])]
+		code = r.code(x.Columns[0])
+	default:
+		codes := r.tuple[:0]
+		for _, col := range x.Columns {
+			codes = append(codes, r.code(col))
+		}
+		code = x.tuples.Code(codes)
 	}
-	codes := r.tuple[:0]
-	for _, col := range x.Columns {
-		codes = append(codes, r.code(col))
-	}
-	code := x.tuples.Code(codes)
 	if int(code) >= len(c.flags) {
 		c.flags = c.table.Flags(x.domain, r.At)
 	}
 	return c.flags[code]
 }
 
+// Until is until when what a leaf says of codes holds, for the row's regime.
+func (r *Row) Until(l *Leaf) time.Time {
+	if !l.Clocked {
+		return time.Time{}
+	}
+	return l.classes[l.of[r.regime]].table.Until()
+}
+
 // code is the code of the row's cell, if it is to be believed.
 func (r *Row) code(c *Column) uint32 {
-	if c.Group >= 0 && r.Veil.Any && r.Veil.Classes[r.Veil.Of[r.regime]][r.Body.Sights[c.Group].At(r.N, c.Field)] != 0 {
+	if doubted, _ := r.Doubts(c); doubted {
 		return column.Missing
 	}
 	return c.Codes.At(r.N)
+}
+
+// Doubts reports whether a column's cell is not to be believed, and until when
+// that holds; zero: for ever.
+func (r *Row) Doubts(c *Column) (doubted bool, until time.Time) {
+	if c.Group < 0 || c.Codes.At(r.N) == column.Missing {
+		return false, until
+	}
+	return r.Veil.doubts[r.Veil.of[r.regime]].Seen(r.Body.Sights[c.Group].At(r.N, c.Field), r.At)
 }
 
 // earlier is the earlier of two instants of which zero means never.

@@ -1,20 +1,18 @@
-// Package reign says which parameter values hold where, and which cells are to be
-// believed under them.
+// Package reign says which parameter values hold where.
 //
 // Scopes for which nothing is set apart share a Regime, so that a nation of
-// thousands of systems has few. A Veil hides what is too old, or from the future.
+// thousands of systems has few.
 package reign
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"kakusho/directive"
-	"kakusho/judge/fleet/bits"
-	"kakusho/judge/fleet/column"
 	"kakusho/rule"
 )
 
@@ -65,12 +63,16 @@ type Reign struct {
 
 // Regime is the values that hold in some scopes.
 type Regime struct {
-	Values  directive.Values
+	Values directive.Values
+
+	mu      sync.Mutex
 	digests map[string]string // of the values that somebody asked for
 }
 
 // Digest tells a parameter's value from others of the same parameter.
 func (r *Regime) Digest(key string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	d, ok := r.digests[key]
 	if !ok {
 		if v, set := r.Values[key]; set {
@@ -134,6 +136,14 @@ func (r *Reign) Rule(params directive.Parameters, settings []directive.Setting, 
 	return changed
 }
 
+// Fork is a copy that goes its own way.
+func (r *Reign) Fork() Reign {
+	n := *r
+	n.Of, n.Regimes = slices.Clip(r.Of), slices.Clip(r.Regimes) // appending makes copies
+	n.by = maps.Clone(r.by)
+	return n
+}
+
 // Forget makes Rule find all values anew.
 func (r *Reign) Forget() { r.by = nil }
 
@@ -155,77 +165,6 @@ func (r *Reign) Classes(signature func(*Regime) string) (of []int, first []*Regi
 		of = append(of, c)
 	}
 	return of, first
-}
-
-// Veil says which sights are not to be believed at an instant: too old, or from
-// the future. Where limits differ there is one for each class of regimes.
-type Veil struct {
-	Classes [][]bits.Flags // class → sight → Yes: not to be believed
-	Of      []int          // regime → class
-	Until   time.Time
-	Any     bool
-}
-
-// Same reports whether o says the same of every sight that v knows.
-func (v *Veil) Same(o *Veil) bool {
-	return slices.Equal(v.Of, o.Of) && slices.EqualFunc(v.Classes, o.Classes, func(a, b []bits.Flags) bool {
-		return len(a) <= len(b) && slices.Equal(a, b[:len(a)])
-	})
-}
-
-// maxFuture is as weigh has it: how far ahead a cell may be dated.
-const maxFuture = 5 * time.Minute
-
-// Hide works out the veil at an instant.
-func (r *Reign) Hide(m *column.Moments, at time.Time) (v Veil) {
-	list := m.List()
-	var fresh []string
-	seen := map[string]bool{"": true}
-	for _, s := range list {
-		if !seen[s.Fresh] {
-			seen[s.Fresh] = true
-			fresh = append(fresh, s.Fresh)
-		}
-	}
-	of, first := r.Classes(func(g *Regime) string {
-		var b strings.Builder
-		for _, key := range fresh {
-			b.WriteString(g.Digest(key))
-			b.WriteByte(0)
-		}
-		return b.String()
-	})
-	v.Of = of
-	for _, g := range first {
-		flags := make([]bits.Flags, len(list))
-		for code, s := range list[1:] {
-			gone, until := unbelievable(s, g, at)
-			if v.Until = earlier(v.Until, until); gone {
-				flags[code+1], v.Any = bits.Yes, true
-			}
-		}
-		v.Classes = append(v.Classes, flags)
-	}
-	return v
-}
-
-// unbelievable reports whether a cell seen then is not to be believed at the
-// instant at, and until when that holds.
-func unbelievable(s column.Sight, g *Regime, at time.Time) (gone bool, until time.Time) {
-	if s.At.After(at.Add(maxFuture)) {
-		return true, s.At.Add(-maxFuture)
-	}
-	if s.Fresh == "" {
-		return false, until
-	}
-	limit, ok := g.Values[s.Fresh].Value.(time.Duration)
-	if !ok {
-		return true, until
-	}
-	if end := s.At.Add(limit); at.Before(end) {
-		return false, end
-	}
-	return true, until
 }
 
 // earlier is the earlier of two instants of which zero means never.

@@ -2,6 +2,7 @@ package sight
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"kakusho/judge/fleet/bits"
@@ -16,49 +17,72 @@ type Limit struct {
 
 // Doubt says what is not to be believed at an instant: what was seen too long
 // ago, and what is dated too far in the future. It keeps what it found for a page
-// as long as that stays so. It is not safe for concurrent use.
+// as long as that stays so. Different pages may be asked for at the same time.
 type Doubt struct {
 	moments *Moments
 	limits  []Limit       // by number of the key
 	ahead   time.Duration // how far in the future a moment may lie
 	limit   func(key string) Limit
-	pages   map[pageKey]*doubted
+	pages   [][]entry
 }
 
-type pageKey struct {
-	sights *Sights
-	page   int
-	fresh  uint32
+// entry is what was found of a page for the fields of a group that share its
+// moments and a key, or for one field.
+type entry struct {
+	group     int
+	field     int    // -1: those that share
+	fresh     uint32 // of those that share
+	found     *Found
+	edits     uint64
+	at, until int64 // right from at and until
 }
 
-// doubted is what was found of a page: right from an instant on and until another.
-type doubted struct {
-	block       bits.Block
-	edits       uint64
-	from, until int64
+// Found is the rows of a page in which a field is not to be believed. Rows in
+// which it has no cell may be among them. It does not change: as long as it is the
+// same, the rows are.
+type Found struct {
+	Rows bits.Block
+	Any  bool
 }
 
 // NewDoubt doubts under the limits of some parameter values. ahead is how far in
 // the future a moment may lie.
 func NewDoubt(m *Moments, ahead time.Duration, limit func(key string) Limit) *Doubt {
-	return &Doubt{moments: m, ahead: ahead, limit: limit, pages: map[pageKey]*doubted{}}
+	return &Doubt{moments: m, ahead: ahead, limit: limit}
 }
 
-func (d *Doubt) of(fresh uint32) Limit {
-	for int(fresh) >= len(d.limits) {
-		if key := d.moments.Keys()[len(d.limits)]; key != "" {
-			d.limits = append(d.limits, d.limit(key))
-		} else {
+// Fork is a copy that goes its own way with all that was found.
+func (d *Doubt) Fork() *Doubt {
+	n := *d
+	n.limits, n.pages = slices.Clone(d.limits), make([][]entry, len(d.pages))
+	for page := range d.pages {
+		n.pages[page] = slices.Clone(d.pages[page])
+	}
+	return &n
+}
+
+// Grow makes room for so many pages, and takes note of keys that are new.
+func (d *Doubt) Grow(pages int) {
+	for len(d.pages) < pages {
+		d.pages = append(d.pages, nil)
+	}
+	for _, key := range d.moments.Keys()[len(d.limits):] {
+		if key == "" {
 			d.limits = append(d.limits, Limit{Forever: true})
+		} else {
+			d.limits = append(d.limits, d.limit(key))
 		}
 	}
-	return d.limits[fresh]
 }
+
+// Knows reports whether the doubt has a limit for how a cell was seen; else it
+// must Grow.
+func (d *Doubt) Knows(s Seen) bool { return int(s.Fresh) < len(d.limits) }
 
 // Seen reports whether a cell that was seen so is not to be believed at now, and
 // from when on that is otherwise; zero: never.
 func (d *Doubt) Seen(s Seen, now time.Time) (doubted bool, until time.Time) {
-	l, at := d.of(s.Fresh), d.moments.At(s)
+	l, at := d.limits[s.Fresh], d.moments.At(s)
 	switch {
 	case l.Never:
 		return true, time.Time{}
@@ -74,79 +98,92 @@ func (d *Doubt) Seen(s Seen, now time.Time) (doubted bool, until time.Time) {
 	return true, time.Time{}
 }
 
-// Hidden makes into the rows of a page in which a field is not to be believed at
-// now, and says from when on these may be others; zero: never by time alone. Rows
-// in which the field has no cell may be in it.
-func (d *Doubt) Hidden(s *Sights, page, field int, now time.Time, into *bits.Block) (until time.Time) {
+// In finds the rows of a page in which a field of a group is not to be believed at
+// now, and from when on they may be others; zero: never by time alone.
+func (d *Doubt) In(s *Sights, group, page, field int, now time.Time) (*Found, time.Time) {
 	f := &s.fields[field]
-	base := d.base(s, page, f.fresh, now)
-	*into = base.block
-	if base.until != math.MaxInt64 {
-		until = time.Unix(0, base.until)
+	shares := page >= len(f.pages) || len(f.pages[page]) == 0
+	base := d.entry(page, entry{group: group, field: -1, fresh: f.fresh})
+	e, edits, at := &d.pages[page][base], s.PageEdits(page), nanos(now)
+	if !e.holds(edits, at) {
+		var rows bits.Block
+		until := d.shared(s, page, d.limits[f.fresh], at, &rows)
+		e.keep(&rows, edits, at, until)
 	}
-	if page >= len(f.pages) {
-		return until
+	if !shares {
+		own := d.entry(page, entry{group: group, field: field})
+		b := &d.pages[page][base]
+		e = &d.pages[page][own]
+		if !e.holds(edits, at) {
+			rows, until := b.found.Rows, b.until
+			for row, seen := range f.pages[page] {
+				doubted, next := d.Seen(seen, now)
+				if rows.Put(int(row), doubted); !next.IsZero() {
+					until = min(until, nanos(next))
+				}
+			}
+			e.keep(&rows, edits, at, until)
+		}
 	}
-	for row, seen := range f.pages[page] {
-		doubted, next := d.Seen(seen, now)
-		into.Put(int(row), doubted)
-		until = earlier(until, next)
+	if e.until == math.MaxInt64 {
+		return e.found, time.Time{}
 	}
-	return until
+	return e.found, time.Unix(0, e.until)
 }
 
-// base finds what of a page's shared column is doubted under a key.
-func (d *Doubt) base(s *Sights, page int, fresh uint32, now time.Time) *doubted {
-	key, at := pageKey{s, page, fresh}, nanos(now)
-	found, ok := d.pages[key]
-	edits := s.base.PageEdits(page)
-	if ok && found.edits == edits && found.from <= at && at < found.until {
-		return found
+// entry finds the place of an entry, made if there is none.
+func (d *Doubt) entry(page int, like entry) int {
+	for i := range d.pages[page] {
+		e := &d.pages[page][i]
+		if e.group == like.group && e.field == like.field && e.fresh == like.fresh {
+			return i
+		}
 	}
-	if !ok {
-		found = &doubted{}
-		d.pages[key] = found
-	}
-	*found = doubted{edits: edits, from: math.MinInt64, until: math.MaxInt64}
-	found.look(s, page, d.of(fresh), int64(d.ahead), at)
-	return found
+	d.pages[page] = append(d.pages[page], like)
+	return len(d.pages[page]) - 1
 }
 
-// look goes over a page. Only the moments next to a limit say how long what was
-// found stays right.
-func (found *doubted) look(s *Sights, page int, l Limit, ahead, now int64) {
+func (e *entry) holds(edits uint64, at int64) bool {
+	return e.found != nil && e.edits == edits && e.at <= at && at < e.until
+}
+
+func (e *entry) keep(rows *bits.Block, edits uint64, at, until int64) {
+	e.edits, e.at, e.until = edits, at, until
+	if e.found == nil || e.found.Rows != *rows {
+		e.found = &Found{Rows: *rows, Any: !rows.Empty()}
+	}
+}
+
+// shared goes over a page of the shared column. Only the moments next to a limit
+// say how long what is found stays right.
+func (d *Doubt) shared(s *Sights, page int, l Limit, now int64, into *bits.Block) (until int64) {
 	var codes [bits.Size]uint32
 	s.base.Codes(page, &codes)
-	list := s.moments.nanoList()
+	list, ahead := s.moments.nanoList(), int64(d.ahead)
 	future, stale := plus(now, ahead), plus(now, -int64(l.For))
-	if l.Forever {
-		stale = math.MinInt64
-	} else if l.Never {
-		stale = math.MaxInt64
-	}
-	minFuture, maxPast, maxStale, minFresh := int64(math.MaxInt64), int64(math.MinInt64), int64(math.MinInt64), int64(math.MaxInt64)
+	until = math.MaxInt64
+	minFuture, minFresh := until, until
 	for row, code := range codes {
 		if code == 0 {
 			continue
 		}
 		switch at := list[code]; {
 		case at > future:
-			found.block.Add(row)
+			into.Add(row)
 			minFuture = min(minFuture, at)
-		case at <= stale && !l.Forever:
-			found.block.Add(row)
-			maxPast, maxStale = max(maxPast, at), max(maxStale, at)
+		case l.Never || at <= stale && !l.Forever:
+			into.Add(row)
 		default:
-			maxPast, minFresh = max(maxPast, at), min(minFresh, at)
+			minFresh = min(minFresh, at)
 		}
 	}
-	if l.Never {
-		return
+	if !l.Never {
+		until = plus(minFuture, -ahead)
 	}
-	found.from, found.until = plus(maxPast, -ahead), plus(minFuture, -ahead)
-	if !l.Forever {
-		found.from, found.until = max(found.from, plus(maxStale, int64(l.For))), min(found.until, plus(minFresh, int64(l.For)))
+	if !l.Forever && !l.Never {
+		until = min(until, plus(minFresh, int64(l.For)))
 	}
+	return until
 }
 
 // nanos is an instant in nanoseconds; what int64 does not reach lies at its ends.
@@ -172,12 +209,4 @@ func plus(at, d int64) int64 {
 		return math.MinInt64
 	}
 	return sum
-}
-
-// earlier is the earlier of two instants of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

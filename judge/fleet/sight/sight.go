@@ -109,7 +109,7 @@ type Sights struct {
 	moments *Moments
 	base    *column.Column
 	fields  []fieldSights
-	edits   uint64
+	edits   []uint64 // page → changes
 }
 
 // fieldSights is what a field of the group has of its own.
@@ -128,7 +128,7 @@ func NewSights(m *Moments, fields int) *Sights {
 // Fork is a copy that shares what neither changes.
 func (s *Sights) Fork() *Sights {
 	n := *s
-	n.base, n.fields = s.base.Fork(), slices.Clone(s.fields)
+	n.base, n.fields, n.edits = s.base.Fork(), slices.Clone(s.fields), slices.Clone(s.edits)
 	for i := range s.fields {
 		f := &s.fields[i]
 		for page := range f.shared {
@@ -139,8 +139,23 @@ func (s *Sights) Fork() *Sights {
 	return &n
 }
 
-// Edits grows with every change.
-func (s *Sights) Edits() uint64 { return s.edits }
+// PageEdits grows with every change of a page.
+func (s *Sights) PageEdits(page int) uint64 {
+	if page >= len(s.edits) {
+		return 0
+	}
+	return s.edits[page]
+}
+
+func (s *Sights) edit(row int) {
+	for page := row / bits.Size; page >= len(s.edits); {
+		s.edits = append(s.edits, 0)
+	}
+	s.edits[row/bits.Size]++
+}
+
+// Fields is the number of fields of the group.
+func (s *Sights) Fields() int { return len(s.fields) }
 
 // Grow makes room for rows up to n.
 func (s *Sights) Grow(n int) { s.base.Grow(n) }
@@ -178,7 +193,7 @@ func (s *Sights) Put(row, field int, seen Seen) {
 	default:
 		f.own(row)[uint16(row%bits.Size)] = seen
 	}
-	s.edits++
+	s.edit(row)
 }
 
 func (s *Sights) learn(f *fieldSights, seen Seen) {
@@ -192,7 +207,7 @@ func (s *Sights) learn(f *fieldSights, seen Seen) {
 func (s *Sights) PutRow(row int, seen []Seen) {
 	most := majority(seen)
 	s.base.Set(row, most)
-	s.edits++
+	s.edit(row)
 	for i, x := range seen {
 		f := &s.fields[i]
 		s.learn(f, x)
@@ -253,7 +268,10 @@ func (s *Sights) Mark(used []bool) {
 
 // Renumber is the sights with other moments.
 func (s *Sights) Renumber(m *Moments, to []uint32) *Sights {
-	n := &Sights{moments: m, base: s.base.Renumber(to), fields: make([]fieldSights, len(s.fields)), edits: s.edits + 1}
+	n := &Sights{moments: m, base: s.base.Renumber(to), fields: make([]fieldSights, len(s.fields)), edits: slices.Clone(s.edits)}
+	for page := range n.edits {
+		n.edits[page]++
+	}
 	for i := range s.fields {
 		f, nf := &s.fields[i], &n.fields[i]
 		nf.known, nf.fresh = f.known, f.fresh

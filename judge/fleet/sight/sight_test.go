@@ -97,15 +97,20 @@ func TestDoubtFollowsTheClockToTheNanosecond(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	m := sight.NewMoments()
 	all := someSights(m, r)
-	d := sight.NewDoubt(m, ahead, limits)
-	var hidden bits.Block
+	doubts := make([]*sight.Doubt, len(all))
+	for i := range all {
+		doubts[i] = sight.NewDoubt(m, ahead, limits)
+		doubts[i].Grow(2)
+	}
 	now := noon
 	for step := range 60 {
-		p := all[r.IntN(len(all))]
+		n := r.IntN(len(all))
+		p, d := all[n], doubts[n]
 		page := r.IntN(2)
 		next := time.Time{}
 		for f := range fields {
-			until := d.Hidden(p.sights, page, f, now, &hidden)
+			found, until := d.In(p.sights, 0, page, f, now)
+			hidden := &found.Rows
 			for i := range bits.Size {
 				row := page*bits.Size + i
 				if row >= rows || p.want[row][f] == (sight.Seen{}) {

@@ -1,0 +1,81 @@
+package fleet
+
+import (
+	"time"
+
+	"kakusho/fact"
+	"kakusho/judge"
+	"kakusho/judge/fleet/bits"
+	"kakusho/judge/fleet/body"
+)
+
+// See takes over cells of a subject, as a rule reads them through s, that are
+// now others. A subject that is not there stays so. The rules that read them are
+// judged at once, as of the last instant judged.
+func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
+	b, ok := f.bodies[ref.Kind()]
+	if !ok {
+		return
+	}
+	row := b.Names.Row(ref, false)
+	if b.Head(row) == nil {
+		return
+	}
+	f.changed = b.See(row, cells, f.changed[:0])
+	if len(f.changed) == 0 {
+		return
+	}
+	b.Dirty[row/bits.Size] = true // for the next judgement of everything, which looks at pages
+	f.last = nil
+	if f.settled = f.settled && b.Veil.Knows(b.Moments); f.settled {
+		f.rejudge(b, row)
+	}
+}
+
+// rejudge judges a row by the rules that read what changed.
+func (f *Fleet) rejudge(b *kin, row int) {
+	if b.row == nil {
+		b.row = &body.Row{View: body.NewView(b.Body, &f.reign, f.at)}
+	}
+	r := b.row.To(row)
+	b.rounds++
+	for _, c := range f.changed {
+		_, until := r.Doubts(c)
+		f.until = earlier(f.until, until)
+		for _, reader := range b.readers[c.Index] {
+			if b.judged[reader.program] == b.rounds {
+				continue
+			}
+			b.judged[reader.program] = b.rounds
+			f.until = earlier(f.until, f.judgeRow(b, b.programs[reader.program], r))
+		}
+		for _, reader := range b.readers[c.Index] {
+			for _, l := range reader.leaves {
+				f.until = earlier(f.until, r.Until(l))
+			}
+		}
+	}
+}
+
+// judgeRow judges a row by one rule, and returns until when what Judge said of
+// decisions holds.
+func (f *Fleet) judgeRow(b *kin, p *program, r *body.Row) (until time.Time) {
+	page, i := r.N/bits.Size, r.N%bits.Size
+	rank, left := p.rank(r)
+	if left && b.Laid[page].Has(i) {
+		head := b.Head(r.N)
+		switch any, conditional := laid(p.rule, head); {
+		case conditional: // to be asked with all the others
+			f.settled = false
+		case any:
+			x := b.over.ask(b.Body, p.rule, r.N, f.values(head), r.At)
+			rank, until = rankOf(x.outcome), x.until
+			p.untils[page] = earlier(p.untils[page], until)
+		}
+	}
+	if p.sheets[page].at(i) != rank {
+		p.write(page, f.owner).put(i, rank)
+		f.pending = f.pending || f.hanging
+	}
+	return until
+}
