@@ -120,6 +120,11 @@ func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 		}
 	}
 	until = earlier(until, b.pages(f, b.SetVeil(&f.reign, ruled), at))
+	for i, l := range b.Leaves { // pages find new tuples, with instants of their own
+		if used[i] {
+			until = earlier(until, l.Until())
+		}
+	}
 	for _, l := range b.Leaves {
 		l.Moved = false
 	}

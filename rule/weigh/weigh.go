@@ -110,8 +110,9 @@ func (s *Scale) choose(n *rule.Node, pol int) Result {
 	if c.Truth == No {
 		branch = n.Kids[2]
 	}
-	r := s.Weigh(branch, pol)
-	return r.and(c)
+	r := s.Weigh(branch, pol).and(c)
+	r.decay = earlier(r.decay, c.Until) // the other branch may be unsure
+	return r
 }
 
 // and is r, resting on o as well.
@@ -155,8 +156,11 @@ func (f *fold) result() Result {
 			continue
 		}
 		r := f.by[t]
-		if r.decay = f.decay; t != f.decisive {
+		switch r.decay = f.decay; {
+		case t != f.decisive:
 			r.Until = f.all
+		case f.n[Unsure]+f.n[Broken] > 0: // which show when what decides is over
+			r.decay = earlier(r.decay, r.Until)
 		}
 		return r
 	}

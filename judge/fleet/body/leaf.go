@@ -104,9 +104,17 @@ func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time
 		if s := c.table.Serial(); s != c.serial {
 			c.serial, l.Moved = s, true
 		}
-		if l.Clocked {
-			until = earlier(until, c.table.Until())
-		}
+	}
+	return l.Until()
+}
+
+// Until is until when the leaf's tables hold as far as they go.
+func (l *Leaf) Until() (until time.Time) {
+	if !l.Clocked {
+		return until
+	}
+	for i := range l.classes {
+		until = earlier(until, l.classes[i].table.Until())
 	}
 	return until
 }
