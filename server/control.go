@@ -15,6 +15,7 @@ import (
 	"kakusho/actor"
 	"kakusho/bilingual"
 	"kakusho/calendar"
+	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/identity"
 	"kakusho/search"
@@ -68,6 +69,7 @@ func (s *Server) Control() http.Handler {
 	})
 	answer("GET /events", s.controlEvents)
 	answer("GET /report", s.controlReport)
+	answer("GET /verdict", s.controlVerdict)
 	answer("GET /standing", func(r *http.Request) (any, error) { return s.Events.Standing(r.Context()), nil })
 	return mux
 }
@@ -95,6 +97,25 @@ func (s *Server) controlEvents(r *http.Request) (any, error) {
 		return s.Events.Search.Count(r.Context(), look, q, search.Stats{By: by, Limit: q.Limit})
 	}
 	return s.Events.Search.Find(r.Context(), look, q)
+}
+
+// controlVerdict is how a control stands on a subject, with its reasons. Like the
+// events it is read as the trail is (decisions/0012): from what lies in the folder.
+func (s *Server) controlVerdict(r *http.Request) (any, error) {
+	ref, id, at := fact.Ref(r.FormValue("subject")), r.FormValue("control"), s.cfg.Now()
+	permit, err := s.Gate.Ask(r.Context(), gate.Request{Actor: atTheMachine, At: at, Action: gate.ReadTrail, Object: "control/" + id, Scope: []string{"*"}})
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.Posture.Now(r.Context(), permit, at)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := st.Verdict(ref, id)
+	if !ok {
+		return nil, badControl{fmt.Errorf("no control %s judges a subject %s here", id, ref)}
+	}
+	return v, nil
 }
 
 // badControl is what is wrong with a command.

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/clause"
 	"kakusho/collect/linux"
 	"kakusho/control"
 	"kakusho/directive"
@@ -303,7 +304,7 @@ func (t Terminal) explain() *cobra.Command {
 				return wrong("確認項目を一つ指定すること（区分/名前）。", "name one control, as area/name")
 			}
 			c := controls[0]
-			b.Explain(t.Stdout, t.Lang, c, b.rules[c.ID], speed(b.rules[c.ID]))
+			b.Explain(t.Stdout, t.Lang, c, b.rules[c.ID], t.speed(b.rules[c.ID]))
 			switch {
 			case name != "":
 				return t.explainCase(b, c, name)
@@ -350,7 +351,7 @@ func (t Terminal) new() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			w.ID = strings.Trim(args[0], "/")
-			w.Clause = clauseOf(clauseID)
+			w.Clause = clause.ID(clauseID)
 			papers, err := Desk().New(w)
 			if err != nil {
 				return err
