@@ -69,6 +69,8 @@ type Decision struct {
 	Until       time.Time `json:"until,omitzero"` // and until, not including; never zero for exception, deferral, special, override
 	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"`
 	ApprovedAt  time.Time `json:"approved_at,omitzero"` // zero: waits for approval, and counts for nothing
+	Directive   string    `json:"directive,omitempty"`  // source it was given under; empty: the first, or whichever (Override)
+	Carries     string    `json:"carries,omitempty"`    // ID of the decision it carries over from another directive
 }
 
 // NeedsApproval reports whether somebody other than By must approve it before it

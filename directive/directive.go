@@ -31,19 +31,20 @@ var files embed.FS
 
 // Directive is one issue of one set of rules.
 type Directive struct {
-	Source        string         // npa-r3, the part of a clause's ID before "@"
-	Title         bilingual.Text // as it is cited
-	Number        bilingual.Text // reference number
-	Issued        time.Time      // 00:00 of the day, Tokyo
-	EffectiveFrom time.Time      // 00:00 of the first day in force
-	ValidUntil    time.Time      // 00:00 of the last day in force; zero when open. See Ends
-	Authority     bilingual.Text // rules it is issued under
-	Replaces      bilingual.Text // what it abolished
-	Draft         bool           // not issued: a draft, which every page says
-	Inherits      string         // source whose parameters it takes over, and words of clauses; see package library
-	Succeeds      string         // source it takes the place of
-	Rulebooks     []Rulebook     // what the Maps of clauses refer to
-	Sections      []Section      // in order
+	Source        string               // npa-r3, the part of a clause's ID before "@"
+	Title         bilingual.Text       // as it is cited
+	Number        bilingual.Text       // reference number
+	Issued        time.Time            // 00:00 of the day, Tokyo
+	EffectiveFrom time.Time            // 00:00 of the first day in force
+	ValidUntil    time.Time            // 00:00 of the last day in force; zero when open. See Ends
+	Authority     bilingual.Text       // rules it is issued under
+	Replaces      bilingual.Text       // what it abolished
+	Draft         bool                 // not issued: a draft, which every page says
+	Inherits      string               // source whose parameters it takes over, and words of clauses; see package library
+	Succeeds      string               // source it takes the place of
+	Grants        map[string]clause.ID // by type of decision: the clause that allows it
+	Rulebooks     []Rulebook           // what the Maps of clauses refer to
+	Sections      []Section            // in order
 	Clauses       []clause.Clause
 	Parameters    Parameters
 	Groups        []Group // the delegated groups, P01 first
@@ -81,10 +82,14 @@ type Group struct {
 // crosswalk/. Package library reads them.
 func Folders() fs.FS { return files }
 
+// First is the source of the directive that answers are about which name none: they
+// were given before there was another.
+const First = "npa-r3"
+
 // Default loads the first directive that ships with the program. It panics when the
 // data is broken, which go test finds first.
 func Default() *Directive {
-	sub, err := fs.Sub(files, "npa-r3")
+	sub, err := fs.Sub(files, First)
 	if err != nil {
 		panic(err)
 	}

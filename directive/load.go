@@ -24,18 +24,19 @@ import (
 // The forms of the files. Unknown keys in any of them are faults.
 type (
 	sourceFile struct {
-		ID            string         `yaml:"id"`
-		Title         bilingual.Text `yaml:"title"`
-		Number        bilingual.Text `yaml:"number"`
-		Issued        string         `yaml:"issued"`
-		EffectiveFrom string         `yaml:"effective_from"`
-		ValidUntil    string         `yaml:"valid_until,omitempty"`
-		Authority     bilingual.Text `yaml:"authority"`
-		Replaces      bilingual.Text `yaml:"replaces"`
-		Draft         bool           `yaml:"draft"`
-		Inherits      string         `yaml:"inherits"`
-		Succeeds      string         `yaml:"succeeds"`
-		Rulebooks     []Rulebook     `yaml:"rulebooks"`
+		ID            string               `yaml:"id"`
+		Title         bilingual.Text       `yaml:"title"`
+		Number        bilingual.Text       `yaml:"number"`
+		Issued        string               `yaml:"issued"`
+		EffectiveFrom string               `yaml:"effective_from"`
+		ValidUntil    string               `yaml:"valid_until,omitempty"`
+		Authority     bilingual.Text       `yaml:"authority"`
+		Replaces      bilingual.Text       `yaml:"replaces"`
+		Draft         bool                 `yaml:"draft"`
+		Inherits      string               `yaml:"inherits"`
+		Succeeds      string               `yaml:"succeeds"`
+		Grants        map[string]clause.ID `yaml:"grants"`
+		Rulebooks     []Rulebook           `yaml:"rulebooks"`
 	}
 	sectionFile struct {
 		Section clause.ID         `yaml:"section"`
@@ -109,6 +110,7 @@ func Load(fsys fs.FS) (*Directive, error) {
 	l.sections()
 	l.groups()
 	l.delegations()
+	l.grants()
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
 	}
@@ -182,7 +184,7 @@ func (l *loader) source() {
 			l.bad(at, "valid_until lies before effective_from")
 		}
 	}
-	d.Draft, d.Inherits, d.Succeeds, d.Rulebooks = f.Draft, f.Inherits, f.Succeeds, f.Rulebooks
+	d.Draft, d.Inherits, d.Succeeds, d.Grants, d.Rulebooks = f.Draft, f.Inherits, f.Succeeds, f.Grants, f.Rulebooks
 	for _, r := range f.Rulebooks {
 		if !sourceName.MatchString(r.ID) || !r.Title.Complete() || !r.Note.Complete() {
 			l.bad(at, "rulebook %q needs id, title and note in ja and en", r.ID)
@@ -354,6 +356,15 @@ func (l *loader) groups() {
 			l.d.Lifetimes = g
 		} else {
 			l.d.Groups = append(l.d.Groups, g)
+		}
+	}
+}
+
+// grants checks that what allows decisions are clauses.
+func (l *loader) grants() {
+	for what, id := range l.d.Grants {
+		if _, ok := l.d.Clause(id); !ok {
+			l.bad(place{file: "source.yaml"}, "grants: unknown clause %q for %s", id, what)
 		}
 	}
 }

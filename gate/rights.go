@@ -19,6 +19,7 @@ const (
 	SetParameter     Action = "parameter.set"      // propose a value
 	ApproveParameter Action = "parameter.approve"  // by somebody else
 	EndParameter     Action = "parameter.withdraw" //
+	AdoptDirective   Action = "directive.adopt"    // take a directive into force, and carry answers over
 	PutFacts         Action = "fact.batch"         // bring evidence
 	Collect          Action = "system.collect"     // have the own machine looked at now
 	Invite           Action = "identity.invite"    // let a person set up a login
@@ -63,6 +64,7 @@ var rights = map[Action]right{
 	SetParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},
 	ApproveParameter: {duties: []actor.Duty{actor.SecurityAdministrator, actor.Chief}},
 	EndParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},
+	AdoptDirective:   {duties: []actor.Duty{actor.SecurityAdministrator}},
 	PutFacts:         {duties: []actor.Duty{actor.Maintainer}, program: true},
 	Collect:          {duties: []actor.Duty{actor.Maintainer, actor.Operator}},
 	Invite:           {duties: []actor.Duty{actor.Operator}, program: true},

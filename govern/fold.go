@@ -40,6 +40,8 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		}
 	case gate.ApproveParameter, gate.EndParameter:
 		err = foldSettingStep(ctx, tx, e)
+	case gate.AdoptDirective:
+		err = foldAdoption(ctx, tx, e)
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d %s: %w", e.Seq, e.Kind, err)

@@ -69,6 +69,7 @@ var labels = map[string]bilingual.Text{
 	"consulted": bilingual.Say("協議の記録", "Consultation"), "field": bilingual.Say("導出値", "Derived value"),
 	"value": bilingual.Say("値", "Value"), "answer": bilingual.Say("回答", "Answer"), "key": bilingual.Say("項目", "Parameter"),
 	"layer": bilingual.Say("層", "Layer"), "source": bilingual.Say("根拠文書", "Source"),
+	"document": bilingual.Say("発出文書", "Document"),
 }
 
 // Govern takes decisions. It is safe for concurrent use.
@@ -102,6 +103,7 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 	d = of(d)
 	d.ID, d.By, d.At = newID(), who.Person, at
 	d.ApprovedBy, d.ApprovedAt, d.WithdrawnAt = "", time.Time{}, time.Time{}
+	d.Directive, d.Carries = g.under(d.Type), ""
 	if d.From.IsZero() {
 		d.From = at
 	}
@@ -132,6 +134,15 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 		Need: g.duties(d), Scope: places(subject), Changes: []gate.Change{{Body: d}},
 	})
 	return d.ID, err
+}
+
+// under is the directive that a decision of type t is about: empty for the first, and
+// for an override, which is about a fact.
+func (g *Govern) under(t decision.Type) string {
+	if t == decision.Override || g.directive.Source == directive.First {
+		return ""
+	}
+	return g.directive.Source
 }
 
 // of leaves of a decision what its type is about, so that nobody approves one thing

@@ -111,11 +111,23 @@ type Batch struct {
 	Entry int64
 }
 
+// Adoption is the taking into force of a directive. Its key is Entry.
+type Adoption struct {
+	Source                   string // of the directive
+	Replaces                 string // source of the one in force until then
+	Document                 string // that issued it
+	Reason                   string
+	By, Post                 string
+	At                       time.Time
+	Carried, Asked, Archived int64 // answers, by what became of them
+	Entry                    int64
+}
+
 // Rows is one zero row of every table.
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
-		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender),
+		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption),
 	}
 }
 
@@ -162,6 +174,7 @@ func (d *Decision) Columns() []Column {
 		text("consulted", &d.Consulted).words(), text("by", &d.By).words(), text("post", &d.Post),
 		text("approved_by", &d.ApprovedBy), instant("at", &d.At), instant("from", &d.From),
 		instant("until", &d.Until), instant("withdrawn_at", &d.WithdrawnAt), instant("approved_at", &d.ApprovedAt),
+		text("directive", &d.Directive), text("carries", &d.Carries),
 		integer("entry", &d.Entry),
 	}
 }
@@ -240,5 +253,17 @@ func (s *Sender) Columns() []Column {
 	return []Column{
 		text("digest", &s.Digest).key(), text("name", &s.Name), instant("given_at", &s.GivenAt), instant("ended_at", &s.EndedAt),
 		integer("entry", &s.Entry),
+	}
+}
+
+// Table is "adoption".
+func (a *Adoption) Table() string { return "adoption" }
+
+// Columns point into a.
+func (a *Adoption) Columns() []Column {
+	return []Column{
+		integer("entry", &a.Entry).key(), text("source", &a.Source), text("replaces", &a.Replaces), text("document", &a.Document),
+		text("reason", &a.Reason), text("by", &a.By), text("post", &a.Post), instant("at", &a.At),
+		integer("carried", &a.Carried), integer("asked", &a.Asked), integer("archived", &a.Archived),
 	}
 }

@@ -30,7 +30,7 @@ func Full() []store.Row {
 		},
 		&store.Decision{Entry: 43, Decision: decision.Decision{
 			ID: "d-1", Type: decision.Override, Subject: fact.NewRef("computer", "PC-1"), Control: "crypto/disk",
-			Clause: clause.ID("npa-r3@2.3.1"), Field: "class", Value: map[string]any{"a": nil}, Answer: "fitted",
+			Directive: "npa-r3", Carries: "d-0", Clause: clause.ID("npa-r3@2.3.1"), Field: "class", Value: map[string]any{"a": nil}, Answer: "fitted",
 			Reason: "理由", Measures: "m", Conditions: []string{"a/b", "c/d"}, Consulted: "c", By: "person/1", Post: "post/1",
 			ApprovedBy: "person/2", At: day(6), From: day(7), Until: day(8), WithdrawnAt: day(9), ApprovedAt: day(10),
 		}},
@@ -44,6 +44,7 @@ func Full() []store.Row {
 		&store.Failure{Person: "person/1", Addr: "192.0.2.2", At: day(19), Entry: 47},
 		&store.Batch{ID: "b-1", Entry: 48},
 		&store.Sender{Digest: "d3", Name: "pc-1.example", GivenAt: day(21), EndedAt: day(22), Entry: 49},
+		&store.Adoption{Source: "npa-next", Replaces: "npa-r3", Document: "文書", Reason: "理由", By: "E-1", Post: "P-1", At: day(23), Carried: 3, Asked: 2, Archived: 1, Entry: 51},
 	}
 }
 

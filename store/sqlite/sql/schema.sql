@@ -84,6 +84,8 @@ create table decision (
     "until"        text,
     "withdrawn_at" text,
     "approved_at"  text,
+    "directive"    text not null,
+    "carries"      text not null,
     "entry"        integer not null,
     "words"        text not null
 ) strict;
@@ -157,4 +159,18 @@ create table sender (
     "given_at" text,
     "ended_at" text,
     "entry"    integer not null
+) strict;
+
+create table adoption (
+    "entry"    integer not null primary key,
+    "source"   text not null,
+    "replaces" text not null,
+    "document" text not null,
+    "reason"   text not null,
+    "by"       text not null,
+    "post"     text not null,
+    "at"       text,
+    "carried"  integer not null,
+    "asked"    integer not null,
+    "archived" integer not null
 ) strict;
