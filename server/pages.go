@@ -10,6 +10,7 @@ import (
 	"kakusho/web/alerts"
 	"kakusho/web/api"
 	"kakusho/web/decide"
+	"kakusho/web/directives"
 	"kakusho/web/entry"
 	"kakusho/web/events"
 	"kakusho/web/papers"
@@ -24,24 +25,35 @@ const DemoMark = "DEMO"
 
 // pages mounts every page over the present.
 func (s *Server) pages() (http.Handler, error) {
-	site, err := s.site(s.Rooms, calendar.Past{})
+	handler, err := s.presentPages(s.Rooms)
+	if err != nil {
+		return nil, err
+	}
+	s.served.Store(&handler)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.served.Load()).ServeHTTP(w, r) }), nil
+}
+
+func (s *Server) presentPages(rooms Rooms) (http.Handler, error) {
+	site, err := s.site(rooms, calendar.Past{}, web.Book{})
 	if err != nil {
 		return nil, err
 	}
 	site.Travel(s.past.Open)
+	site.Books(rooms.Posture.Directive().Source, s.openBook(s.rows, calendar.Past{}))
 	return site.Handler(), nil
 }
 
-// site mounts every page over rooms, present or past. A page that is mounted here
-// opens at any instant; what it does beside reading is refused in the past.
-func (s *Server) site(rooms Rooms, past calendar.Past) (*web.Site, error) {
+// site mounts every page over rooms, present or past, of the directive in force or of
+// another. A page that is mounted here opens at any instant and under any directive;
+// what it does beside reading is refused but now and under the one in force.
+func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site, error) {
 	host, _, err := net.SplitHostPort(s.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w: want host:port, as in 127.0.0.1:8743", s.cfg.Listen, err)
 	}
 	site, err := web.New(web.Config{
-		Log: s.cfg.Log, Gate: rooms.Gate, Identity: s.Identity, Now: s.cfg.Now, Past: past, Version: s.cfg.Version,
-		Source: s.Directive.Title, Secure: !s.plain(host), Demo: s.demo,
+		Log: s.cfg.Log, Gate: rooms.Gate, Identity: s.Identity, Now: s.cfg.Now, Past: past, Book: book, Version: s.cfg.Version,
+		Source: rooms.Posture.Directive().Title, Secure: !s.plain(host), Demo: s.demo,
 	})
 	if err != nil {
 		return nil, err
@@ -58,6 +70,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past) (*web.Site, error) {
 			return events.Mount(site, s.Events.Search.Through(rooms.Gate), s.Events, s.Events.Retention)
 		},
 		func() error { return alerts.Mount(site, rooms.Register) },
+		func() error { return directives.Mount(site, s.shelf(rooms), rooms.Govern) },
 	} {
 		if err := mount(); err != nil {
 			return nil, fmt.Errorf("mount pages: %w", err)

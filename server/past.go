@@ -15,6 +15,7 @@ import (
 	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/trail"
+	"kakusho/web"
 )
 
 // openPast prepares to show other times.
@@ -28,14 +29,15 @@ func (s *Server) openPast() (*past.Keeper, error) {
 // furnish makes the pages of a past over its rows. They are the same as today's; who
 // asks and what he may see is today's as well.
 func (s *Server) furnish(rows store.Store, p calendar.Past) (http.Handler, error) {
-	rooms, err := s.over(rows, gate.New(onlyLooking{s.river, s.cfg.Now, p}), p)
+	rooms, err := s.over(rows, gate.New(onlyLooking{river: s.river, now: s.cfg.Now, past: p}), p)
 	if err != nil {
 		return nil, err
 	}
-	site, err := s.site(rooms, p)
+	site, err := s.site(rooms, p, web.Book{})
 	if err != nil {
 		return nil, err
 	}
+	site.Books(rooms.Posture.Directive().Source, s.openBook(rows, p))
 	return furnished{site.Handler(), rooms}, nil
 }
 
@@ -45,17 +47,18 @@ type furnished struct {
 	Rooms
 }
 
-// onlyLooking is the recorder of a past: that somebody looked is sealed now, in the
-// present's trail, with the time he looked at. A change is not taken, whoever was
+// onlyLooking is the recorder of a past, or of another directive: that somebody looked
+// is sealed now, in the present's trail, with the time and the directive he looked at. A change is not taken, whoever was
 // allowed it: nothing can be done in the past.
 type onlyLooking struct {
 	river *river
 	now   func() time.Time
 	past  calendar.Past
+	book  string // source of the directive; empty: the one in force
 }
 
 // errPast means that a change was asked of another time than now.
-var errPast = errors.New("the past is not changed")
+var errPast = errors.New("only looking: another time, or another directive, is not changed")
 
 // looks are the entries that change nothing.
 var looks = []string{string(gate.Read), string(gate.ReadTrail), string(gate.Export), "gate.refused"}
@@ -72,7 +75,12 @@ func (o onlyLooking) Append(ctx context.Context, entries ...trail.Entry) (int64,
 				return 0, fmt.Errorf("encode %s: %w", e.Kind, err)
 			}
 		}
-		body["as_of"] = o.past.AsOf
+		if !o.past.AsOf.IsZero() {
+			body["as_of"] = o.past.AsOf
+		}
+		if o.book != "" {
+			body["rulebook"] = o.book
+		}
 		if !o.past.KnownAt.IsZero() {
 			body["known_at"] = o.past.KnownAt
 		}

@@ -1,12 +1,16 @@
 package server
 
 import (
+	"context"
+
 	"kakusho/audit"
 	"kakusho/calendar"
+	"kakusho/directive"
 	"kakusho/gate"
 	"kakusho/govern"
 	"kakusho/posture"
 	"kakusho/posture/derive"
+	"kakusho/posture/under"
 	"kakusho/register"
 	"kakusho/store"
 )
@@ -19,14 +23,34 @@ type Rooms struct {
 	Govern   *govern.Govern
 	Posture  *posture.Posture
 	Audit    *audit.Audit
+	InForce  *directive.Directive // where the rows are of; the rooms may be under another
 }
 
-// over furnishes the rooms over rows. past says which time the rows are of.
-func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
+// over furnishes the rooms over rows, under the directive that was in force when they
+// were so. past says which time the rows are of.
+func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (Rooms, error) {
+	ctx := context.Background() // one row is read
+	d, err := s.inForce(ctx, rows)
+	if err != nil {
+		return Rooms{}, err
+	}
+	return s.under(ctx, d, rows, g, past)
+}
+
+// under furnishes the rooms under a directive.
+func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
+	controls := s.checking(d)
 	r = Rooms{
 		Gate: g, Register: register.New(rows, g, s.Kinds), Audit: audit.New(s.trail, g).At(past),
-		Govern: govern.New(rows, g, s.Directive, s.Controls, s.Kinds),
+		Govern: govern.New(rows, g, d, controls, s.Kinds),
 	}
-	r.Posture, err = posture.Over(rows, s.terms, derive.All())
+	if r.InForce, err = s.inForce(ctx, rows); err != nil {
+		return Rooms{}, err
+	}
+	sees, err := s.sees(ctx, rows, d)
+	if err != nil {
+		return Rooms{}, err
+	}
+	r.Posture, err = posture.Over(under.Rows(rows, sees), s.terms(d), derive.All())
 	return r, err
 }

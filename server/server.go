@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kakusho/actor"
@@ -27,7 +28,6 @@ import (
 	"kakusho/identity"
 	"kakusho/intake"
 	"kakusho/kind"
-	"kakusho/posture"
 	"kakusho/server/events"
 	"kakusho/server/fold"
 	"kakusho/server/past"
@@ -39,17 +39,18 @@ import (
 
 // Config is everything that can be set. The zero value of a field is its default.
 type Config struct {
-	Data     string           // folder of this installation; made when missing; 0700. Default "data"
-	Listen   string           // host:port. Default 127.0.0.1:8743. Off loopback it is served over TLS
-	TLSCert  string           // PEM files; empty off loopback: a certificate is made in Data/tls
-	TLSKey   string           //
-	Interval time.Duration    // between collections of this machine. Default 1h; negative: never
-	Root     string           // where this machine's files are. Default "/"
-	Events   events.Config    // how events come in and are kept; Data, Now and Log are set here
-	Proof    Proof            // who vouches for the trails
-	Version  string           // of the program, for the pages and the trail
-	Now      func() time.Time // the clock. Default time.Now
-	Log      *slog.Logger     // Default: slog.Default()
+	Data      string           // folder of this installation; made when missing; 0700. Default "data"
+	Listen    string           // host:port. Default 127.0.0.1:8743. Off loopback it is served over TLS
+	TLSCert   string           // PEM files; empty off loopback: a certificate is made in Data/tls
+	TLSKey    string           //
+	Directive string           // source of the directive to judge by. Default: the one adopted last, else the first
+	Interval  time.Duration    // between collections of this machine. Default 1h; negative: never
+	Root      string           // where this machine's files are. Default "/"
+	Events    events.Config    // how events come in and are kept; Data, Now and Log are set here
+	Proof     Proof            // who vouches for the trails
+	Version   string           // of the program, for the pages and the trail
+	Now       func() time.Time // the clock. Default time.Now
+	Log       *slog.Logger     // Default: slog.Default()
 }
 
 func (c Config) withDefaults() Config {
@@ -82,9 +83,8 @@ type Server struct {
 	rows    store.Store
 	river   *river
 	past    *past.Keeper
-	terms   *posture.Terms // judged by, now and in the past
 
-	Directive *directive.Directive
+	Directive *directive.Directive // in force
 	Kinds     kind.Set
 	Controls  []control.Control
 	Rooms     // of the present
@@ -92,8 +92,10 @@ type Server struct {
 	Identity  *identity.Identity
 	Events    *events.Events
 
-	demo bool
-	stop func() error
+	demo   bool
+	books  *books
+	served atomic.Pointer[http.Handler] // the pages of the present
+	stop   func() error
 }
 
 // earliest is before the directive took effect: a clock that says less is wrong,
@@ -111,8 +113,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := prepareFolder(cfg.Data); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, Kinds: kind.Default(), Directive: directive.Default()}
-	s.Controls = control.Default(s.Kinds, s.Directive)
+	s := &Server{cfg: cfg, Kinds: kind.Default(), books: newBooks()}
+	if _, err := s.books.of(cfg.Directive); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Join(cfg.Data, DemoMark)); err == nil {
 		s.demo = true
 	}
@@ -134,13 +138,13 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err := s.river.catchUp(ctx, s.trail.Len()); err != nil {
 		return err
 	}
-	s.terms = posture.NewTerms(s.Directive, s.Controls, s.Kinds)
 	if s.Rooms, err = s.over(s.rows, gate.New(s.river), calendar.Past{}); err != nil {
 		return err
 	}
 	if s.past, err = s.openPast(); err != nil {
 		return err
 	}
+	s.Directive, s.Controls = s.Posture.Directive(), s.Posture.Controls()
 	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
 	if s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy); err != nil {
 		return err

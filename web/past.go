@@ -24,7 +24,7 @@ const (
 
 // carried are the parameters that stay in every link and form of a page once they are
 // in its address.
-var carried = [...]string{asOf, knownAt}
+var carried = [...]string{asOf, knownAt, rulebook}
 
 // errPast makes a page of status 405: the past is not changed.
 var errPast = errors.New("the past is read only")

@@ -46,6 +46,7 @@ type Config struct {
 	Identity *identity.Identity
 	Now      func() time.Time // the whole's clock
 	Past     calendar.Past    // the instant these pages show; zero: now
+	Book     Book             // the directive these pages show; zero: the one in force
 	Version  string
 	Source   bilingual.Text // title of the directive
 	Secure   bool           // served over TLS: cookies are for TLS only
@@ -59,6 +60,8 @@ type Site struct {
 	assets map[string]asset
 	frames map[bilingual.Lang]*template.Template
 	open   Opener // of other times; nil: there is only now
+	books  Opens  // of other directives; nil: there is only the one in force
+	own    string // source of the directive of these pages
 
 	folding map[bilingual.Lang]*template.Template // while another time is being made
 }
@@ -99,7 +102,7 @@ func (s *Site) Handler() http.Handler {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, s.request(w, r), errCrossOrigin)
 	}))
-	return s.headers(guard.Handler(s.travel(s.mux)))
+	return s.headers(guard.Handler(s.travel(s.leaf(s.mux))))
 }
 
 func (s *Site) headers(next http.Handler) http.Handler {
@@ -366,6 +369,8 @@ type frame struct {
 	Source  bilingual.Text
 	Demo    bool
 	When    when
+	Book    Book
+	Back    string // this page under the directive in force
 	Here    string // this very address
 }
 
@@ -379,7 +384,7 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 	f := frame{
 		Title: a.Title, Data: a.Data, Lang: req.Lang, Other: "?" + other.Encode(), Actor: req.Actor, Path: req.URL.Path,
 		At: req.At, Version: s.cfg.Version, Source: s.cfg.Source, Demo: s.cfg.Demo,
-		When: s.when(req), Here: req.URL.RequestURI(),
+		When: s.when(req), Book: s.cfg.Book, Back: inForceAddress(req.URL), Here: req.URL.RequestURI(),
 	}
 	var buf bytes.Buffer
 	if err := t.ExecuteTemplate(&buf, "frame", f); err != nil {
@@ -390,7 +395,7 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 	page := buf.Bytes()
 	if params := keep(req.Request); len(params) > 0 {
 		var err error
-		if page, err = carryAll(page, params, f.When.Shown()); err != nil { // of a page of ours it cannot be
+		if page, err = carryAll(page, params, f.When.Shown() || f.Book.Shown()); err != nil { // of a page of ours it cannot be
 			s.cfg.Log.Error("render page", "path", req.URL.Path, "error", err)
 			page = buf.Bytes()
 		}
@@ -427,6 +432,8 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		status, text = http.StatusBadRequest, bilingual.Text(noTime)
 	case errors.Is(err, errOnlyNow):
 		status, text = http.StatusNotFound, bilingual.Say("この画面は現在だけを示し、他の時点はない。", "This page shows the present only; it has no other time.")
+	case errors.Is(err, errBook):
+		status, text = http.StatusMethodNotAllowed, bilingual.Say("適用中でない規程の表示は閲覧のみで、変更できない。適用中の規程の表示に戻って行うこと。", "Under a directive that is not in force pages are only read. Go back to the one in force to make changes.")
 	case errors.Is(err, errPast):
 		status, text = http.StatusMethodNotAllowed, bilingual.Say("現在でない時点は閲覧のみで、変更できない。現在の表示に戻って行うこと。", "Another time than now is only read. Go back to the present to make changes.")
 	case errors.Is(err, gate.ErrRefused):

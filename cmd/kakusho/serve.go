@@ -49,6 +49,7 @@ func (p *program) serve() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&cfg.Data, "data", "data", bilingual.Say("この導入のデータを置くフォルダ", "folder of this installation").In(p.lang))
+	f.StringVar(&cfg.Directive, "directive", "", bilingual.Say("判定に用いる規程（npa-r3 等）。既定は最後に適用したもの", "directive to judge by, as npa-r3; default: the one adopted last").In(p.lang))
 	f.StringVar(&cfg.Listen, "listen", "127.0.0.1:8743", bilingual.Say("待ち受けるアドレス。自機以外へはTLSで提供する", "address; off loopback it is served over TLS").In(p.lang))
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", bilingual.Say("TLS証明書（PEM）", "TLS certificate (PEM)").In(p.lang))
 	f.StringVar(&cfg.TLSKey, "tls-key", "", bilingual.Say("TLS秘密鍵（PEM）", "TLS private key (PEM)").In(p.lang))

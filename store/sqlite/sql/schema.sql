@@ -162,7 +162,7 @@ create table sender (
 ) strict;
 
 create table adoption (
-    "entry"    integer not null primary key,
+    "entry"    integer primary key,
     "source"   text not null,
     "replaces" text not null,
     "document" text not null,
