@@ -30,7 +30,7 @@ type Rooms struct {
 // were so. past says which time the rows are of.
 func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (Rooms, error) {
 	ctx := context.Background() // one row is read
-	d, err := s.inForce(ctx, rows)
+	d, err := s.books.InForce(ctx, rows)
 	if err != nil {
 		return Rooms{}, err
 	}
@@ -39,18 +39,18 @@ func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (Rooms
 
 // under furnishes the rooms under a directive.
 func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
-	controls := s.checking(d)
+	controls := s.books.Controls(d)
 	r = Rooms{
 		Gate: g, Register: register.New(rows, g, s.Kinds), Audit: audit.New(s.trail, g).At(past),
 		Govern: govern.New(rows, g, d, controls, s.Kinds),
 	}
-	if r.InForce, err = s.inForce(ctx, rows); err != nil {
+	if r.InForce, err = s.books.InForce(ctx, rows); err != nil {
 		return Rooms{}, err
 	}
-	sees, err := s.sees(ctx, rows, d)
+	sees, err := s.books.Sees(ctx, rows, d)
 	if err != nil {
 		return Rooms{}, err
 	}
-	r.Posture, err = posture.Over(under.Rows(rows, sees), s.terms(d), derive.All())
+	r.Posture, err = posture.Over(under.Rows(rows, sees), s.books.Terms(d), derive.All())
 	return r, err
 }

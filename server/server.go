@@ -28,6 +28,7 @@ import (
 	"kakusho/identity"
 	"kakusho/intake"
 	"kakusho/kind"
+	"kakusho/server/books"
 	"kakusho/server/events"
 	"kakusho/server/fold"
 	"kakusho/server/past"
@@ -93,7 +94,7 @@ type Server struct {
 	Events    *events.Events
 
 	demo   bool
-	books  *books
+	books  *books.Books
 	served atomic.Pointer[http.Handler] // the pages of the present
 	stop   func() error
 }
@@ -113,14 +114,15 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := prepareFolder(cfg.Data); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, Kinds: kind.Default(), books: newBooks()}
-	if _, err := s.books.of(cfg.Directive); err != nil {
+	kinds := kind.Default()
+	shelf, err := books.Open(kinds, cfg.Directive)
+	if err != nil {
 		return nil, err
 	}
+	s := &Server{cfg: cfg, Kinds: kinds, books: shelf}
 	if _, err := os.Stat(filepath.Join(cfg.Data, DemoMark)); err == nil {
 		s.demo = true
 	}
-	var err error
 	if err = s.openTrail(); err != nil {
 		return nil, err
 	}
