@@ -25,6 +25,9 @@ func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
 	if len(f.changed) == 0 {
 		return
 	}
+	if len(b.readers) != len(b.Columns) {
+		b.index()
+	}
 	b.Dirty[row/bits.Size] = true // for the next judgement of everything, which looks at pages
 	f.last = nil
 	if f.settled = f.settled && b.Veil.Knows(b.Moments); f.settled {

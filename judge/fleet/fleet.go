@@ -78,8 +78,14 @@ func (f *Fleet) body(kindID string) *kin {
 
 // Recall makes f keep no cells of subjects beyond what its columns hold: where
 // Judge itself must be asked, or a new rule reads what none did before, fetch finds
-// them. It must find what f was told last. Recall comes before the first Put.
-func (f *Fleet) Recall(fetch func(fact.Ref) (judge.Subject, bool)) { f.fetch = fetch }
+// them. It must find what f was told last. Recall comes before the first Put, or after
+// Load.
+func (f *Fleet) Recall(fetch func(fact.Ref) (judge.Subject, bool)) {
+	f.fetch = fetch
+	for _, b := range f.bodies {
+		b.Renew(true, fetch)
+	}
+}
 
 // Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
 // must not be changed any more.

@@ -8,7 +8,7 @@ import (
 // Again makes the next Judge judge every pair anew. Tables, dictionaries and
 // columns stay: it is for measuring.
 func (f *Fleet) Again() {
-	f.last = nil
+	f.settled, f.last = false, nil
 	for _, b := range f.bodies {
 		for _, p := range b.programs {
 			p.fresh = true

@@ -34,8 +34,7 @@ type judged struct {
 	number map[string]int // control → its place among rules
 	sheets [][]*sheet     // rule → page
 
-	head func(row int) *Subject // nil: not there
-	full func(*Subject) *Subject
+	body *body.Body // frozen
 }
 
 // snapshot takes hold of what was judged. From then on f writes to copies.
@@ -44,7 +43,7 @@ func (f *Fleet) snapshot() *Outcomes {
 	o := &Outcomes{at: f.at, until: f.until, by: make(map[string]*judged, len(f.bodies)), named: f.named}
 	o.regimes = func(s *Subject) *reign.Regime { return under.Under(scopes.Code(s.Scope)) }
 	for id, b := range f.bodies {
-		j := &judged{kind: id, names: b.Names, number: b.number, refs: b.Names.List(), head: b.Heads(), full: b.Full}
+		j := &judged{kind: id, names: b.Names, number: b.number, refs: b.Names.List(), body: b.Freeze()}
 		j.rules, j.sheets = make([]*judge.Rule, len(b.programs)), make([][]*sheet, len(b.programs))
 		for i, p := range b.programs {
 			j.rules[i], j.sheets[i] = p.rule, p.sheets
@@ -164,21 +163,46 @@ type Change struct {
 	From, To verdict.Outcome // empty: the pair was not, or is not any more
 }
 
-// Changes are the pairs of which o says something else than since does. Both must
-// come from one fleet and its forks.
+// Changes are the pairs of which o says something else than since does.
 func (o *Outcomes) Changes(since *Outcomes) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		for _, j := range o.kinds {
-			if !j.changes(since.by[j.kind], yield) {
+			before := since.by[j.kind]
+			if before != nil && before.names != j.names {
+				before = before.as(j.names)
+			}
+			if !j.changes(before, yield) {
 				return
 			}
 		}
 		for _, j := range since.kinds {
-			if !j.gone(o.by[j.kind], yield) {
+			now := o.by[j.kind]
+			if now != nil && now.names != j.names {
+				j = j.as(now.names)
+			}
+			if !j.gone(now, yield) {
 				return
 			}
 		}
 	}
+}
+
+// as is the same outcomes in the rows that other names give: those of a fleet that
+// was saved and loaded.
+func (j *judged) as(names *body.Names) *judged {
+	n := *j
+	n.names, n.sheets = names, make([][]*sheet, len(j.rules))
+	for i := range j.rules {
+		for row, rank := range j.each(i) {
+			to := names.Row(j.refs[row], true)
+			for len(n.sheets[i]) <= to/bits.Size {
+				n.sheets[i] = append(n.sheets[i], &sheet{})
+			}
+			n.sheets[i][to/bits.Size].put(to%bits.Size, rank)
+		}
+	}
+	n.refs = names.List()
+	return &n
 }
 
 // changes yields what rules that are now say otherwise than before did.
@@ -186,17 +210,25 @@ func (j *judged) changes(before *judged, yield func(Change) bool) bool {
 	var none sheet
 	for i, r := range j.rules {
 		id := r.Control().ID
-		was, had := 0, false
-		if before != nil && before.names == j.names {
-			was, had = before.number[id]
+		now, was, refs := j.sheets[i], []*sheet(nil), j.refs
+		if before != nil {
+			if k, had := before.number[id]; had {
+				was = before.sheets[k]
+			}
+			if len(before.refs) > len(refs) {
+				refs = before.refs
+			}
 		}
-		for page, s := range j.sheets[i] {
-			old := &none
-			if had && page < len(before.sheets[was]) {
-				old = before.sheets[was][page]
+		for page := range max(len(now), len(was)) {
+			s, old := &none, &none
+			if page < len(now) {
+				s = now[page]
+			}
+			if page < len(was) {
+				old = was[page]
 			}
 			for row := range differ(old, s) {
-				c := Change{j.refs[page*bits.Size+row], id, outcomeOf(old.at(row)), outcomeOf(s.at(row))}
+				c := Change{refs[page*bits.Size+row], id, outcomeOf(old.at(row)), outcomeOf(s.at(row))}
 				if !yield(c) {
 					return false
 				}

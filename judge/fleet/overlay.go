@@ -63,7 +63,7 @@ func (o *overlays) ask(b *body.Body, r *judge.Rule, row int, g *reign.Regime, at
 	if ok && x.subject == s && x.regime == g && !at.Before(x.from) && (x.until.IsZero() || at.Before(x.until)) {
 		return x
 	}
-	v := r.Judge(b.Full(s).Subject, g.Values, at, nil)
+	v := r.Judge(b.Full(row).Subject, g.Values, at, nil)
 	x = overlay{subject: s, regime: g, from: at, outcome: v.Outcome}
 	if !v.NextChange.IsZero() { // a whole second: it may change between two
 		x.until = v.NextChange.Add(1 - time.Second)
@@ -122,7 +122,7 @@ func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 			for page, rows := range p.asked {
 				f.hanging = true
 				for _, row := range rows {
-					rank := rankOf(c.judge(p.rule, b.Full(b.Head(row)), nil))
+					rank := rankOf(c.judge(p.rule, b.Full(row), nil))
 					if i := row % bits.Size; p.sheets[page].at(i) != rank {
 						p.write(page, f.owner).put(i, rank)
 						f.last = nil
@@ -175,5 +175,5 @@ func (c *conditions) outcome(ref fact.Ref, r *judge.Rule, asking []string) verdi
 			return outcomeOf(p.sheets[page].at(row % bits.Size))
 		}
 	}
-	return c.judge(r, b.Full(b.Head(row)), asking)
+	return c.judge(r, b.Full(row), asking)
 }

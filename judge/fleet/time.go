@@ -26,8 +26,8 @@ func (o *Outcomes) Soonest() iter.Seq[Turn] {
 		var turns []Turn
 		for _, j := range o.kinds {
 			for row := range j.refs {
-				if s := j.head(row); s != nil {
-					turns = j.turns(o, row, s, turns)
+				if j.body.Head(row) != nil {
+					turns = j.turns(o, row, turns)
 				}
 			}
 		}
@@ -43,13 +43,13 @@ func (o *Outcomes) Soonest() iter.Seq[Turn] {
 }
 
 // turns adds those of one subject. Compensating controls are taken as they stand.
-func (j *judged) turns(o *Outcomes, row int, s *Subject, turns []Turn) []Turn {
-	full := j.full(s)
+func (j *judged) turns(o *Outcomes, row int, turns []Turn) []Turn {
+	s := j.body.Full(row)
 	for i, r := range j.rules {
 		if j.rank(row, i) == 0 {
 			continue
 		}
-		v := r.Judge(full.Subject, o.regimes(s).Values, o.at, func(id string) verdict.Outcome {
+		v := r.Judge(s.Subject, o.regimes(s).Values, o.at, func(id string) verdict.Outcome {
 			outcome, _ := o.Of(s.Ref, id)
 			return cmp.Or(outcome, verdict.Unknown)
 		})

@@ -87,7 +87,10 @@ type Body struct {
 	Columns []*Column            // as they were made
 	named   map[string][]*Column // by field: what is read through s
 	Sights  []*sight.Sights
+	frozen  []*sight.Sights // as they were when somebody took hold of them
 	Veil    Veil
+	partial bool // not all cells are in columns, nor can they be fetched
+	unfit   bool // a rule reads what the columns, which were read from a file, do not hold
 
 	Maker    *table.Maker
 	Leaves   []*Leaf             // by their index
@@ -103,6 +106,7 @@ type Column struct {
 	Group  int // among the body's sights; -1: answers have none
 	Field  int // within the group
 
+	frozen   *Column        // as it was when somebody took hold of it
 	declared *column.Column // of what is declared first: 1 in rows in which it is
 }
 
@@ -126,15 +130,20 @@ func (b *Body) Put(s *Subject) (old *Subject) {
 	row := b.Names.Row(s.Ref, true)
 	b.grow(row + 1)
 	old = b.heads.at(row)
-	b.heads.set(row, b.head(s))
+	b.place(row, b.head(s))
+	b.write(row, s, b.Columns)
+	b.answer(row, s)
+	return old
+}
+
+// place makes s the subject of a row.
+func (b *Body) place(row int, s *Subject) {
+	b.heads.set(row, s)
 	page, i := row/bits.Size, row%bits.Size
 	b.Alive[page].Add(i)
 	b.Laid[page].Put(i, slices.ContainsFunc(s.Decisions, Overlies))
 	b.Dirty[page] = true
 	b.Scope.Set(row, b.Scopes.Code(s.Scope))
-	b.write(row, s, b.Columns)
-	b.answer(row, s)
-	return old
 }
 
 // Drop removes a subject and reports whether it was there.
@@ -185,50 +194,72 @@ func (b *Body) write(row int, s *Subject, cols []*Column) {
 
 // need makes the columns that leaves read and that are not there yet.
 func (b *Body) need(leaves []*table.Leaf) {
-	var made []*Column
-	groups := map[string][]*Column{}
-	var keys []string
+	want := map[table.Source]kind.Type{}
+	var order []table.Source
 	for _, l := range leaves {
 		for i, s := range l.Sources {
-			if b.columns[s] != nil {
-				continue
+			t := kind.String
+			if s.Layer != table.Answer {
+				t = l.Field(i).Type
 			}
-			c := &Column{Source: s, Index: len(b.Columns) + len(made), Codes: column.New(), Group: -1}
-			b.columns[s] = c
-			made = append(made, c)
-			if s.Layer == table.Answer {
-				c.Cells.Dictionary = column.NewDictionary(kind.String)
-				continue
+			if c := b.columns[s]; c != nil && !alike(c.Cells.Of(), t) {
+				b.unfit = true
 			}
-			c.Cells.Dictionary = column.NewDictionary(l.Field(i).Type)
-			if l.Field(i).Type == kind.List {
-				c.Cells.Elements = table.NewElements(c.Cells.Dictionary)
+			if _, ok := want[s]; !ok && b.columns[s] == nil {
+				want[s] = t
+				order = append(order, s)
 			}
-			if s.Layer == table.DeclaredFirst {
-				c.declared = column.New()
-			}
-			if c.reads() {
-				b.named[s.Name] = append(b.named[s.Name], c)
-			}
+		}
+	}
+	b.make(order, want)
+}
+
+// make makes columns, and enters what is known of every subject.
+func (b *Body) make(sources []table.Source, types map[table.Source]kind.Type) {
+	groups := map[string]int{}
+	sizes := []int{}
+	from := len(b.Columns)
+	for _, s := range sources {
+		c := &Column{Source: s, Codes: column.New(), Group: -1}
+		c.Cells.Dictionary = column.NewDictionary(types[s])
+		if s.Layer != table.Answer {
 			key := b.collector(s)
-			if groups[key] == nil {
-				keys = append(keys, key)
+			g, ok := groups[key]
+			if !ok {
+				g = len(sizes)
+				groups[key], sizes = g, append(sizes, 0)
 			}
-			c.Field = len(groups[key])
-			groups[key] = append(groups[key], c)
+			c.Group, c.Field = len(b.Sights)+g, sizes[g]
+			sizes[g]++
 		}
+		b.enter(c)
 	}
-	for _, key := range keys {
-		for _, c := range groups[key] {
-			c.Group = len(b.Sights)
-		}
-		b.Sights = append(b.Sights, sight.NewSights(b.Moments, len(groups[key])))
+	for _, n := range sizes {
+		b.Sights = append(b.Sights, sight.NewSights(b.Moments, n))
 	}
-	b.Columns = append(b.Columns, made...)
-	if len(made) > 0 {
-		for row, s := range b.All {
-			b.write(row, b.Full(s), made)
-		}
+	made := b.Columns[from:]
+	if !slices.ContainsFunc(made, func(c *Column) bool { return c.Group >= 0 }) {
+		return
+	}
+	for row := range b.All {
+		b.write(row, b.Full(row), made)
+		b.unfit = b.unfit || b.partial
+	}
+}
+
+// enter takes a column in among the body's.
+func (b *Body) enter(c *Column) {
+	c.Index = len(b.Columns)
+	b.columns[c.Source] = c
+	b.Columns = append(b.Columns, c)
+	if c.Cells.Dictionary.Elements() != nil {
+		c.Cells.Elements = table.NewElements(c.Cells.Dictionary)
+	}
+	if c.Source.Layer == table.DeclaredFirst && c.declared == nil {
+		c.declared = column.New()
+	}
+	if c.reads() {
+		b.named[c.Source.Name] = append(b.named[c.Source.Name], c)
 	}
 }
 
@@ -289,7 +320,7 @@ func (b *Body) Fork() *Body {
 	g.columns, g.Columns, g.named = make(map[table.Source]*Column, len(b.columns)), nil, map[string][]*Column{}
 	for _, c := range b.Columns {
 		d := *c
-		d.Codes = c.Codes.Fork()
+		d.Codes, d.frozen = c.Codes.Fork(), nil
 		if c.declared != nil {
 			d.declared = c.declared.Fork()
 		}
@@ -299,7 +330,7 @@ func (b *Body) Fork() *Body {
 			g.named[c.Source.Name] = append(g.named[c.Source.Name], &d)
 		}
 	}
-	g.Sights = nil
+	g.Sights, g.frozen = nil, nil
 	for _, s := range b.Sights {
 		g.Sights = append(g.Sights, s.Fork())
 	}

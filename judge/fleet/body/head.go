@@ -8,6 +8,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/sight"
 	"kakusho/judge/fleet/table"
 )
 
@@ -48,13 +49,18 @@ func (h *heads) fork() heads {
 
 // head is what is kept of a subject: without its cells, if they can be fetched.
 func (b *Body) head(s *Subject) *Subject {
-	if b.fetch == nil {
-		return s
-	}
 	h := *s
-	h.Facts, h.Declared = nil, nil
+	switch {
+	case b.fetch != nil:
+		h.Facts, h.Declared = nil, nil
+	case h.Facts == nil:
+		h.Facts = map[string]judge.Cell{}
+	}
 	return &h
 }
+
+// bare reports whether nothing but columns holds the cells of a subject.
+func bare(head *Subject) bool { return head.Facts == nil && head.Declared == nil }
 
 // Head is what is kept of the subject of a row; nil if there is none.
 func (b *Body) Head(row int) *Subject { return b.heads.at(row) }
@@ -73,23 +79,78 @@ func (b *Body) All(yield func(int, *Subject) bool) {
 	}
 }
 
-// Heads freezes what is kept of every subject, by row. It does not change any
-// more.
-func (b *Body) Heads() func(row int) *Subject {
-	h := b.heads.fork()
-	return h.at
+// Freeze is the body's subjects and columns as they are, to be read only. It does
+// not change any more. What did not change since the last time is the same.
+func (b *Body) Freeze() *Body {
+	f := &Body{Kind: b.Kind, Names: b.Names, Moments: b.Moments, Scopes: b.Scopes, fetch: b.fetch, heads: b.heads.fork(), columns: map[table.Source]*Column{}}
+	f.Scope = b.Scope.Fork()
+	f.Columns = make([]*Column, len(b.Columns))
+	for i, c := range b.Columns {
+		f.Columns[i] = c.freeze()
+	}
+	f.Sights = make([]*sight.Sights, len(b.Sights))
+	for len(b.frozen) < len(b.Sights) {
+		b.frozen = append(b.frozen, nil)
+	}
+	for i, s := range b.Sights {
+		if b.frozen[i] == nil || b.frozen[i].Edits() != s.Edits() {
+			b.frozen[i] = s.Fork()
+		}
+		f.Sights[i] = b.frozen[i]
+	}
+	return f
 }
 
-// Full is a subject with its cells.
-func (b *Body) Full(head *Subject) *Subject {
-	if b.fetch == nil || head == nil {
+func (c *Column) freeze() *Column {
+	old := c.frozen
+	if old == nil || old.Codes.Edits() != c.Codes.Edits() || c.declared != nil && old.declared.Edits() != c.declared.Edits() {
+		n := *c
+		n.Codes, n.frozen = c.Codes.Fork(), nil
+		if c.declared != nil {
+			n.declared = c.declared.Fork()
+		}
+		c.frozen = &n
+	}
+	return c.frozen
+}
+
+// Full is a subject with its cells, or at least those that rules read.
+func (b *Body) Full(row int) *Subject {
+	head := b.Head(row)
+	if head == nil || !bare(head) {
 		return head
 	}
 	s := *head
-	if with, ok := b.fetch(s.Ref); ok {
+	if b.fetch == nil {
+		b.restore(row, &s)
+	} else if with, ok := b.fetch(s.Ref); ok {
 		s.Facts, s.Declared = with.Facts, with.Declared
 	}
 	return &s
+}
+
+// restore makes the cells of a subject from columns: enough of them for every
+// outcome, but not for reasons.
+func (b *Body) restore(row int, s *Subject) {
+	s.Facts, s.Declared = map[string]judge.Cell{}, map[string]judge.Cell{}
+	for _, c := range b.Columns {
+		code := c.Codes.At(row)
+		if c.Group < 0 || code == column.Missing {
+			continue
+		}
+		e, seen := c.Cells.At(code), b.Sights[c.Group].At(row, c.Field)
+		cell := judge.Cell{
+			Fact:       fact.Fact{Field: c.Source.Name, Status: e.Status, Value: e.Value},
+			ObservedAt: b.Moments.At(seen), Fresh: b.Moments.Fresh(seen),
+		}
+		into := s.Facts
+		if c.Source.Layer == table.Declared || c.declared != nil && c.declared.At(row) == 1 {
+			into = s.Declared
+		}
+		if _, has := into[c.Source.Name]; !has || c.Source.Layer == table.Facts {
+			into[c.Source.Name] = cell
+		}
+	}
 }
 
 // See takes over cells of a row, as rules read them through s, and adds to changed
@@ -97,7 +158,7 @@ func (b *Body) Full(head *Subject) *Subject {
 func (b *Body) See(row int, cells map[string]judge.Cell, changed []*Column) []*Column {
 	head := b.heads.at(row)
 	switch {
-	case b.fetch == nil:
+	case !bare(head):
 		s := *head
 		s.Facts = make(map[string]judge.Cell, len(head.Facts)+len(cells))
 		maps.Copy(s.Facts, head.Facts)
@@ -106,6 +167,9 @@ func (b *Body) See(row int, cells map[string]judge.Cell, changed []*Column) []*C
 	case b.Laid[row/bits.Size].Has(row % bits.Size): // what Judge said of it is void
 		s := *head
 		b.heads.set(row, &s)
+	}
+	if bare(head) && b.fetch == nil {
+		b.keep(cells)
 	}
 	for name := range cells {
 		cell := cells[name]

@@ -65,6 +65,9 @@ func NewDictionary(t kind.Type) *Dictionary {
 	return d
 }
 
+// Of is the type of the field.
+func (d *Dictionary) Of() kind.Type { return d.of }
+
 // Elements is the dictionary of what the lists hold: strings, or records as
 // map[string]any. Its codes begin with 1; nil if the field is no list.
 func (d *Dictionary) Elements() *Dictionary { return d.elements }

@@ -110,6 +110,7 @@ type Sights struct {
 	base    *column.Column
 	fields  []fieldSights
 	edits   []uint64 // page → changes
+	total   uint64
 }
 
 // fieldSights is what a field of the group has of its own.
@@ -147,7 +148,11 @@ func (s *Sights) PageEdits(page int) uint64 {
 	return s.edits[page]
 }
 
+// Edits grows with every change.
+func (s *Sights) Edits() uint64 { return s.total }
+
 func (s *Sights) edit(row int) {
+	s.total++
 	for page := row / bits.Size; page >= len(s.edits); {
 		s.edits = append(s.edits, 0)
 	}
