@@ -9,6 +9,7 @@ import (
 	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/reign"
 	"kakusho/judge/fleet/table"
+	"kakusho/judge/fleet/tuple"
 )
 
 // Leaf is a part of rules over the columns of a body, with a table for each set
@@ -17,7 +18,7 @@ type Leaf struct {
 	*table.Leaf
 	Columns []*Column
 	domain  table.Domain
-	tuples  *table.Tuples // of several columns
+	tuples  *tuple.Dictionary // of several columns
 	tables  map[string]*table.Table
 
 	classes []Class
@@ -44,7 +45,7 @@ func newLeaf(l *table.Leaf, columns map[table.Source]*Column) *Leaf {
 		for _, c := range x.Columns {
 			of = append(of, c.Cells.Dictionary)
 		}
-		x.tuples = table.NewTuples(of...)
+		x.tuples = tuple.New(of...)
 		x.domain = x.tuples
 	}
 	return x
@@ -211,12 +212,12 @@ func (v *View) pair(l *Leaf) {
 			}
 		}
 	}
-	tuple := make([]uint32, len(l.Columns))
+	codes := make([]uint32, len(l.Columns))
 	for row := range bits.Size {
-		for i := range tuple {
-			tuple[i] = v.codes[i][row]
+		for i := range codes {
+			codes[i] = v.codes[i][row]
 		}
-		v.codes[0][row] = l.tuples.Code(tuple)
+		v.codes[0][row] = l.tuples.Code(codes)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/table/like"
 	"kakusho/kind"
 	"kakusho/rule"
 )
@@ -51,8 +52,9 @@ type Domain interface {
 	Len() int
 	// Cells appends the cells of a code, one for each source of the leaf.
 	Cells(code uint32, into []column.Entry) []column.Entry
-	// Order lists codes of values with an order, ascending, from a code on.
-	Order(from int) []uint32
+	// Orders lists codes, from one on, in which nothing but the value of the source
+	// differs, in ascending order of it.
+	Orders(from, source int) [][]uint32
 }
 
 // Cells are the codes of one dictionary.
@@ -75,8 +77,11 @@ func (Constant) Len() int { return 1 }
 // Cells implements Domain.
 func (Constant) Cells(_ uint32, into []column.Entry) []column.Entry { return into }
 
-// Order implements Domain.
-func (Constant) Order(int) []uint32 { return nil }
+// Orders implements Domain.
+func (Constant) Orders(int, int) [][]uint32 { return nil }
+
+// Orders implements Domain.
+func (c Cells) Orders(from, _ int) [][]uint32 { return [][]uint32{c.Order(from)} }
 
 // Table is what a leaf comes to for every code, under some parameter values. It is
 // safe for concurrent use as long as all ask for one instant or now does not
@@ -92,8 +97,10 @@ type Table struct {
 	until   time.Time    // before then they are right; zero: for ever
 	ordered []bool       // where now matters: the code is in the cut's order
 	serial  int          // grows whenever a flag becomes another
-	cut     cut
+	cuts    []cut
 	walk    *walk
+	like    *like.Likeness
+	known   map[uint64]bits.Flags // of those alike; nil: like was not looked for yet
 	asked   int
 }
 
@@ -118,7 +125,7 @@ func (t *Table) Fork() *Table {
 	defer t.mu.Unlock()
 	g := &Table{
 		leaf: t.leaf, values: t.values, flags: slices.Clone(t.flags), loose: slices.Clone(t.loose), ordered: slices.Clone(t.ordered),
-		at: t.at, until: t.until, serial: t.serial, cut: t.cut, asked: t.asked,
+		at: t.at, until: t.until, serial: t.serial, cuts: slices.Clone(t.cuts), asked: t.asked,
 	}
 	if t.walk != nil {
 		g.walk = t.walk.fork()
@@ -156,7 +163,10 @@ func (t *Table) Flags(d Domain, now time.Time) []bits.Flags {
 	t.grow(ask, d, n)
 	if t.leaf.Clocked {
 		t.at = now
-		t.until = t.cut.until
+		t.until = time.Time{}
+		for _, c := range t.cuts {
+			t.until = earlier(t.until, c.until)
+		}
 		for _, x := range t.loose {
 			t.until = earlier(t.until, x.until)
 		}
@@ -181,6 +191,44 @@ func (t *Table) weigh(ask *prober, d Domain, code uint32) (bits.Flags, time.Time
 	return f, exact(until)
 }
 
+// liken is what a code comes to where now does not matter. Among those that are
+// alike one is asked about.
+func (t *Table) liken(ask *prober, d Domain, code uint32) bits.Flags {
+	if t.like == nil {
+		f, _ := t.weigh(ask, d, code)
+		return f
+	}
+	var room [4]column.Entry
+	key, ok := t.like.Key(d.Cells(code, room[:0]))
+	if f, known := t.known[key]; ok && known {
+		return f
+	}
+	f, _ := t.weigh(ask, d, code)
+	if ok {
+		t.known[key] = f
+	}
+	return f
+}
+
+// alike is what the leaf asks of its cells; nil if only weigh can tell.
+func (l *Leaf) alike(ask *prober) *like.Likeness {
+	if l.Clocked || l.predicate != nil {
+		return nil
+	}
+	var fields []*rule.Field
+	for i, s := range l.Sources {
+		f := l.Field(i)
+		if f == nil && s.Layer == Element { // a string in a list
+			f = &rule.Field{Type: kind.String}
+		}
+		if f == nil {
+			return nil
+		}
+		fields = append(fields, f)
+	}
+	return like.New(l.node, fields, ask.scale.Value)
+}
+
 // few is up to how many new values are asked about one by one: to search among
 // them costs as much.
 const few = 24
@@ -193,13 +241,16 @@ func (t *Table) grow(ask *prober, d Domain, n int) {
 	}
 	t.flags = append(t.flags, make([]bits.Flags, n-from)...)
 	if !t.leaf.Clocked {
+		if t.known == nil {
+			t.like, t.known = t.leaf.alike(ask), map[uint64]bits.Flags{}
+		}
 		done := make([]bool, n-from)
 		if n-from > few && t.leaf.searches() {
 			t.spread(ask, d, from, done)
 		}
 		for i, ok := range done {
 			if !ok {
-				t.flags[from+i], _ = t.weigh(ask, d, uint32(from+i))
+				t.flags[from+i] = t.liken(ask, d, uint32(from+i))
 			}
 		}
 		return
@@ -209,16 +260,19 @@ func (t *Table) grow(ask *prober, d Domain, n int) {
 
 // spread searches among ordered codes and notes which are done.
 func (t *Table) spread(ask *prober, d Domain, from int, done []bool) {
-	order := d.Order(from)
-	c, ok := t.search(ask, d, order)
-	if !ok {
-		return
-	}
-	for i, code := range order {
-		if int(code) < len(t.flags) && int(code) >= from {
-			t.flags[code], done[int(code)-from] = c.side(i), true
+	for _, order := range t.orders(d, from) {
+		c, ok := t.search(ask, d, order)
+		for i, code := range order {
+			if ok && int(code) < len(t.flags) {
+				t.flags[code], done[int(code)-from] = c.side(i), true
+			}
 		}
 	}
+}
+
+// orders are lists of codes in each of which the leaf turns once at most.
+func (t *Table) orders(d Domain, from int) [][]uint32 {
+	return slices.DeleteFunc(d.Orders(from, t.leaf.rising()), func(order []uint32) bool { return len(order) <= few })
 }
 
 // loose is a code that turns by itself as time goes by.
@@ -237,8 +291,7 @@ type cut struct {
 	order     []uint32
 	at        int // order[:at] is low, the rest high
 	low, high bits.Flags
-	until     time.Time
-	n         int // codes below n were written
+	until     time.Time // it stays there before then
 }
 
 func (c cut) side(i int) bits.Flags {
@@ -280,16 +333,44 @@ func (t *Table) search(ask *prober, d Domain, order []uint32) (c cut, ok bool) {
 }
 
 // growClocked asks about new codes where now matters. Codes in an order need no
-// instant of their own: the next that turns stands beside the cut.
+// instant of their own: the next that turns stands beside the cut. A few new codes
+// stay out of it until there are more.
 func (t *Table) growClocked(ask *prober, d Domain, from, n int) {
 	t.ordered = append(t.ordered, make([]bool, n-len(t.ordered))...)
-	if t.leaf.searches() && (t.cut.order != nil || n > few) {
-		t.recut(ask, d, n)
+	if n-from > few && t.leaf.searches() {
+		t.arrange(ask, d)
 	}
 	for code := from; code < n; code++ {
 		if !t.ordered[code] {
 			t.loosen(ask, d, uint32(code))
 		}
+	}
+}
+
+// arrange searches in all orders there are now.
+func (t *Table) arrange(ask *prober, d Domain) {
+	t.cuts = nil
+	clear(t.ordered)
+	for _, order := range t.orders(d, 1) {
+		order = slices.DeleteFunc(order, func(code uint32) bool { return int(code) >= len(t.flags) }) // a fork may have brought more
+		c, ok := t.search(ask, d, order)
+		if !ok {
+			continue
+		}
+		t.cuts = append(t.cuts, c)
+		for i, code := range order {
+			t.ordered[code] = true
+			t.say(code, c.side(i))
+		}
+	}
+	t.loose = slices.DeleteFunc(t.loose, func(x loose) bool { return t.ordered[x.code] })
+}
+
+// say takes down a flag.
+func (t *Table) say(code uint32, f bits.Flags) {
+	if t.flags[code] != f {
+		t.flags[code] = f
+		t.serial++
 	}
 }
 
@@ -300,49 +381,46 @@ func (t *Table) loosen(ask *prober, d Domain, code uint32) {
 	t.loose = append(t.loose, loose{code, until})
 }
 
-// recut searches anew, and writes what is another than before.
-func (t *Table) recut(ask *prober, d Domain, n int) {
-	old := t.cut
-	c, ok := t.search(ask, d, d.Order(1))
+// recut searches anew in an order, and writes what is another than before. It
+// reports false if the order has no turn any more.
+func (t *Table) recut(ask *prober, d Domain, c *cut) bool {
+	next, ok := t.search(ask, d, c.order)
 	if !ok {
-		t.cut = cut{}
-		for code, was := range t.ordered { // they fall back to their own instants
-			if was {
-				t.loosen(ask, d, uint32(code))
-				t.ordered[code] = false
-			}
-		}
-		t.serial++
-		return
+		return false
 	}
-	t.cut, t.cut.n = c, n
 	lo, hi := 0, len(c.order)
-	if old.n == n && len(old.order) == len(c.order) && old.low == c.low && old.high == c.high {
-		lo, hi = min(old.at, c.at), max(old.at, c.at)
+	if c.low == next.low && c.high == next.high {
+		lo, hi = min(c.at, next.at), max(c.at, next.at)
 	}
 	for i := lo; i < hi; i++ {
-		code := int(c.order[i])
-		if code >= n {
-			continue // it came meanwhile, by way of a fork
-		}
-		if f := c.side(i); t.flags[code] != f {
-			t.flags[code] = f
-			t.serial++
-		}
-		t.ordered[code] = true
+		t.say(c.order[i], next.side(i))
 	}
-	if old.n != n {
-		t.loose = slices.DeleteFunc(t.loose, func(x loose) bool { return t.ordered[x.code] })
-	}
+	*c = next
+	return true
 }
 
 // turn brings what was said of another instant to now.
 func (t *Table) turn(ask *prober, d Domain, now time.Time) {
-	if t.cut.order != nil {
-		t.recut(ask, d, len(t.flags))
+	if len(t.loose) > 8*few && t.leaf.searches() {
+		t.arrange(ask, d)
 	}
+	kept := t.cuts[:0]
+	for _, c := range t.cuts {
+		if c.due(t.at, now) && !t.recut(ask, d, &c) {
+			for _, code := range c.order { // each goes by its own instant
+				t.ordered[code] = false
+				t.loosen(ask, d, code)
+			}
+			t.serial++
+			continue
+		}
+		kept = append(kept, c)
+	}
+	t.cuts = kept
 	t.again(ask, d, now)
 }
+
+func (c *cut) due(at, now time.Time) bool { return loose{until: c.until}.due(at, now) }
 
 // again asks about the loose codes that are due.
 func (t *Table) again(ask *prober, d Domain, now time.Time) {
@@ -360,20 +438,39 @@ func (t *Table) again(ask *prober, d Domain, now time.Time) {
 
 // straight are the sides that rise or fall with a field, and with nothing else
 // that a subject knows.
-var straight = regexp.MustCompile(`^(F|now - F|F - now|F [-+] p\.\w+|p\.\w+ [-+] F|F [-+] duration\("[^"]*"\)|F [-+] \d+)$`)
+var straight = regexp.MustCompile(`^(F|now - F|F - now|F [-+] p\.\w+|p\.\w+ [-+] F|F [-+] duration\("[^"]*"\)|F [-+] \d+|F \* \d+(\.\d+)?)$`)
 
-// searches reports whether the leaf turns once at most as the value rises.
-func (l *Leaf) searches() bool {
+// searches reports whether the leaf turns once at most as the value of one source
+// rises, and all others stay.
+func (l *Leaf) searches() bool { return l.rising() >= 0 }
+
+// rising is that source; -1: there is none.
+func (l *Leaf) rising() int {
 	n := l.node
 	switch n.Cmp {
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 	default:
+		return -1
+	}
+	if n.Op != rule.Atom {
+		return -1
+	}
+	for _, sides := range [][2]rule.Side{{n.LeftSide, n.RightSide}, {n.RightSide, n.LeftSide}} {
+		one, other := sides[0], sides[1]
+		if len(one.Reads) == 1 && !slices.Contains(other.Reads, one.Reads[0]) && l.rises(one) {
+			return slices.Index(l.Sources, sourceOf(one.Reads[0], l.rule.Control().ID))
+		}
+	}
+	return -1
+}
+
+// rises reports whether a side rises, or falls, with its only field.
+func (l *Leaf) rises(side rule.Side) bool {
+	r := side.Reads[0]
+	if r.Has || r.Field == nil {
 		return false
 	}
-	if n.Op != rule.Atom || len(n.Reads) != 1 || n.Reads[0].Has || n.Reads[0].Field == nil || len(l.Sources) != 1 {
-		return false
-	}
-	switch n.Reads[0].Field.Type {
+	switch r.Field.Type {
 	case kind.Time, kind.Date, kind.Duration:
 	case kind.Int, kind.Number: // what is out of range is no value: with several kinds there may be gaps
 		if len(l.rule.Control().Kinds) != 1 {
@@ -382,23 +479,12 @@ func (l *Leaf) searches() bool {
 	default:
 		return false
 	}
-	side := n.LeftSide
-	if len(n.RightSide.Reads) > 0 {
-		side = n.RightSide
-	}
-	if len(n.LeftSide.Reads)+len(n.RightSide.Reads) != 1 {
-		return false
-	}
-	return straight.MatchString(l.bare().ReplaceAllString(side.Text, "F"))
-}
-
-// bare matches the leaf's only field as it is written.
-func (l *Leaf) bare() *regexp.Regexp {
-	v := string(l.node.Reads[0].From)
+	v := string(r.From)
 	if l.within != nil {
 		v = l.within.Variable
 	}
-	return regexp.MustCompile(`\b` + v + `\.` + l.node.Reads[0].Field.Name + `\b`)
+	name := regexp.MustCompile(`\b` + v + `\.` + r.Field.Name + `\b`)
+	return straight.MatchString(name.ReplaceAllString(side.Text, "F"))
 }
 
 // earlier is the earlier of two instants of which zero means never.

@@ -9,6 +9,7 @@ import (
 	"kakusho/fact"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
+	"kakusho/judge/fleet/table/like"
 	"kakusho/rule"
 )
 
@@ -90,8 +91,8 @@ type records struct {
 	fields []*field
 }
 
-func (r records) Len() int           { return r.n }
-func (r records) Order(int) []uint32 { return nil }
+func (r records) Len() int                   { return r.n }
+func (r records) Orders(int, int) [][]uint32 { return nil }
 func (r records) Cells(code uint32, into []column.Entry) []column.Entry {
 	for _, f := range r.fields {
 		into = append(into, f.dict.At(f.codes[code]))
@@ -196,18 +197,9 @@ func (w *walk) domain(l *Leaf, e *Elements, n int) {
 // plain reports whether a list can be gone over here: it was seen in full and
 // everything about it is as the field wants it.
 func (t *Table) plain(e *column.Entry) bool {
+	f := t.leaf.node.List.Field
 	list, ok := e.Value.([]any)
-	if !ok || e.Status != fact.Observed || len(e.Elements) != len(list) || len(list) == 0 || t.leaf.node.List.Field.Refuses(e.Value) != "" {
-		return false
-	}
-	for _, x := range list {
-		_, record := x.(map[string]any)
-		_, text := x.(string)
-		if record != (t.leaf.node.List.Field.Of != nil) || !record && !text {
-			return false
-		}
-	}
-	return true
+	return ok && len(list) > 0 && len(e.Elements) == len(list) && like.Whole(e, f)
 }
 
 // fold joins what the predicate says of a list's elements.
