@@ -12,6 +12,7 @@ import (
 	"kakusho/kind"
 	"kakusho/posture/world"
 	"kakusho/posture/world/state"
+	"kakusho/verdict"
 )
 
 // court is a world being judged by terms. It belongs to the lock of its evidence.
@@ -164,7 +165,28 @@ type ground struct {
 	book     book
 	counts   *counts
 	values   sync.Map // directive.Scope → directive.Values
+	worsen   sync.Once
+	soonest  []Pair // that become worse by time alone, the nearest first
 }
+
+// worsening is found when it is first asked for.
+func (g *ground) worsening() []Pair {
+	g.worsen.Do(func() {
+		for turn := range g.outcomes.Soonest() {
+			now, ok := g.outcomes.Of(turn.Ref, turn.Control)
+			if ok && turn.To != "" && verdict.Worse(now, turn.To) != now {
+				g.soonest = append(g.soonest, Pair{Subject: turn.Ref, Control: turn.Control, Outcome: now})
+			}
+			if len(g.soonest) == mostSoonest {
+				break
+			}
+		}
+	})
+	return g.soonest
+}
+
+// mostSoonest is how many of those anybody asks for.
+const mostSoonest = 100
 
 // resolve finds the values of a scope, once.
 func (g *ground) resolve(scope directive.Scope) directive.Values {

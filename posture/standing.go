@@ -249,19 +249,11 @@ func Under(c, top clause.ID) bool {
 	return c == top || strings.HasPrefix(string(c), string(top)+".")
 }
 
-// Soonest lists the n verdicts that become worse soonest by time alone.
+// Soonest lists the n verdicts, a hundred at most, that become worse soonest by time
+// alone.
 func (s *Standing) Soonest(n int) []verdict.Verdict {
-	var pairs []Pair
-	for turn := range s.outcomes.Soonest() {
-		if len(pairs) == n {
-			break
-		}
-		now, ok := s.outcomes.Of(turn.Ref, turn.Control)
-		if ok && turn.To != "" && verdict.Worse(now, turn.To) != now {
-			pairs = append(pairs, Pair{Subject: turn.Ref, Control: turn.Control, Outcome: now})
-		}
-	}
-	return s.Judged(pairs)
+	pairs := s.worsening()
+	return s.Judged(pairs[:min(n, len(pairs))])
 }
 
 // judge judges one pair. Conditions of what lies over it are judged as well.

@@ -102,6 +102,9 @@ func (w *World) Refresh(ctx context.Context, rows store.Store) (changed bool, er
 			return err
 		}
 		since := store.Where{From: map[string]any{"entry": w.cursor}}
+		if w.cursor > 0 {
+			since.Sort = []string{"entry"} // as the index has it: a few new rows are found without walking all
+		}
 		changed, err = w.read(ctx, r, since)
 		if err == nil {
 			w.cursor = cursor
