@@ -3,10 +3,14 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"kakusho/calendar"
+	"kakusho/directive"
 	"kakusho/gate"
+	"kakusho/posture/trial"
+	"kakusho/posture/under"
 	"kakusho/store"
 	"kakusho/web"
 	"kakusho/web/directives"
@@ -18,6 +22,26 @@ func (s *Server) shelf(r Rooms) directives.Shelf {
 		Library: s.books.Library, InForce: r.InForce, Controls: s.books.Controls, Planner: s.books.Planner,
 		Drafts: s.demo, Adopted: s.turn,
 	}
+}
+
+// tried finds the directives that can be tried instead of one, and lists them. Answers
+// count under one as they would be carried over to it.
+func (s *Server) tried(held *directive.Directive) (find trial.Books, others func() []*directive.Directive) {
+	find = func(source string) (trial.Book, bool) {
+		d, err := s.books.Of(source)
+		if err != nil {
+			return trial.Book{}, false
+		}
+		sees := under.Adopted(d.Source)
+		if p, ok := s.books.Planner(held, d); ok {
+			sees = under.Planned(p)
+		}
+		return trial.Book{Terms: s.books.Terms(d), Sees: sees}, true
+	}
+	others = func() []*directive.Directive {
+		return slices.DeleteFunc(slices.Clone(s.books.Library().Directives), func(d *directive.Directive) bool { return d.Source == held.Source })
+	}
+	return find, others
 }
 
 // turn makes the pages anew after another directive was adopted, in place of those

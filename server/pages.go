@@ -17,6 +17,7 @@ import (
 	"kakusho/web/record"
 	"kakusho/web/registers"
 	"kakusho/web/standing"
+	"kakusho/web/whatif"
 )
 
 // DemoMark is the file in the data folder that says: an invented body. A folder
@@ -71,6 +72,10 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		},
 		func() error { return alerts.Mount(site, rooms.Register) },
 		func() error { return directives.Mount(site, s.shelf(rooms), rooms.Govern) },
+		func() error {
+			find, others := s.tried(rooms.Posture.Directive())
+			return whatif.Mount(site, rooms.Posture, rooms.Gate, find, others)
+		},
 	} {
 		if err := mount(); err != nil {
 			return nil, fmt.Errorf("mount pages: %w", err)

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -74,11 +75,31 @@ type parameterData struct {
 type settingLine struct {
 	govern.Proposal
 	Shown string
+	Typed string // as one would type it
 	Own   bool
 }
 
+// asTyped is a value of the rows as one would type it.
+func asTyped(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = fmt.Sprint(e)
+	}
+	return strings.Join(words, ", ")
+}
+
 func (s pages) parameter(r *web.Request) (web.Answer, error) {
-	return s.showParameter(r, map[string]string{"layer": "national"}, nil)
+	form := map[string]string{"layer": "national"}
+	for _, name := range []string{"value", "layer", "from"} { // of a draft that was tried
+		if v := r.URL.Query().Get(name); v != "" {
+			form[name] = v
+		}
+	}
+	return s.showParameter(r, form, nil)
 }
 
 func (s pages) showParameter(r *web.Request, typed map[string]string, faults []kind.Fault) (web.Answer, error) {
@@ -101,7 +122,7 @@ func (s pages) showParameter(r *web.Request, typed map[string]string, faults []k
 		if err != nil {
 			v = x.Value
 		}
-		d.History = append(d.History, settingLine{x, p.Format(v, r.Lang), x.By == r.Actor.Person})
+		d.History = append(d.History, settingLine{x, p.Format(v, r.Lang), asTyped(x.Value), x.By == r.Actor.Person})
 	}
 	a := web.Answer{Page: "parameter", Title: p.Label, Data: d}
 	if len(faults) > 0 {
