@@ -375,7 +375,7 @@ func decryptionKeys(r *world.Reading, it *world.Item) world.Result {
 	if !ok {
 		return world.Cannot(why)
 	}
-	scope, _ := r.L.Defaults()["crypto.key.internet_scope"].Value.([]any)
+	scope, _ := r.L.Default("crypto.key.internet_scope").Value.([]any)
 	var out []string
 	for _, k := range liveKeys(r, it) {
 		if slices.Contains(scope, any(world.DeclaredText(k, "purpose"))) {

@@ -140,7 +140,7 @@ func systemComputers(r *world.Reading, it *world.Item) world.Result {
 }
 
 func silentComputers(r *world.Reading, it *world.Item) world.Result {
-	limit, ok := r.L.Defaults()["fresh.config"].Value.(time.Duration)
+	limit, ok := r.L.Default("fresh.config").Value.(time.Duration)
 	if !ok {
 		return world.Cannot("no-parameter: fresh.config")
 	}
@@ -184,7 +184,7 @@ func systemAdmins(r *world.Reading, it *world.Item) world.Result {
 }
 
 func unmonitored(r *world.Reading, it *world.Item) world.Result {
-	silence, ok := r.L.Defaults()["net.monitor.silence_alarm"].Value.(time.Duration)
+	silence, ok := r.L.Default("net.monitor.silence_alarm").Value.(time.Duration)
 	if !ok {
 		return world.Cannot("no-parameter: net.monitor.silence_alarm")
 	}

@@ -28,9 +28,7 @@ func sending(r *world.Reading, it *world.Item) []*world.Item {
 
 // period is a parameter as it holds for an item.
 func period(r *world.Reading, it *world.Item, key string) (time.Duration, bool) {
-	v := r.L.Values(it)[key]
-	r.L.Until(v.Next)
-	d, ok := v.Value.(time.Duration)
+	d, ok := r.L.Value(it, key).Value.(time.Duration)
 	return d, ok
 }
 
@@ -86,19 +84,16 @@ func silentLogSources(r *world.Reading, it *world.Item) world.Result {
 // from any source of the system: what every application and every computer records
 // by determination, and what the system's own register entry says is recorded.
 func missingEventClasses(r *world.Reading, it *world.Item) world.Result {
-	params := r.L.Values(it)
 	var want []string
 	add := func(key string) {
-		v := params[key]
-		r.L.Until(v.Next)
-		want = append(want, texts(v.Value)...)
+		want = append(want, texts(r.L.Value(it, key).Value)...)
 	}
 	add("log.events.system")
 	if len(inService(r, it)) > 0 {
 		add("log.events.computer")
 	}
 	if declared, ok, _ := r.Names(it, "trail_items"); ok {
-		whole := texts(params["log.events"].Value)
+		whole := texts(r.L.Value(it, "log.events").Value)
 		for _, c := range declared {
 			if slices.Contains(whole, c) {
 				want = append(want, c)

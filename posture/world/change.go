@@ -26,7 +26,7 @@ const (
 	seen                // a, b: what was observed of a subject in a field; without b: in any
 	seenAny             // a, b: what was observed of subjects of a kind in a field
 	derived             // a, b: what was derived of a subject in a field
-	params              // the values that were determined
+	param               // a: the values that were determined of a parameter
 )
 
 // change is something that happened to an item, and to whom that matters.

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -103,12 +104,41 @@ func NewLayer(w *World, parameters directive.Parameters, settings []directive.Se
 func (l *Layer) Fork(parameters directive.Parameters, settings []directive.Setting, touched []*Item) *Layer {
 	f := NewLayer(l.w, parameters, settings, l.table)
 	f.At, f.base, f.begun, f.place = l.At, l, true, l.place
-	f.spread([]dep{{what: params}})
+	f.spread(l.redetermined(parameters, f.inForce()))
 	for _, it := range touched {
 		f.invalidate(it)
 		f.spread(everything(it))
 	}
 	return f
+}
+
+// redetermined are the parameters that may be others than l's under other parameters
+// and settings.
+func (l *Layer) redetermined(parameters directive.Parameters, settings []directive.Setting) (deps []dep) {
+	keys := map[string]bool{}
+	for _, x := range [][2]directive.Parameters{{parameters, l.parameters}, {l.parameters, parameters}} {
+		for key, p := range x[0] {
+			if q, ok := x[1][key]; !ok || !reflect.DeepEqual(p, q) {
+				keys[key] = true
+			}
+		}
+	}
+	own := l.inForce()
+	for _, x := range [][2][]directive.Setting{{settings, own}, {own, settings}} {
+		known := map[string]directive.Setting{}
+		for _, s := range x[1] {
+			known[s.ID] = s
+		}
+		for _, s := range x[0] {
+			if !reflect.DeepEqual(s, known[s.ID]) {
+				keys[s.Key] = true
+			}
+		}
+	}
+	for key := range keys {
+		deps = append(deps, dep{what: param, a: key})
+	}
+	return deps
 }
 
 // everything is what can be read of an item without deriving it.
@@ -447,22 +477,22 @@ func (l *Layer) Members(sys *Item) []*Item {
 	return l.w.listed().bySystem[sys.Row.System]
 }
 
-// Values are the parameters as they hold for an entry.
-func (l *Layer) Values(it *Item) directive.Values {
+// Value is a parameter as it holds for an entry.
+func (l *Layer) Value(it *Item, key string) directive.Value {
 	l.read(dep{what: item, a: string(it.ref)})
-	return l.determined(it.Scope())
+	return l.determined(it.Scope(), key)
 }
 
-// Defaults are the parameters of no system in particular.
-func (l *Layer) Defaults() directive.Values {
-	return l.determined(directive.Scope{})
+// Default is a parameter as it holds for no system in particular.
+func (l *Layer) Default(key string) directive.Value {
+	return l.determined(directive.Scope{}, key)
 }
 
-func (l *Layer) determined(scope directive.Scope) directive.Values {
-	l.read(dep{what: params})
-	r := l.resolve(scope)
-	l.Until(r.until)
-	return r.values
+func (l *Layer) determined(scope directive.Scope, key string) directive.Value {
+	l.read(dep{what: param, a: key})
+	v := l.resolve(scope).values[key]
+	l.Until(v.Next)
+	return v
 }
 
 // resolve finds the values of a scope, once for as long as they hold.

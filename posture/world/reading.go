@@ -143,9 +143,8 @@ func (r *Reading) stricter(a, b string) string {
 	if a == "" || a == b {
 		return b
 	}
-	defaults := r.L.Defaults()
-	da, _ := defaults[a].Value.(time.Duration)
-	db, _ := defaults[b].Value.(time.Duration)
+	da, _ := r.L.Default(a).Value.(time.Duration)
+	db, _ := r.L.Default(b).Value.(time.Duration)
 	if db < da {
 		return b
 	}

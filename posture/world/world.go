@@ -244,10 +244,11 @@ func (w *World) PutDecision(d store.Decision) {
 
 // PutSetting takes over a determined value.
 func (w *World) PutSetting(s store.Setting) {
+	was := w.settings[s.ID]
 	w.settings[s.ID] = s
 	w.approved = nil
 	w.determined++
-	w.changes.add(nil, dep{what: params})
+	w.changes.add(nil, dep{what: param, a: s.Key}, dep{what: param, a: was.Key})
 }
 
 // Settings are the values that were approved.
