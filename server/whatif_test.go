@@ -189,7 +189,7 @@ func TestWhatADraftDoesNotTake(t *testing.T) {
 		"key=no.such&value=1": "value", "key=" + lengthKey + "&value=two": "value", "key=" + lengthKey + "&layer=mine&value=15": "layer",
 		"control=no/such&rule=true": "control", "control=" + passwordLength + "&rule=s.pasword": "rule", "lapse=no": "lapse", "longest=long": "longest",
 		"give=override&to=system/A&clause=npa-r3@2.2.4": "give", "on=yesterday": "on", "on=2020-01-01": "on", "renewed=maybe&on=2027-01-01": "renewed",
-		"minutes=0": "minutes", "rulebook=no": "rulebook",
+		"minutes=0": "minutes", "directive=no": "directive",
 	} {
 		q, _ := url.ParseQuery(address)
 		d, faults := trial.Read(q)

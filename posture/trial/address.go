@@ -21,7 +21,7 @@ const most = 50
 // Read reads a draft from an address. Lines that somebody left blank in a form say
 // nothing.
 func Read(q url.Values) (d Draft, faults Faults) {
-	d.Rulebook = strings.TrimSpace(q.Get("rulebook"))
+	d.Directive = strings.TrimSpace(q.Get("directive"))
 	for _, l := range lines(q, "key", "layer", "value") {
 		if l[0] != "" && l[2] != "" {
 			d.Settings = append(d.Settings, Setting{Key: l[0], Layer: or(l[1], directive.LayerNational), Value: l[2]})
@@ -137,7 +137,7 @@ func (d Draft) Address() url.Values {
 			q.Add(name, value)
 		}
 	}
-	add("rulebook", d.Rulebook)
+	add("directive", d.Directive)
 	for _, s := range d.Settings {
 		q["key"], q["layer"], q["value"] = append(q["key"], s.Key), append(q["layer"], s.Layer), append(q["value"], s.Value)
 	}
@@ -169,5 +169,5 @@ func (d Draft) Address() url.Values {
 
 // Names lists what in an address belongs to a draft.
 func Names() []string {
-	return slices.Clone([]string{"rulebook", "key", "layer", "value", "control", "rule", "applies", "exceptions", "lapse", "withdraw", "give", "to", "clause", "longest", "on", "renewed", "minutes"})
+	return slices.Clone([]string{"directive", "key", "layer", "value", "control", "rule", "applies", "exceptions", "lapse", "withdraw", "give", "to", "clause", "longest", "on", "renewed", "minutes"})
 }

@@ -30,31 +30,38 @@ func (f *Faults) add(field, ja, en string) {
 }
 
 var labels = map[string]bilingual.Text{
-	"rulebook": bilingual.Say("指令", "Directive"), "value": bilingual.Say("別途定める値", "Parameter"), "layer": bilingual.Say("層", "Layer"),
+	"directive": bilingual.Say("指令", "Directive"), "value": bilingual.Say("別途定める値", "Parameter"), "layer": bilingual.Say("層", "Layer"),
 	"rule": bilingual.Say("規則の文", "Text of the rule"), "control": bilingual.Say("確認項目", "Control"), "applies": bilingual.Say("対象となる条件", "Applies"),
 	"exceptions": bilingual.Say("除外", "Exceptions"), "lapse": bilingual.Say("効力を認めない決定", "Decisions that lapse"),
 	"longest": bilingual.Say("例外の最長期間", "Longest exception"), "give": bilingual.Say("与える決定", "Decisions given"),
 	"on": bilingual.Say("期日", "Day"), "renewed": bilingual.Say("証拠の更新", "Renewal of evidence"), "minutes": bilingual.Say("1件当たりの分数", "Minutes per answer"),
 }
 
-// Books finds the terms of a rulebook by its source. The rulebook that holds need not
-// be among them.
-type Books func(source string) (*posture.Terms, bool)
+// Book is another directive: what is judged by under it, and how it sees the decisions
+// that were given under the one that holds; nil: as they are.
+type Book struct {
+	Terms *posture.Terms
+	Sees  func(decision.Decision) (decision.Decision, bool)
+}
 
-// terms are what the draft is judged by, and what is wrong with it.
-func (d Draft) terms(held *posture.Terms, books Books) (t *posture.Terms, faults Faults) {
-	t = held
-	if d.Rulebook != "" && d.Rulebook != held.Directive().Source {
-		other, ok := (*posture.Terms)(nil), false
+// Books finds a directive by its source.
+type Books func(source string) (Book, bool)
+
+// book is what the draft is judged by, and what is wrong with it.
+func (d Draft) book(held *posture.Terms, books Books) (Book, Faults) {
+	b := Book{Terms: held}
+	var faults Faults
+	if d.Directive != "" && d.Directive != held.Directive().Source {
+		ok := false
 		if books != nil {
-			other, ok = books(d.Rulebook)
+			b, ok = books(d.Directive)
 		}
 		if !ok {
-			faults.add("rulebook", fmt.Sprintf("指令「%s」はない。", d.Rulebook), fmt.Sprintf("There is no directive %q.", d.Rulebook))
-			return t, faults
+			faults.add("directive", fmt.Sprintf("指令「%s」はない。", d.Directive), fmt.Sprintf("There is no directive %q.", d.Directive))
+			return b, faults
 		}
-		t = other
 	}
+	t := b.Terms
 	d.checkSettings(t.Directive().Parameters, &faults)
 	d.checkDecisions(t.Directive(), &faults)
 	var changed []control.Control
@@ -67,16 +74,16 @@ func (d Draft) terms(held *posture.Terms, books Books) (t *posture.Terms, faults
 		changed = append(changed, x.over(c, t))
 	}
 	if len(faults) > 0 || len(changed) == 0 {
-		return t, faults
+		return b, faults
 	}
-	t = t.With(changed...)
+	b.Terms = t.With(changed...)
 	for _, c := range changed {
-		if r, ok := t.Rule(c.ID); ok && r.Fault() != nil {
+		if r, ok := b.Terms.Rule(c.ID); ok && r.Fault() != nil {
 			text := r.Fault().Error()
 			faults.add("rule", "読み取れない："+text, "cannot be read: "+text)
 		}
 	}
-	return t, faults
+	return b, faults
 }
 
 var layers = regexp.MustCompile(`^(national|prefecture/[^/\s]{1,64}|system/[^/\s]{1,64})$`)

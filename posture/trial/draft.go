@@ -19,16 +19,16 @@ import (
 
 // Draft is what is tried instead of what holds. The zero Draft is what holds.
 type Draft struct {
-	Rulebook string          `json:"rulebook,omitempty"` // source of another directive
-	Settings []Setting       `json:"settings,omitempty"`
-	Texts    []Text          `json:"controls,omitempty"`
-	Lapse    []decision.Type `json:"lapse,omitempty"`    // decisions of these types no longer count
-	Longest  time.Duration   `json:"-"`                  // what sets a rule aside ends so long after it began; zero: as given
-	Withdraw []string        `json:"withdraw,omitempty"` // decisions that no longer count, by ID
-	Give     []Given         `json:"give,omitempty"`     // deferrals and special provisions
-	On       time.Time       `json:"on,omitzero"`        // the instant tried; zero: now
-	Renewed  Renewal         `json:"renewed,omitempty"`
-	Minutes  int             `json:"minutes,omitempty"` // that one answer takes; zero: MinutesPerAnswer
+	Directive string          `json:"directive,omitempty"` // source of another one
+	Settings  []Setting       `json:"settings,omitempty"`
+	Texts     []Text          `json:"controls,omitempty"`
+	Lapse     []decision.Type `json:"lapse,omitempty"`    // decisions of these types no longer count
+	Longest   time.Duration   `json:"-"`                  // what sets a rule aside ends so long after it began; zero: as given
+	Withdraw  []string        `json:"withdraw,omitempty"` // decisions that no longer count, by ID
+	Give      []Given         `json:"give,omitempty"`     // deferrals and special provisions
+	On        time.Time       `json:"on,omitzero"`        // the instant tried; zero: now
+	Renewed   Renewal         `json:"renewed,omitempty"`
+	Minutes   int             `json:"minutes,omitempty"` // that one answer takes; zero: MinutesPerAnswer
 }
 
 // MinutesPerAnswer is a reference value of this system (参考値): what going to see
@@ -72,7 +72,7 @@ const (
 
 // Empty reports whether the draft changes nothing.
 func (d Draft) Empty() bool {
-	return d.Rulebook == "" && len(d.Settings) == 0 && len(d.Texts) == 0 && len(d.Lapse) == 0 && d.Longest == 0 && len(d.Withdraw) == 0 && len(d.Give) == 0 && d.On.IsZero()
+	return d.Directive == "" && len(d.Settings) == 0 && len(d.Texts) == 0 && len(d.Lapse) == 0 && d.Longest == 0 && len(d.Withdraw) == 0 && len(d.Give) == 0 && d.On.IsZero()
 }
 
 // settings are those approved, and the draft's as if they were, from the instant
@@ -92,10 +92,14 @@ func (d Draft) settings(approved []directive.Setting, at time.Time) []directive.
 }
 
 // decisions are all as they would be.
-func (d Draft) decisions(all []decision.Decision, at time.Time) []decision.Decision {
+func (d Draft) decisions(all []decision.Decision, b Book, at time.Time) []decision.Decision {
 	out := make([]decision.Decision, 0, len(all)+len(d.Give))
 	for _, x := range all {
-		if !d.strikes(x) {
+		seen := true
+		if b.Sees != nil {
+			x, seen = b.Sees(x)
+		}
+		if seen && !d.strikes(x) {
 			out = append(out, d.shortened(x))
 		}
 	}
@@ -129,6 +133,6 @@ func (d Draft) shortened(x decision.Decision) decision.Decision {
 	return x
 }
 
-func (d Draft) decides() bool {
-	return len(d.Lapse) > 0 || d.Longest > 0 || len(d.Withdraw) > 0 || len(d.Give) > 0
+func (d Draft) decides(b Book) bool {
+	return b.Sees != nil || len(d.Lapse) > 0 || d.Longest > 0 || len(d.Withdraw) > 0 || len(d.Give) > 0
 }

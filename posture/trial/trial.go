@@ -72,7 +72,7 @@ func (m Move) Sort() Sort {
 
 // Run tries a draft at the instant at. Faults are what keeps it from being tried.
 func Run(ctx context.Context, p *posture.Posture, permit gate.Permit, d Draft, books Books, at time.Time) (*Trial, error) {
-	terms, faults := d.terms(p.Terms(), books)
+	book, faults := d.book(p.Terms(), books)
 	on := d.On
 	if on.IsZero() {
 		on = at
@@ -83,14 +83,14 @@ func Run(ctx context.Context, p *posture.Posture, permit gate.Permit, d Draft, b
 		return nil, faults
 	}
 	s := posture.Draft{At: on}
-	if terms != p.Terms() {
-		s.Terms = terms
+	if book.Terms != p.Terms() {
+		s.Terms = book.Terms
 	}
 	if len(d.Settings) > 0 {
 		s.Settings = func(approved []directive.Setting) []directive.Setting { return d.settings(approved, on) }
 	}
-	if d.decides() {
-		s.Decisions = func(all []decision.Decision) []decision.Decision { return d.decisions(all, on) }
+	if d.decides(book) {
+		s.Decisions = func(all []decision.Decision) []decision.Decision { return d.decisions(all, book, on) }
 	}
 	if by := on.Sub(at); by > 0 && d.Renewed != Never {
 		s.Observed = renewed(at, by)

@@ -42,6 +42,8 @@ func Mount(site *web.Site, p *posture.Posture, g *gate.Gate, own string) error {
 	site.Page(tmpl, "/control/{area}/{name}", s.control)
 	site.Page(tmpl, "/systems", s.systems)
 	site.Page(tmpl, "/system/{id}", s.system)
+	site.Page(tmpl, "/units", s.units)
+	site.Page(tmpl, "/unit/{id}", s.unit)
 	site.Page(tmpl, "/subject/{kind}/{id...}", s.subject)
 	return nil
 }

@@ -19,8 +19,8 @@ type form struct {
 	On         string
 	Never      bool
 	Minutes    int
-	Rulebook   string
-	Rulebooks  []choice
+	Directive  string
+	Directives []choice
 	Parameters []directive.Parameter
 	Controls   []choice
 	Systems    []choice
@@ -45,7 +45,7 @@ const blank = 2
 
 func (s pages) form(r *web.Request, d trial.Draft) form {
 	q := r.URL.Query()
-	f := form{Settings: d.Settings, Longest: q.Get("longest"), On: q.Get("on"), Never: d.Renewed == trial.Never, Minutes: d.Minutes, Rulebook: d.Rulebook, Withdraw: d.Withdraw}
+	f := form{Settings: d.Settings, Longest: q.Get("longest"), On: q.Get("on"), Never: d.Renewed == trial.Never, Minutes: d.Minutes, Directive: d.Directive, Withdraw: d.Withdraw}
 	if !d.On.IsZero() {
 		f.On = d.On.In(calendar.Tokyo()).Format("2006-01-02")
 	}
@@ -65,7 +65,7 @@ func (s pages) form(r *web.Request, d trial.Draft) form {
 	s.choices(&f, d)
 	f.Open = map[string]bool{
 		"text": f.Text.Control != "", "decisions": len(d.Lapse) > 0 || d.Longest > 0 || len(d.Give) > 0 || len(d.Withdraw) > 0,
-		"day": f.On != "", "rulebook": d.Rulebook != "",
+		"day": f.On != "", "directive": d.Directive != "",
 	}
 	return f
 }
@@ -121,6 +121,6 @@ func (s pages) choices(f *form, d trial.Draft) {
 		f.Controls = append(f.Controls, choice{Value: c.ID, Label: c.Title})
 	}
 	for _, x := range s.others() {
-		f.Rulebooks = append(f.Rulebooks, choice{x.Source, x.Title, d.Rulebook == x.Source})
+		f.Directives = append(f.Directives, choice{x.Source, x.Title, d.Directive == x.Source})
 	}
 }

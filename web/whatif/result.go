@@ -217,7 +217,7 @@ func cell(sub *posture.Subject, field string) (string, bool) {
 func (v *view) changes() (out []string) {
 	d, l := v.t.Draft, v.r.Lang
 	say := func(ja, en string) { out = append(out, bilingual.Say(ja, en).In(l)) }
-	if d.Rulebook != "" {
+	if d.Directive != "" {
 		title := v.t.After.Terms().Directive().Title
 		say("指令を「"+title.JA+"」とする", "The directive is “"+title.EN+"”")
 	}
