@@ -241,7 +241,7 @@ func filter(r *web.Request) (f posture.Filter, system string) {
 	q := r.URL.Query()
 	f = posture.Filter{
 		Clause: clause.ID(q.Get("clause")), Control: q.Get("control"), Kind: q.Get("kind"),
-		Outcome: verdict.Outcome(q.Get("outcome")), Words: q.Get("q"),
+		Outcome: verdict.Outcome(q.Get("outcome")), Words: q.Get("q"), Unit: q.Get("unit"), Prefecture: q.Get("prefecture"),
 	}
 	system = q.Get("system")
 	if system == "-" {
