@@ -82,3 +82,43 @@ func (f *Fleet) judgeRow(b *kin, p *program, r *body.Row) (until time.Time) {
 	}
 	return until
 }
+
+// spare is how many codes may be held that nobody uses, beside as many as are in
+// use.
+const spare = 1 << 18
+
+// tidy drops codes and moments that nobody uses any more, once they are many.
+func (f *Fleet) tidy() {
+	n := f.codes()
+	if f.room > 0 && n > f.room {
+		f.pack()
+		n, f.room = f.codes(), 0
+	}
+	if f.room == 0 {
+		f.room = 2*n + spare
+	}
+}
+
+func (f *Fleet) codes() int {
+	n := len(f.moments.List())
+	for _, b := range f.bodies {
+		n += b.Codes()
+	}
+	return n
+}
+
+// pack puts new bodies in the place of the old ones. What was judged stays.
+func (f *Fleet) pack() {
+	moments, bodies := f.packed()
+	f.moments = moments
+	for id, old := range f.bodies {
+		b := &kin{Body: bodies[id], over: old.over, at: old.at}
+		b.hold(f.terms.Rules)
+		for i, p := range b.programs { // in the order of the old ones: the rules are the same
+			was := old.programs[i]
+			p.sheets, p.owners, p.untils, p.spine = was.sheets, was.owners, was.untils, was.spine
+		}
+		f.bodies[id] = b
+	}
+	f.settled = false
+}

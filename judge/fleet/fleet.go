@@ -56,6 +56,7 @@ type Fleet struct {
 	owner     *owner    // of the sheets that nobody else holds
 	last      *Outcomes // nil: something changed since
 	changed   []*body.Column
+	room      int // codes that may be held before those nobody uses are dropped; 0: not counted yet
 }
 
 // New is a fleet without subjects.

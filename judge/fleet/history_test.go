@@ -74,6 +74,8 @@ type history struct {
 	slow *pairwise
 	at   time.Time
 
+	recalls bool // the fleet keeps no cells
+
 	last  *fleet.Outcomes // of the step before
 	turns []time.Time     // instants at which something turns by time alone
 	next  int             // number of the next subject
@@ -87,6 +89,9 @@ func newHistory(t testing.TB, seed uint64, controls, subjects int) *history {
 	}
 	terms := fleet.Terms{Rules: h.controls(t, controls), Parameters: parameters(), Settings: h.settings()}
 	h.fast, h.slow = fleet.New(h.kinds, terms), newPairwise(h.kinds, terms)
+	if h.recalls = h.sometimes(2); h.recalls {
+		h.fast.Recall(h.slow.recall)
+	}
 	for range subjects {
 		h.put(h.subject(h.next))
 	}
@@ -96,8 +101,8 @@ func newHistory(t testing.TB, seed uint64, controls, subjects int) *history {
 
 func (h *history) put(s fleet.Subject) {
 	h.next++
-	h.fast.Put(s)
 	h.slow.subjects[s.Ref] = s
+	h.fast.Put(s)
 }
 
 // step changes one thing and holds everything against the slow twin.
@@ -108,7 +113,7 @@ func (h *history) step() {
 	}{
 		{"time goes on", h.wait}, {"to a turn", h.turn}, {"to a turn", h.turn}, {"back in time", h.back}, {"see", h.see}, {"see", h.see},
 		{"put anew", h.replace}, {"put", func() { h.put(h.subject(h.next)) }}, {"drop", h.drop}, {"settings", h.set}, {"rules", h.rule},
-		{"fork", h.fork}, {"save and load", h.reload}, {"nothing", func() {}},
+		{"fork", h.fork}, {"save and load", h.reload}, {"pack", func() { h.fast.Pack() }}, {"nothing", func() {}},
 	}
 	s := one(h.random, steps...)
 	h.did = append(h.did, s.name)
@@ -234,8 +239,8 @@ func (h *history) see() {
 	for name, c := range cells {
 		s.Facts[name] = c
 	}
-	h.fast.See(ref, cells)
 	h.slow.subjects[ref] = s
+	h.fast.See(ref, cells)
 }
 
 func copied(cells map[string]judge.Cell) map[string]judge.Cell {
@@ -322,6 +327,9 @@ func (h *history) fork() {
 	if h.sometimes(2) {
 		h.fast, g = g, h.fast
 	}
+	if h.recalls {
+		g.Recall(old.recall)
+	}
 	h.see()
 	h.set()
 	h.drop()
@@ -343,6 +351,9 @@ func (h *history) reload() {
 		h.t.Fatal(err)
 	}
 	h.fast = f
+	if h.recalls {
+		f.Recall(h.slow.recall)
+	}
 	if b.Len() == 0 {
 		return
 	}

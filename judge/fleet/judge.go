@@ -94,6 +94,7 @@ func (b *kin) index() {
 
 // judge brings everything to the instant at.
 func (f *Fleet) judge(at time.Time) {
+	f.tidy()
 	ruled := f.reign.Rule(f.terms.Parameters, f.terms.Settings, f.scopes, at)
 	f.at, f.until = at, f.reign.Until
 	for _, b := range f.bodies {

@@ -76,6 +76,12 @@ func schemaOf(kinds kind.Set, params directive.Parameters, ids []string, answer 
 	return s
 }
 
+// recall finds the cells of a subject for a fleet that keeps none.
+func (w *pairwise) recall(ref fact.Ref) (judge.Subject, bool) {
+	s, ok := w.subjects[ref]
+	return s.Subject, ok
+}
+
 func (w *pairwise) refs() []fact.Ref { return slices.Sorted(maps.Keys(w.subjects)) }
 
 // of lists the rules about the subject's kind, in the order of the terms.

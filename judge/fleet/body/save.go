@@ -72,6 +72,7 @@ func (b *Body) Packed(m *sight.Moments, to []uint32) *Body {
 	p := New(b.Kind, m, b.Scopes, b.fetch)
 	p.Names, p.heads, p.Scope = b.Names, b.heads.fork(), b.Scope.Fork()
 	p.Alive, p.Laid, p.Dirty = slices.Clone(b.Alive), slices.Clone(b.Laid), make([]bool, len(b.Dirty))
+	p.partial = b.partial
 	for _, c := range b.Columns {
 		if c.Group < 0 {
 			continue // answers are looked for anew
@@ -89,6 +90,14 @@ func (b *Body) Packed(m *sight.Moments, to []uint32) *Body {
 		p.Sights = append(p.Sights, s.Renumber(m, to))
 	}
 	return p
+}
+
+// Codes is how many codes the body's dictionaries hold, used or not.
+func (b *Body) Codes() (n int) {
+	for _, c := range b.Columns {
+		n += c.Cells.Len()
+	}
+	return n
 }
 
 // Write writes the body, but not its moments.
