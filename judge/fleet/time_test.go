@@ -1,0 +1,160 @@
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"kakusho/control"
+	"kakusho/decision"
+	"kakusho/directive"
+	"kakusho/fact"
+	"kakusho/judge"
+	"kakusho/judge/fleet"
+	"kakusho/rule/ruletest"
+	"kakusho/verdict"
+)
+
+// expiry is something that turns an outcome by time alone, at the instant turn.
+type expiry struct {
+	rule      string
+	with      func(*control.Control)
+	cell      judge.Cell
+	decisions []decision.Decision
+	settings  []directive.Setting
+	was, then verdict.Outcome
+}
+
+// turn is far enough ahead that everything below has begun.
+var turn = ruletest.At.Add(10 * time.Hour)
+
+func seen(field string, value any, at time.Time, fresh string) judge.Cell {
+	return judge.Cell{Fact: fact.Fact{Field: field, Status: fact.Observed, Value: value}, ObservedAt: at, Fresh: fresh}
+}
+
+// given is a decision about the thing, approved and in force until turn, if that
+// is not changed.
+func given(t decision.Type, change func(*decision.Decision)) []decision.Decision {
+	long := ruletest.At.Add(-1000 * time.Hour)
+	d := decision.Decision{
+		ID: "d1", Type: t, Subject: "thing/1", Control: "x/y", Reason: "because", At: long, From: long, ApprovedAt: long, Until: turn.Add(9000 * time.Hour),
+	}
+	change(&d)
+	return []decision.Decision{d}
+}
+
+func answerable(c *control.Control) {
+	c.Record = &control.Record{Type: decision.Attestation, Fresh: "x.span", Answers: []control.Answer{{Value: "ok"}}}
+}
+
+func expiries() map[string]expiry {
+	b := func(v bool) judge.Cell { return seen("b1", v, ruletest.At, "") }
+	until := func(d *decision.Decision) { d.Until = turn }
+	return map[string]expiry{
+		"evidence grows old":              {rule: "s.b1", cell: seen("b1", true, turn.Add(-72*time.Hour), ruletest.Fresh), was: verdict.Conforms, then: verdict.Unknown},
+		"evidence is no longer ahead":     {rule: "s.b1", cell: seen("b1", true, turn.Add(5*time.Minute), ""), was: verdict.Unknown, then: verdict.Conforms},
+		"a date passes":                   {rule: "now < s.t1", cell: seen("t1", turn, ruletest.At, ""), was: verdict.Conforms, then: verdict.Violates},
+		"an age reaches its limit":        {rule: "now - s.t1 < p.x_span", cell: seen("t1", turn.Add(-48*time.Hour), ruletest.At, ""), was: verdict.Conforms, then: verdict.Violates},
+		"a date in a list passes":         {rule: "s.r1.all(v, now < v.t)", cell: seen("r1", []any{map[string]any{"t": turn}, map[string]any{"t": turn.Add(1)}}, ruletest.At, ""), was: verdict.Conforms, then: verdict.Violates},
+		"a date among others is counted":  {rule: "s.r1.filter(v, v.t <= now).size() >= 1", cell: seen("r1", []any{map[string]any{"t": turn}}, ruletest.At, ""), was: verdict.Violates, then: verdict.Conforms},
+		"an answer grows old":             {rule: `a.answer == "ok"`, with: answerable, decisions: given(decision.Attestation, func(d *decision.Decision) { d.Answer, d.At = "ok", turn.Add(-48*time.Hour) }), was: verdict.Conforms, then: verdict.Unknown},
+		"an answer ends":                  {rule: `a.answer == "ok"`, with: answerable, decisions: given(decision.Attestation, func(d *decision.Decision) { d.Answer, d.At, d.Until = "ok", ruletest.At, turn }), was: verdict.Conforms, then: verdict.Unknown},
+		"an answer begins":                {rule: `a.answer == "ok"`, with: answerable, decisions: given(decision.Attestation, func(d *decision.Decision) { d.Answer, d.At, d.From = "ok", ruletest.At, turn }), was: verdict.Unknown, then: verdict.Conforms},
+		"an exception ends":               {rule: "s.b1", cell: b(false), decisions: given(decision.Exception, until), was: verdict.Excepted, then: verdict.Violates},
+		"an exception begins":             {rule: "s.b1", cell: b(false), decisions: given(decision.Exception, func(d *decision.Decision) { d.From = turn }), was: verdict.Violates, then: verdict.Excepted},
+		"an exception is approved":        {rule: "s.b1", cell: b(false), decisions: given(decision.Exception, func(d *decision.Decision) { d.ApprovedAt = turn }), was: verdict.Violates, then: verdict.Excepted},
+		"an exception is withdrawn":       {rule: "s.b1", cell: b(false), decisions: given(decision.Exception, func(d *decision.Decision) { d.WithdrawnAt = turn }), was: verdict.Excepted, then: verdict.Violates},
+		"a special provision ends":        {rule: "s.b1", cell: b(false), decisions: given(decision.Special, until), was: verdict.Special, then: verdict.Violates},
+		"a condition is met no longer":    {rule: "!has(s.t1)", cell: seen("t1", turn, ruletest.At, ""), decisions: given(decision.Exception, func(d *decision.Decision) { d.Conditions = []string{"x/condition"} }), was: verdict.Excepted, then: verdict.Violates},
+		"a condition cannot be told":      {rule: "!s.b1", cell: seen("b1", true, turn.Add(-72*time.Hour), ruletest.Fresh), decisions: given(decision.Exception, func(d *decision.Decision) { d.Conditions = []string{"x/known"} }), was: verdict.Excepted, then: verdict.Unknown},
+		"a parameter takes effect":        {rule: "s.i1 >= p.x_int", cell: seen("i1", int64(3), ruletest.At, ""), settings: []directive.Setting{{ID: "1", Key: "x.int", Layer: "national", Value: 5, From: turn}}, was: verdict.Conforms, then: verdict.Violates},
+		"a parameter ends":                {rule: "s.i1 >= p.x_int", cell: seen("i1", int64(3), ruletest.At, ""), settings: []directive.Setting{{ID: "1", Key: "x.int", Layer: "national", Value: 5, Until: turn}}, was: verdict.Violates, then: verdict.Conforms},
+		"evidence is to be younger":       {rule: "s.b1", cell: seen("b1", true, turn.Add(-11*time.Hour), ruletest.Fresh), settings: []directive.Setting{{ID: "1", Key: ruletest.Fresh, Layer: "national", Value: "10h", From: turn}}, was: verdict.Conforms, then: verdict.Unknown},
+		"an age is to be younger, by far": {rule: "now - s.t1 < p.x_span", cell: seen("t1", turn.Add(-3*time.Hour), ruletest.At, ""), settings: []directive.Setting{{ID: "1", Key: "x.span", Layer: "national", Value: "2h", From: turn}}, was: verdict.Conforms, then: verdict.Violates},
+	}
+}
+
+// body is a fleet with the expiring subject among many that do not change.
+func (x expiry) body(t testing.TB, recall bool) *fleet.Fleet {
+	terms := fleet.Terms{Rules: []*judge.Rule{
+		ruleOf(t, "x/y", x.rule, x.with), ruleOf(t, "x/condition", "now < s.t1", nil), ruleOf(t, "x/known", "s.b1", nil),
+	}, Parameters: ruletest.Params(), Settings: x.settings}
+	f := fleet.New(set(), terms)
+	s := fleet.Subject{Subject: judge.Subject{Ref: "thing/1", Facts: map[string]judge.Cell{}, Decisions: x.decisions}}
+	if x.cell.Fact.Field != "" {
+		s.Facts[x.cell.Fact.Field] = x.cell
+	}
+	if recall {
+		f.Recall(func(fact.Ref) (judge.Subject, bool) { return s.Subject, true })
+	}
+	for _, ref := range []fact.Ref{"thing/0", "thing/2"} {
+		f.Put(fleet.Subject{Subject: judge.Subject{Ref: ref}})
+	}
+	f.Put(s)
+	return f
+}
+
+func TestEveryExpiryTurnsAtItsSecond(t *testing.T) {
+	for name, x := range expiries() {
+		t.Run(name, func(t *testing.T) {
+			f := x.body(t, name[0]%2 == 0)
+			check := func(at time.Time, want verdict.Outcome) {
+				t.Helper()
+				o := f.Judge(at)
+				if got, _ := o.Of("thing/1", "x/y"); got != want {
+					t.Errorf("at the turn %+v: %q, want %q", at.Sub(turn), got, want)
+				}
+				if want == x.was && (o.Until().IsZero() || o.Until().After(turn)) {
+					t.Errorf("at the turn %+v it holds until %v", at.Sub(turn), o.Until())
+				}
+			}
+			for _, at := range []time.Time{ruletest.At, turn.Add(-time.Second)} {
+				check(at, x.was)
+			}
+			for _, at := range []time.Time{turn, turn.Add(time.Second), turn.Add(time.Hour)} {
+				check(at, x.then)
+			}
+			check(turn.Add(-time.Second), x.was) // back in time
+			fresh := x.body(t, true)
+			if got, _ := fresh.Judge(turn).Of("thing/1", "x/y"); got != x.then {
+				t.Errorf("judged at the turn for the first time: %q, want %q", got, x.then)
+			}
+		})
+	}
+}
+
+func TestOneChangedCellIsJudgedWithoutAllocating(t *testing.T) {
+	f := expiries()["a date passes"].body(t, true)
+	f.Judge(ruletest.At)
+	cells := []map[string]judge.Cell{
+		{"t1": seen("t1", turn, ruletest.At, "")}, {"t1": seen("t1", turn.Add(-20*time.Hour), ruletest.At, "")},
+	}
+	i := 0
+	see := func() { i++; f.See("thing/1", cells[i%2]) }
+	see()
+	see()
+	if n := testing.AllocsPerRun(100, see); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+	for range 2 {
+		see()
+		want := verdict.Conforms
+		if i%2 == 1 {
+			want = verdict.Violates
+		}
+		if got, _ := f.Judge(ruletest.At).Of("thing/1", "x/y"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func BenchmarkSee(b *testing.B) {
+	f := expiries()["a date passes"].body(b, true)
+	f.Judge(ruletest.At)
+	cells := []map[string]judge.Cell{
+		{"t1": seen("t1", turn, ruletest.At, "")}, {"t1": seen("t1", turn.Add(-20*time.Hour), ruletest.At, "")},
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		f.See("thing/1", cells[i%2])
+	}
+}
