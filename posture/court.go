@@ -3,6 +3,7 @@ package posture
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kakusho/directive"
@@ -23,7 +24,25 @@ type court struct {
 	fleet    *fleet.Fleet
 	heard    int // settings the fleet is held to: see World.Determined
 	book     book
+	shelf    atomic.Pointer[shelf]
 	last     *ground
+}
+
+// shelf is what the fleet was told last: it keeps no cells, and has them fetched
+// where it asks the judge himself, which may be long after.
+type shelf struct {
+	*directory
+	book book
+	at   time.Time
+}
+
+func (c *court) fetch(ref fact.Ref) (judge.Subject, bool) {
+	s := c.shelf.Load()
+	slot, ok := s.slot[ref]
+	if !ok {
+		return judge.Subject{}, false
+	}
+	return s.book.at(slot).subject(s.at), true
 }
 
 func newCourt(t *Terms, e *evidence) *court {
@@ -37,6 +56,7 @@ func (c *court) judge(at time.Time) *ground {
 	moved := c.layer.Move(at)
 	if c.fleet == nil {
 		c.fleet = fleet.New(c.terms.kinds, c.terms.hold(w.Settings()))
+		c.fleet.Recall(c.fetch)
 	} else if c.heard != w.Determined() {
 		c.fleet.Hold(c.terms.hold(w.Settings()))
 	}
@@ -52,22 +72,40 @@ func (c *court) judge(at time.Time) *ground {
 
 // enter gives the fleet what is new.
 func (c *court) enter(moved []*world.Item, at time.Time) {
-	for _, it := range moved {
-		if !it.Live() {
-			c.fleet.Drop(it.Ref())
-			continue
-		}
-		e := entry{it.Ref(), it.Kind, it.State, c.layer.Derived(it)}
-		c.fleet.Put(fleet.Subject{Subject: e.subject(at), System: it.Row.System, Scope: it.Scope()})
-		c.book.put(it.Slot, e)
+	was := make([]*entry, len(moved))
+	for i, it := range moved {
+		was[i] = c.book.put(it.Slot, &entry{it.Ref(), it.Kind, it.State, c.layer.Derived(it)})
 	}
+	c.shelf.Store(&shelf{c.directory(moved), c.book.snapshot(), at})
+	for i, it := range moved {
+		e := c.book.at(it.Slot)
+		if !it.Live() {
+			c.fleet.Drop(e.ref)
+		} else if cells, only := e.since(was[i], at); only {
+			c.fleet.See(e.ref, cells)
+		} else {
+			c.fleet.Put(fleet.Subject{Subject: e.subject(at), System: it.Row.System, Scope: it.Scope()})
+		}
+	}
+}
+
+// since is the cells that are others than they were; false: more than cells is.
+func (e *entry) since(was *entry, at time.Time) (map[string]Cell, bool) {
+	if was == nil || !was.state.Live() {
+		return nil, false
+	}
+	cells, only := e.state.Since(was.state)
+	if only {
+		e.derived.Since(was.derived, cells, at)
+	}
+	return cells, only
 }
 
 // close makes a standing of what the fleet says.
 func (c *court) close(at time.Time, settings []directive.Setting) *ground {
 	out := c.fleet.Judge(at)
 	g := &ground{at: at, until: world.Earlier(c.layer.Next(), out.Until()), terms: c.terms, settings: settings, outcomes: out, book: c.book.snapshot()}
-	g.directory = c.directory()
+	g.directory = c.shelf.Load().directory
 	g.counts = c.count(g)
 	return g
 }
@@ -86,8 +124,10 @@ func (c *court) suppose(at time.Time, d Draft) *ground {
 	defer undo()
 	f := &court{
 		terms: terms, evidence: c.evidence, layer: c.layer.Fork(terms.directive.Parameters, settings, touched),
-		fleet: c.fleet.Fork(), book: c.book.snapshot(), last: nil,
+		fleet: c.fleet.Fork(), book: c.book.snapshot(), last: c.last,
 	}
+	f.shelf.Store(c.shelf.Load())
+	f.fleet.Recall(f.fetch)
 	f.fleet.Hold(terms.hold(settings))
 	moved := map[*world.Item]bool{}
 	for _, it := range slices.Concat(touched, f.layer.Move(at)) {
@@ -131,7 +171,8 @@ const pageSize = 256
 
 type page [pageSize]*entry
 
-func (b *book) put(slot int, e entry) {
+// put returns what was there.
+func (b *book) put(slot int, e *entry) (was *entry) {
 	for slot/pageSize >= len(b.pages) {
 		b.pages, b.shared = append(b.pages, &page{}), append(b.shared, false)
 	}
@@ -140,7 +181,9 @@ func (b *book) put(slot int, e entry) {
 		p := *b.pages[n]
 		b.pages[n], b.shared[n] = &p, false
 	}
-	b.pages[n][slot%pageSize] = &e
+	p := &b.pages[n][slot%pageSize]
+	was, *p = *p, e
+	return was
 }
 
 // snapshot is the book as it is, for ever.

@@ -210,8 +210,21 @@ func TestWhatIsAtHandIsWhatTheJudgeSays(t *testing.T) {
 	}
 }
 
-func TestEveryUnitShowsTheWorstBelowIt(t *testing.T) {
-	st := found(t).standing(now)
+// These change nothing, and look at one body.
+func TestLooking(t *testing.T) {
+	b := found(t)
+	for name, look := range map[string]func(*testing.T, *body){
+		"every unit shows the worst below it":                 everyUnitShowsTheWorstBelowIt,
+		"a draft of evidence and of a day tells what will be": aDraftOfEvidenceAndOfADay,
+		"a control that does not compile stops no other":      aControlThatDoesNotCompile,
+		"a filter selects what it says":                       aFilterSelects,
+	} {
+		t.Run(name, func(t *testing.T) { look(t, b) })
+	}
+}
+
+func everyUnitShowsTheWorstBelowIt(t *testing.T, b *body) {
+	st := b.standing(now)
 	const c = clause.ID("npa-r3")
 	for unit, in := range map[string][]string{"S13": {"S13"}, "H13": {"H13", "S13"}, "H27": {"H27", "S27"}} {
 		want := posture.Tally{}
@@ -266,8 +279,7 @@ func TestADraftTouchesNothingAndTellsWhatWillBe(t *testing.T) {
 	}
 }
 
-func TestADraftOfEvidenceAndOfADayTellsWhatWillBe(t *testing.T) {
-	b := found(t)
+func aDraftOfEvidenceAndOfADay(t *testing.T, b *body) {
 	at := day(400)
 	stale := b.suppose(at, posture.Draft{})
 	if o := outcome(t, stale, "computer/A13", length); o != verdict.Unknown {
@@ -286,8 +298,7 @@ func TestADraftOfEvidenceAndOfADayTellsWhatWillBe(t *testing.T) {
 	}
 }
 
-func TestAControlThatDoesNotCompileStopsNoOther(t *testing.T) {
-	b := found(t)
+func aControlThatDoesNotCompile(t *testing.T, b *body) {
 	c, _ := b.Posture.Control(length)
 	c.Rule = "s.pw_min_lenght >= p.auth_pw_min_length"
 	terms := b.Posture.Terms().With(c)
@@ -314,8 +325,8 @@ func TestAControlThatDoesNotCompileStopsNoOther(t *testing.T) {
 	}
 }
 
-func TestAFilterSelectsWhatItSays(t *testing.T) {
-	st := found(t).standing(now)
+func aFilterSelects(t *testing.T, b *body) {
+	st := b.standing(now)
 	for _, c := range []struct {
 		f    posture.Filter
 		want int

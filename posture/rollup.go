@@ -7,6 +7,7 @@ import (
 	"kakusho/clause"
 	"kakusho/fact"
 	"kakusho/judge/fleet"
+	"kakusho/posture/world"
 	"kakusho/verdict"
 )
 
@@ -69,8 +70,11 @@ func (c *court) groupOf(e *entry) group {
 }
 
 // directory is the last one, as long as nobody came, went or moved.
-func (c *court) directory() *directory {
+func (c *court) directory(moved []*world.Item) *directory {
 	items := c.evidence.world.Items()
+	if last := c.last; last != nil && len(items) == len(last.order) && !slices.ContainsFunc(moved, func(it *world.Item) bool { return c.relocated(it, last) }) {
+		return last.directory
+	}
 	d := &directory{slot: make(map[fact.Ref]int, len(items)), byKind: map[string][]int{}, bySystem: map[string][]int{}, below: c.below()}
 	known := map[group]int{}
 	for _, it := range items {
@@ -135,6 +139,21 @@ func (n *counts) changed(g *ground, changes func(func(fleet.Change) bool)) *coun
 		}
 	}
 	return out
+}
+
+// relocated reports whether an item may be counted elsewhere than it was, or others
+// because of it.
+func (c *court) relocated(it *world.Item, last *ground) bool {
+	slot, known := last.slot[it.Ref()]
+	switch {
+	case known != it.Live():
+		return true
+	case !known:
+		return false
+	case it.Kind.ID == "unit" || it.Kind.ID == "system":
+		return true
+	}
+	return c.groupOf(c.book.at(slot)) != last.groups[last.group[slot]]
 }
 
 // below says of each unit which units are it or below it.

@@ -551,6 +551,15 @@ func (d Derived) Add(cells map[string]judge.Cell, at time.Time) map[string]judge
 	return cells
 }
 
+// Since enters among cells those that are others than they were in old.
+func (d Derived) Since(old Derived, cells map[string]judge.Cell, at time.Time) {
+	for i, m := range d.memos {
+		if i >= len(old.memos) || !m.equal(old.memos[i]) {
+			cells[d.shape.Kind.Fields[d.shape.Derived[i]].Name] = m.at(at)
+		}
+	}
+}
+
 // Missing reports the first derived field of the kinds that no derivation computes.
 func Missing(kinds kind.Set, derivations map[string]Derivation) error {
 	for id, k := range kinds {

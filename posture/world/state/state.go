@@ -207,6 +207,33 @@ func (s *State) Scope() directive.Scope {
 	return directive.Scope{Prefecture: s.Prefecture, System: s.Row.System}
 }
 
+// Since is the observed cells that are others than they were in old; false: more is
+// another than those.
+func (s *State) Since(old *State) (map[string]Cell, bool) {
+	if s.Row.Entry != old.Row.Entry || s.Row.System != old.Row.System || s.Prefecture != old.Prefecture || !s.InService.Equal(old.InService) || !same(s.Decisions, old.Decisions) {
+		return nil, false
+	}
+	out := map[string]Cell{}
+	for _, c := range s.cells {
+		i, there := find(old.cells, c.key)
+		observed := c.key&1 == 1
+		switch {
+		case there && c.look == old.cells[i].look && c.held == old.cells[i].held && c.told == old.cells[i].told:
+		case !observed:
+			return nil, false
+		default:
+			name := s.shape.Kind.Fields[c.key/2].Name
+			out[name] = c.cell(name)
+		}
+	}
+	return out, true
+}
+
+// same reports whether two lists of decisions are one.
+func same(a, b []decision.Decision) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
 // Observing is s with other observed cells; nil: they are no other ones.
 func (s *State) Observing(observed func(kind.Field, Cell) Cell) *State {
 	pool := NewPool()
