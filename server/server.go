@@ -146,6 +146,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.past, err = s.openPast(); err != nil {
 		return err
 	}
+	if fault := s.Posture.Terms().Faults(); fault != nil {
+		s.cfg.Log.Error("controls do not compile and judge error", "fault", fault)
+	}
 	s.Directive, s.Controls = s.Posture.Directive(), s.Posture.Controls()
 	s.Intake = intake.New(s.rows, s.Gate, s.Kinds)
 	if s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy); err != nil {

@@ -134,6 +134,7 @@ func (s pages) clause(r *web.Request) (web.Answer, error) {
 
 type controlData struct {
 	control.Control
+	Fault   string // why it does not compile
 	Clauses []clause.Clause
 	Fields  []fieldLine
 	Tally   posture.Tally
@@ -159,6 +160,9 @@ func (s pages) control(r *web.Request) (web.Answer, error) {
 	}
 	pairs := st.Pairs(posture.Filter{Control: c.ID})
 	d := controlData{Control: c, Tally: st.Control(c.ID), Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs))}
+	if rule, ok := st.Terms().Rule(c.ID); ok && rule.Fault() != nil {
+		d.Fault = rule.Fault().Error()
+	}
 	for _, id := range c.Clauses {
 		if x, ok := s.posture.Directive().Clause(id); ok {
 			d.Clauses = append(d.Clauses, x)
