@@ -37,8 +37,8 @@ func TestFleetAgreesWithJudgeAndCEL(t *testing.T) {
 	n := rounds(40) // 40 × 25 controls of one to four expressions
 	pairs, evaluated, seen := 0, 0, map[verdict.Outcome]int{}
 	for seed := range uint64(n) {
-		h := newHistory(t, seed, controls, 9)
-		for range 7 {
+		h := newHistory(t, seed, controls, 8)
+		for range 5 {
 			h.step()
 		}
 		pairs, evaluated = pairs+h.slow.pairs, evaluated+h.slow.evaluated
@@ -48,7 +48,7 @@ func TestFleetAgreesWithJudgeAndCEL(t *testing.T) {
 	}
 	t.Logf("%d controls, %d pairs compared with Judge, %d with plain cel-go: %v", n*controls, pairs, evaluated, seen)
 	for _, o := range verdict.Outcomes {
-		if n >= 20 && seen[o] < 25 {
+		if n >= 20 && seen[o] < 15 {
 			t.Errorf("outcome %q came up %d times only: the test shows little", o, seen[o])
 		}
 	}
@@ -344,18 +344,12 @@ func (h *history) reload() {
 		h.t.Fatal(err)
 	}
 	f, err := fleet.Load(bytes.NewReader(b.Bytes()), h.kinds, h.slow.terms)
-	if errors.Is(err, fleet.ErrOutdated) {
-		return // to be built again: nothing was promised
-	}
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.fast = f
 	if h.recalls {
 		f.Recall(h.slow.recall)
-	}
-	if b.Len() == 0 {
-		return
 	}
 	bad := slices.Clone(b.Bytes())
 	bad[h.IntN(len(bad))] ^= 1 << h.IntN(8)
