@@ -334,50 +334,67 @@ func TestASnapshotThatSomebodyChangedIsFoldedAgain(t *testing.T) {
 	b := found(t)
 	b.weak()
 	base := b.open()
+	b.tick(10 * day)
+	early := b.Now()
 	for range 4 {
 		b.tick(31 * day)
 		b.weak()
 		b.crowd(200)
 	}
-	then := b.Now().Add(-day)
-	address := "/report/json" + at(then, then)
-	_, want := b.get(base, "s-admin", address)
-	kept, err := filepath.Glob(filepath.Join(b.dir, "past", "snapshots", "*.db"))
-	if err != nil || len(kept) < 2 {
-		t.Fatalf("%d snapshots were kept, %v", len(kept), err)
+	late := b.Now().Add(-day)
+	addresses := []string{"/api/v1/verdicts" + at(late, late), "/api/v1/verdicts" + at(early, time.Time{})}
+	want := map[string][]byte{}
+	for _, a := range addresses {
+		_, want[a] = b.get(base, "s-admin", a)
 	}
-	for name, spoil := range map[string]func(){
-		"as they were": func() {},
-		"with other bytes": func() {
-			for _, f := range kept {
+	dir := filepath.Join(b.dir, "past", "snapshots")
+	spoil := func(ending, old, new string) func() {
+		return func() {
+			t.Helper()
+			files, err := filepath.Glob(filepath.Join(dir, "*"+ending))
+			if err != nil || len(files) < 2 {
+				t.Fatalf("%d snapshots are kept, %v", len(files), err)
+			}
+			for _, f := range files {
 				text, err := os.ReadFile(f)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(f, bytes.ReplaceAll(text, []byte("照会システム"), []byte("別のシステム")), 0o600); err != nil {
+				if !bytes.Contains(text, []byte(old)) {
+					t.Fatalf("%s does not hold %s", f, old)
+				}
+				if err := os.WriteFile(f, bytes.ReplaceAll(text, []byte(old), []byte(new)), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-		},
-		"said to be of more entries": func() {
-			f := strings.TrimSuffix(kept[len(kept)-1], ".db") + ".json"
-			text, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(f, bytes.Replace(text, []byte(`"latest":"2`), []byte(`"latest":"1`), 1), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		},
-	} {
-		spoil()
-		other := then.Add(-time.Second) // another past, so that it is folded
-		for range 4 {
-			b.get(base, "s-admin", "/systems"+at(other, other))
-			other = other.Add(-time.Second)
 		}
-		if _, got := b.get(base, "s-admin", address); !bytes.Equal(got, want) {
-			t.Errorf("snapshots %s: the report is another: %s", name, firstDifference(want, got))
+	}
+	for _, c := range []struct {
+		name  string
+		spoil func()
+	}{
+		{"as they were", func() {}},
+		{"with other rows", spoil(".db", `"in-service"`, `"in-servicE"`)},
+		{"said to be of an earlier time", spoil(".json", `"latest":"202`, `"latest":"102`)},
+		{"said to be of another program", spoil(".json", `"version":"test"`, `"version":"next"`)},
+		{"gone", func() {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		c.spoil()
+		for i := range 3 { // other pasts push these out of what is kept open
+			other := morning.Add(time.Duration(i) * time.Second)
+			b.get(base, "s-admin", "/systems"+at(other, other))
+		}
+		for _, a := range addresses {
+			if _, got := b.get(base, "s-admin", a); !bytes.Equal(got, want[a]) {
+				t.Errorf("snapshots %s: %s is another: %s", c.name, a, firstDifference(want[a], got))
+			}
 		}
 	}
 }
