@@ -181,6 +181,10 @@ func TestLateEvidenceShowsOnlyToWhoAsksByWhatIsKnownToday(t *testing.T) {
 	base := b.open()
 	b.tick(12 * time.Hour)
 	june := b.Now()
+	b.tick(time.Minute)
+	if got := b.past(base, pc, control, june, time.Time{}); got != verdict.Conforms {
+		t.Errorf("before the late evidence: got %s", got)
+	}
 	b.tick(20 * day) // what was seen in June arrives in July
 	b.observe(pc, "authentication", june.Add(-time.Hour), values{"pw_min_length": int64(6)})
 	arrived := b.Now()
@@ -190,6 +194,7 @@ func TestLateEvidenceShowsOnlyToWhoAsksByWhatIsKnownToday(t *testing.T) {
 		asOf, known time.Time
 		want        verdict.Outcome
 	}{
+		{june, time.Time{}, verdict.Violates}, // the past that was kept open has caught up
 		{june, june, verdict.Conforms},
 		{june, arrived.Add(-time.Second), verdict.Conforms},
 		{june, arrived, verdict.Violates},
@@ -342,7 +347,7 @@ func TestASnapshotThatSomebodyChangedIsFoldedAgain(t *testing.T) {
 		b.crowd(200)
 	}
 	late := b.Now().Add(-day)
-	addresses := []string{"/api/v1/verdicts" + at(late, late), "/api/v1/verdicts" + at(early, time.Time{})}
+	addresses := []string{"/api/v1/verdicts" + at(early, time.Time{}), "/api/v1/verdicts" + at(late, late)} // the first before there is a snapshot
 	want := map[string][]byte{}
 	for _, a := range addresses {
 		_, want[a] = b.get(base, "s-admin", a)
