@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"kakusho/fact"
@@ -21,6 +22,8 @@ type Outcomes struct {
 	kinds []*judged
 	by    map[string]*judged // kind
 
+	terms   Terms
+	members func() map[string][]member // by system
 	regimes func(*Subject) *reign.Regime
 	named   map[string]*judge.Rule
 }
@@ -34,19 +37,23 @@ type judged struct {
 	number map[string]int // control → its place among rules
 	sheets [][]*sheet     // rule → page
 
-	body *body.Body // frozen
+	body  *body.Body   // frozen
+	forms []*body.Leaf // of all rules
+	reads [][]int      // rule → forms
 }
 
 // snapshot takes hold of what was judged. From then on f writes to copies.
 func (f *Fleet) snapshot() *Outcomes {
 	under, scopes := f.reign.Fork(), f.scopes
-	o := &Outcomes{at: f.at, until: f.until, by: make(map[string]*judged, len(f.bodies)), named: f.named}
+	o := &Outcomes{at: f.at, until: f.until, by: make(map[string]*judged, len(f.bodies)), named: f.named, terms: f.terms}
+	o.members = sync.OnceValue(o.systems)
 	o.regimes = func(s *Subject) *reign.Regime { return under.Under(scopes.Code(s.Scope)) }
 	for id, b := range f.bodies {
 		j := &judged{kind: id, names: b.Names, number: b.number, refs: b.Names.List(), body: b.Freeze()}
 		j.rules, j.sheets = make([]*judge.Rule, len(b.programs)), make([][]*sheet, len(b.programs))
+		j.forms, j.reads = b.Leaves, make([][]int, len(b.programs))
 		for i, p := range b.programs {
-			j.rules[i], j.sheets[i] = p.rule, p.sheets
+			j.rules[i], j.sheets[i], j.reads[i] = p.rule, p.sheets, p.leaves
 		}
 		o.by[id] = j
 		o.kinds = append(o.kinds, j)

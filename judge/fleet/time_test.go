@@ -1,6 +1,8 @@
 package fleet_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -122,6 +124,25 @@ func TestEveryExpiryTurnsAtItsSecond(t *testing.T) {
 	}
 }
 
+func TestTurnsAreToldBeforeTheyCome(t *testing.T) {
+	for name, x := range expiries() {
+		t.Run(name, func(t *testing.T) {
+			var found bool
+			for turned := range x.body(t, false).Judge(ruletest.At).Soonest() {
+				if turned.Ref == "thing/1" && turned.Control == "x/y" {
+					found = true
+					if !turned.At.Equal(turn) || turned.To != x.then && turned.To != "" {
+						t.Errorf("told: %+v, want %q at %v", turned, x.then, turn)
+					}
+				}
+			}
+			if !found {
+				t.Error("not told")
+			}
+		})
+	}
+}
+
 func TestOneChangedCellIsJudgedWithoutAllocating(t *testing.T) {
 	f := expiries()["a date passes"].body(t, true)
 	f.Judge(ruletest.At)
@@ -157,4 +178,97 @@ func BenchmarkSee(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		f.See("thing/1", cells[i%2])
 	}
+}
+
+// TestSoonestTellsWhatJudgeTells holds the order and every turn against Judge's
+// own next change; where conditions of decisions matter, against the outcomes
+// before and after.
+func TestSoonestTellsWhatJudgeTells(t *testing.T) {
+	type pair struct {
+		ref     fact.Ref
+		control string
+	}
+	told, silent := 0, 0
+	for seed := range uint64(rounds(25)) {
+		h := newHistory(t, 1000+seed, 12, 8)
+		for range 3 {
+			h.step()
+		}
+		turns, last := map[pair]fleet.Turn{}, time.Time{}
+		for x := range h.fast.Judge(h.at).Soonest() {
+			if _, twice := turns[pair{x.Ref, x.Control}]; twice || x.At.Before(last) || !x.At.After(h.at) {
+				t.Fatalf("seed %d: %+v comes twice, or out of order", seed, x)
+			}
+			turns[pair{x.Ref, x.Control}], last = x, x.At
+		}
+		for _, ref := range h.slow.refs() {
+			s := h.slow.subjects[ref]
+			for _, r := range h.slow.of(ref) {
+				x, ok := turns[pair{ref, r.Control().ID}]
+				v := h.slow.judge(r, s, h.slow.params(s, h.at), h.at, nil)
+				conditional := slices.ContainsFunc(s.Decisions, func(d decision.Decision) bool { return len(d.Conditions) > 0 && r.About(d) })
+				switch {
+				case !conditional && (ok == v.NextChange.IsZero() || !x.At.Equal(v.NextChange) || x.To != v.ChangesTo):
+					t.Fatalf("seed %d: told %+v, Judge says %q at %v\n%s", seed, x, v.ChangesTo, v.NextChange, h.slow.describe(s, r, h.slow.params(s, h.at), v))
+				case conditional && ok && x.To != "" && h.slow.outcome(ref, r, x.At) != x.To:
+					t.Fatalf("seed %d: told %+v, but it is %q then", seed, x, h.slow.outcome(ref, r, x.At))
+				}
+				if ok {
+					told++
+				} else {
+					silent++
+				}
+			}
+		}
+	}
+	if told < 100 || silent < 100 {
+		t.Errorf("%d pairs turned and %d did not: the test shows little", told, silent)
+	}
+}
+
+// many is a fleet of things of which each has one date.
+func many(t *testing.T, n int) *fleet.Fleet {
+	f := fleet.New(set(), fleet.Terms{Rules: []*judge.Rule{ruleOf(t, "x/y", "now < s.t1", nil), ruleOf(t, "x/b", "s.b1", nil)}, Parameters: ruletest.Params()})
+	for i := range n {
+		due := ruletest.At.Add(time.Duration(i-n/2) * time.Hour)
+		f.Put(fleet.Subject{Subject: judge.Subject{Ref: thing(i), Facts: map[string]judge.Cell{"t1": seen("t1", due, ruletest.At, "")}}})
+	}
+	return f
+}
+
+func thing(i int) fact.Ref { return fact.NewRef("thing", fmt.Sprintf("%04d", i)) }
+
+func TestDatesTurnOneAfterTheOther(t *testing.T) {
+	const n = 300
+	i := n/2 + 1 // those before have turned
+	for x := range many(t, n).Judge(ruletest.At).Soonest() {
+		want := fleet.Turn{Ref: thing(i), Control: "x/y", At: ruletest.At.Add(time.Duration(i-n/2) * time.Hour), To: verdict.Violates}
+		if x != want {
+			t.Fatalf("told %+v, want %+v", x, want)
+		}
+		i++
+	}
+	if i != n {
+		t.Errorf("the last told was %d", i-1)
+	}
+}
+
+func TestWhatIsSeenBetweenJudgementsCountsAtTheNext(t *testing.T) {
+	f := many(t, 10)
+	say := func(at time.Duration, want verdict.Outcome) {
+		t.Helper()
+		if got, _ := f.Judge(ruletest.At.Add(at)).Of(thing(3), "x/b"); got != want {
+			t.Errorf("after %v: %q, want %q", at, got, want)
+		}
+	}
+	see := func(at time.Duration) {
+		f.See(thing(3), map[string]judge.Cell{"b1": seen("b1", true, ruletest.At.Add(at), ruletest.Fresh)})
+	}
+	say(0, verdict.Unknown)
+	see(30 * time.Minute) // ahead of the instant that was judged last
+	say(30*time.Minute, verdict.Conforms)
+	say(80*time.Hour, verdict.Unknown)
+	see(79 * time.Hour) // no longer stale, and then stale again before anything else is looked at
+	say(80*time.Hour, verdict.Conforms)
+	say(300*time.Hour, verdict.Unknown)
 }

@@ -5,8 +5,11 @@ import (
 	"strings"
 	"time"
 
+	"kakusho/directive"
+	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/reign"
 	"kakusho/judge/fleet/sight"
+	"kakusho/judge/fleet/table"
 	"kakusho/rule/weigh"
 )
 
@@ -117,3 +120,46 @@ func (b *Body) Turn(page int, at time.Time, moved func(c *Column)) (until time.T
 	}
 	return until
 }
+
+// Limits is how long evidence holds under some values, by number of the key.
+func Limits(keys []string, values directive.Values) []sight.Limit {
+	limits := make([]sight.Limit, len(keys))
+	for i, key := range keys {
+		limit, ok := values[key].Value.(time.Duration)
+		limits[i] = sight.Limit{For: limit, Forever: key == "", Never: key != "" && !ok}
+	}
+	return limits
+}
+
+// Doubts reports whether a column's cell of a row is not to be believed, and until
+// when that holds; zero: for ever.
+func (b *Body) Doubts(row int, c *Column, limits []sight.Limit, at time.Time) (doubted bool, until time.Time) {
+	if c.Group < 0 || c.Codes.At(row) == column.Missing {
+		return false, until
+	}
+	seen := b.Sights[c.Group].At(row, c.Field)
+	return limits[seen.Fresh].Doubts(b.Moments.At(seen), weigh.MaxFuture, at)
+}
+
+// Code is what a leaf reads of a row.
+func (b *Body) Code(row int, l *Leaf, limits []sight.Limit, at time.Time) uint32 {
+	if len(l.Columns) == 0 {
+		return 0
+	}
+	var room [8]uint32
+	codes := room[:0]
+	for _, like := range l.Columns {
+		c, code := b.Columns[like.Index], uint32(column.Missing)
+		if doubted, _ := b.Doubts(row, c, limits, at); !doubted {
+			code = c.Codes.At(row)
+		}
+		codes = append(codes, code)
+	}
+	if l.tuples == nil {
+		return codes[0]
+	}
+	return l.tuples.Code(codes)
+}
+
+// Domain is what the codes of a leaf stand for.
+func (l *Leaf) Domain() table.Domain { return l.domain }

@@ -82,12 +82,18 @@ func (d *Doubt) Knows(s Seen) bool { return int(s.Fresh) < len(d.limits) }
 // Seen reports whether a cell that was seen so is not to be believed at now, and
 // from when on that is otherwise; zero: never.
 func (d *Doubt) Seen(s Seen, now time.Time) (doubted bool, until time.Time) {
-	l, at := d.limits[s.Fresh], d.moments.At(s)
+	return d.limits[s.Fresh].Doubts(d.moments.At(s), d.ahead, now)
+}
+
+// Doubts reports whether what was seen at an instant is not to be believed at now,
+// and from when on that is otherwise; zero: never. ahead is how far in the future
+// it may lie.
+func (l Limit) Doubts(at time.Time, ahead time.Duration, now time.Time) (doubted bool, until time.Time) {
 	switch {
 	case l.Never:
 		return true, time.Time{}
-	case at.After(now.Add(d.ahead)):
-		return true, at.Add(-d.ahead)
+	case at.After(now.Add(ahead)):
+		return true, at.Add(-ahead)
 	case l.Forever:
 		return false, time.Time{}
 	}
