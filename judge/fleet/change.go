@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"reflect"
 	"time"
 
 	"kakusho/fact"
@@ -8,6 +9,29 @@ import (
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
 )
+
+// Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
+// must not be changed any more. Where only cells are others, it is as See.
+func (f *Fleet) Put(s Subject) {
+	b := f.body(s.Ref.Kind())
+	old := b.Subject(s.Ref)
+	if old != nil && f.settled && sameHead(old, &s) {
+		f.changed = b.Replace(&s, f.changed[:0])
+		f.touch(b, b.Names.Row(s.Ref, false))
+		return
+	}
+	b.Put(&s)
+	if old == nil || old.System != s.System {
+		f.members = nil
+	}
+	f.settled, f.last = false, nil
+}
+
+// sameHead reports whether two subjects differ in cells only.
+func sameHead(a, b *Subject) bool {
+	return a.System == b.System && a.Scope == b.Scope && a.InServiceOn.Equal(b.InServiceOn) &&
+		len(a.Decisions) == len(b.Decisions) && (len(a.Decisions) == 0 || reflect.DeepEqual(a.Decisions, b.Decisions))
+}
 
 // See takes over cells of a subject, as a rule reads them through s, that are
 // now others. A subject that is not there stays so. The rules that read them are
@@ -22,6 +46,11 @@ func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
 		return
 	}
 	f.changed = b.See(row, cells, f.changed[:0])
+	f.touch(b, row)
+}
+
+// touch judges a row of which columns changed.
+func (f *Fleet) touch(b *kin, row int) {
 	if len(f.changed) == 0 {
 		return
 	}

@@ -88,16 +88,6 @@ func (f *Fleet) Recall(fetch func(fact.Ref) (judge.Subject, bool)) {
 	}
 }
 
-// Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
-// must not be changed any more.
-func (f *Fleet) Put(s Subject) {
-	old := f.body(s.Ref.Kind()).Put(&s)
-	if old == nil || old.System != s.System {
-		f.members = nil
-	}
-	f.settled, f.last = false, nil
-}
-
 // Drop removes a subject, if it is there.
 func (f *Fleet) Drop(ref fact.Ref) {
 	if b, ok := f.bodies[ref.Kind()]; ok && b.Drop(ref) {

@@ -89,8 +89,9 @@ type Body struct {
 	Sights  []*sight.Sights
 	frozen  []*sight.Sights // as they were when somebody took hold of them
 	Veil    Veil
-	partial bool // not all cells are in columns, nor can they be fetched
-	unfit   bool // a rule reads what the columns, which were read from a file, do not hold
+	note    []*Column // that write found to be others
+	partial bool      // not all cells are in columns, nor can they be fetched
+	unfit   bool      // a rule reads what the columns, which were read from a file, do not hold
 
 	Maker    *table.Maker
 	Leaves   []*Leaf             // by their index
@@ -132,6 +133,7 @@ func (b *Body) Put(s *Subject) (old *Subject) {
 	old = b.heads.at(row)
 	b.place(row, b.head(s))
 	b.write(row, s, b.Columns)
+	b.note = b.note[:0]
 	b.answer(row, s)
 	return old
 }
@@ -163,7 +165,19 @@ func (b *Body) Drop(ref fact.Ref) bool {
 	return true
 }
 
-// write enters a subject's cells in columns.
+// Replace puts a subject that is there already anew, with the same decisions in the
+// same place, and adds to changed the columns whose cell is another now, or seen at
+// another time.
+func (b *Body) Replace(s *Subject, changed []*Column) []*Column {
+	row := b.Names.Row(s.Ref, false)
+	b.heads.set(row, b.head(s))
+	b.note = changed
+	b.write(row, s, b.Columns)
+	changed, b.note = b.note, nil
+	return changed
+}
+
+// write enters a subject's cells in columns, and notes which are others now.
 func (b *Body) write(row int, s *Subject, cols []*Column) {
 	seen := make([][]sight.Seen, len(b.Sights))
 	for _, c := range cols {
@@ -177,13 +191,15 @@ func (b *Body) write(row int, s *Subject, cols []*Column) {
 			_, first := s.Declared[c.Source.Name]
 			c.lead(row, first)
 		}
-		cell, ok := c.Source.Cell(&s.Subject)
-		if !ok {
-			c.Codes.Set(row, column.Missing)
-			continue
+		var code uint32
+		var at sight.Seen
+		if cell, ok := c.Source.Cell(&s.Subject); ok {
+			code, at = c.Cells.Code(cell.Fact.Status, cell.Fact.Value), b.Moments.Seen(cell.Fresh, cell.ObservedAt)
 		}
-		c.Codes.Set(row, c.Cells.Code(cell.Fact.Status, cell.Fact.Value))
-		seen[c.Group][c.Field] = b.Moments.Seen(cell.Fresh, cell.ObservedAt)
+		seen[c.Group][c.Field] = at
+		if c.Codes.Set(row, code) != code || code != column.Missing && b.Sights[c.Group].At(row, c.Field) != at {
+			b.note = append(b.note, c)
+		}
 	}
 	for g, all := range seen {
 		if all != nil {
@@ -243,7 +259,7 @@ func (b *Body) make(sources []table.Source, types map[table.Source]kind.Type) {
 	}
 	for row := range b.All {
 		b.write(row, b.Full(row), made)
-		b.unfit = b.unfit || b.partial
+		b.note, b.unfit = b.note[:0], b.unfit || b.partial
 	}
 }
 
@@ -330,7 +346,7 @@ func (b *Body) Fork() *Body {
 			g.named[c.Source.Name] = append(g.named[c.Source.Name], &d)
 		}
 	}
-	g.Sights, g.frozen = nil, nil
+	g.Sights, g.frozen, g.note = nil, nil, nil
 	for _, s := range b.Sights {
 		g.Sights = append(g.Sights, s.Fork())
 	}
