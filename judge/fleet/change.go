@@ -58,7 +58,7 @@ func (f *Fleet) touch(b *kin, row int) {
 		b.index()
 	}
 	b.Dirty[row/bits.Size] = true // for the next judgement of everything, which looks at pages
-	f.last = nil
+	f.last, b.snap = nil, nil
 	if f.settled = f.settled && b.Veil.Knows(b.Moments); f.settled {
 		f.rejudge(b, row)
 	}

@@ -21,6 +21,7 @@ type kin struct {
 	rounds   int
 	over     *overlays
 	at       time.Time // of the last judgement
+	snap     *judged   // as somebody holds it; nil: something changed since
 	row      *body.Row // to judge single rows with; nil: make one
 }
 
@@ -31,7 +32,7 @@ type reader struct {
 }
 
 func (b *kin) fork() *kin {
-	g := &kin{Body: b.Body.Fork(), over: b.over.fork(), at: b.at, number: b.number}
+	g := &kin{Body: b.Body.Fork(), over: b.over.fork(), at: b.at, number: b.number, snap: b.snap}
 	for _, p := range b.programs {
 		g.programs = append(g.programs, p.fork())
 	}
@@ -130,7 +131,7 @@ func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 		l.Moved = false
 	}
 	clear(b.Dirty)
-	b.at, b.row = at, nil
+	b.at, b.row, b.snap = at, nil, nil
 	return until
 }
 

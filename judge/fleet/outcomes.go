@@ -19,8 +19,7 @@ import (
 type Outcomes struct {
 	at    time.Time
 	until time.Time
-	kinds []*judged
-	by    map[string]*judged // kind
+	kinds []*judged // by ID
 
 	terms   Terms
 	members func() map[string][]member // by system
@@ -44,23 +43,38 @@ type judged struct {
 
 // snapshot takes hold of what was judged. From then on f writes to copies.
 func (f *Fleet) snapshot() *Outcomes {
-	under, scopes := f.reign.Fork(), f.scopes
-	o := &Outcomes{at: f.at, until: f.until, by: make(map[string]*judged, len(f.bodies)), named: f.named, terms: f.terms}
+	under, scopes := f.reign.View(), f.scopes
+	o := &Outcomes{at: f.at, until: f.until, kinds: make([]*judged, 0, len(f.bodies)), named: f.named, terms: f.terms}
 	o.members = sync.OnceValue(o.systems)
-	o.regimes = func(s *Subject) *reign.Regime { return under.Under(scopes.Code(s.Scope)) }
-	for id, b := range f.bodies {
-		j := &judged{kind: id, names: b.Names, number: b.number, refs: b.Names.List(), body: b.Freeze()}
-		j.rules, j.sheets = make([]*judge.Rule, len(b.programs)), make([][]*sheet, len(b.programs))
-		j.forms, j.reads = b.Leaves, make([][]int, len(b.programs))
-		for i, p := range b.programs {
-			j.rules[i], j.sheets[i], j.reads[i] = p.rule, p.sheets, p.leaves
+	o.regimes = func(s *Subject) *reign.Regime { return under(scopes.Code(s.Scope)) }
+	for _, b := range f.bodies {
+		if b.snap == nil {
+			b.snap = b.snapshot()
 		}
-		o.by[id] = j
-		o.kinds = append(o.kinds, j)
+		o.kinds = append(o.kinds, b.snap)
 	}
 	f.owner = new(owner)
 	slices.SortFunc(o.kinds, func(a, b *judged) int { return strings.Compare(a.kind, b.kind) })
 	return o
+}
+
+func (b *kin) snapshot() *judged {
+	j := &judged{kind: b.Kind.ID, names: b.Names, number: b.number, refs: b.Names.List(), body: b.Freeze(), forms: b.Leaves}
+	n := len(b.programs)
+	j.rules, j.sheets, j.reads = make([]*judge.Rule, n), make([][]*sheet, n), make([][]int, n)
+	for i, p := range b.programs {
+		j.rules[i], j.sheets[i], j.reads[i] = p.rule, p.sheets, p.leaves
+	}
+	return j
+}
+
+// of is the outcomes of a kind; nil if there is no subject of it.
+func (o *Outcomes) of(kind string) *judged {
+	i, ok := slices.BinarySearchFunc(o.kinds, kind, func(j *judged, kind string) int { return strings.Compare(j.kind, kind) })
+	if !ok {
+		return nil
+	}
+	return o.kinds[i]
 }
 
 // At is the instant.
@@ -81,8 +95,8 @@ func (j *judged) rank(row, rule int) int {
 // Of is the outcome of one pair, if the subject is there and the control is about
 // its kind.
 func (o *Outcomes) Of(ref fact.Ref, control string) (verdict.Outcome, bool) {
-	j, ok := o.by[ref.Kind()]
-	if !ok {
+	j := o.of(ref.Kind())
+	if j == nil {
 		return "", false
 	}
 	rule, ok := j.number[control]
@@ -97,8 +111,8 @@ func (o *Outcomes) Of(ref fact.Ref, control string) (verdict.Outcome, bool) {
 // the terms.
 func (o *Outcomes) Row(ref fact.Ref) iter.Seq2[*judge.Rule, verdict.Outcome] {
 	return func(yield func(*judge.Rule, verdict.Outcome) bool) {
-		j, ok := o.by[ref.Kind()]
-		if !ok {
+		j := o.of(ref.Kind())
+		if j == nil {
 			return
 		}
 		row := j.names.Row(ref, false)
@@ -174,7 +188,7 @@ type Change struct {
 func (o *Outcomes) Changes(since *Outcomes) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		for _, j := range o.kinds {
-			before := since.by[j.kind]
+			before := since.of(j.kind)
 			if before != nil && before.names != j.names {
 				before = before.as(j.names)
 			}
@@ -183,7 +197,7 @@ func (o *Outcomes) Changes(since *Outcomes) iter.Seq[Change] {
 			}
 		}
 		for _, j := range since.kinds {
-			now := o.by[j.kind]
+			now := o.of(j.kind)
 			if now != nil && now.names != j.names {
 				j = j.as(now.names)
 			}

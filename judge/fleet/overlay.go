@@ -125,7 +125,7 @@ func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 					rank := rankOf(c.judge(p.rule, b.Full(row), nil))
 					if i := row % bits.Size; p.sheets[page].at(i) != rank {
 						p.write(page, f.owner).put(i, rank)
-						f.last = nil
+						f.last, b.snap = nil, nil
 					}
 				}
 			}

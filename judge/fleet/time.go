@@ -311,7 +311,7 @@ type member struct {
 
 // near lists a subject and what belongs to its system.
 func (o *Outcomes) near(s *Subject) []member {
-	j := o.by[s.Ref.Kind()]
+	j := o.of(s.Ref.Kind())
 	out := []member{{j, j.names.Row(s.Ref, false)}}
 	if s.System == "" {
 		return out

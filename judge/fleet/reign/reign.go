@@ -144,6 +144,12 @@ func (r *Reign) Fork() Reign {
 	return n
 }
 
+// View is the regime of every scope as it is now.
+func (r *Reign) View() func(scope uint32) *Regime {
+	of, regimes := slices.Clip(r.Of), slices.Clip(r.Regimes)
+	return func(scope uint32) *Regime { return regimes[of[scope]] }
+}
+
 // Forget makes Rule find all values anew.
 func (r *Reign) Forget() { r.by = nil }
 
