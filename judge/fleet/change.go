@@ -8,6 +8,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/program"
 )
 
 // Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
@@ -91,22 +92,22 @@ func (f *Fleet) rejudge(b *kin, row int) {
 
 // judgeRow judges a row by one rule, and returns until when what Judge said of
 // decisions holds.
-func (f *Fleet) judgeRow(b *kin, p *program, r *body.Row) (until time.Time) {
+func (f *Fleet) judgeRow(b *kin, p *program.Program, r *body.Row) (until time.Time) {
 	page, i := r.N/bits.Size, r.N%bits.Size
-	rank, left := p.rank(r)
+	rank, left := p.Rank(r)
 	if left && b.Laid[page].Has(i) {
 		head := b.Head(r.N)
-		switch any, conditional := laid(p.rule, head); {
+		switch any, conditional := laid(p.Rule, head); {
 		case conditional: // to be asked with all the others
 			f.settled = false
 		case any:
-			x := b.over.ask(b.Body, p.rule, r.N, f.values(head), r.At)
-			rank, until = rankOf(x.outcome), x.until
-			p.untils[page] = earlier(p.untils[page], until)
+			x := b.over.ask(b.Body, p.Rule, r.N, f.values(head), r.At)
+			rank, until = program.RankOf(x.outcome), x.until
+			p.Untils[page] = earlier(p.Untils[page], until)
 		}
 	}
-	if p.sheets[page].at(i) != rank {
-		p.write(page, f.owner).put(i, rank)
+	if p.Sheets[page].At(i) != rank {
+		p.Write(page, f.owner).Put(i, rank)
 		f.pending = f.pending || f.hanging
 	}
 	return until
@@ -144,8 +145,7 @@ func (f *Fleet) pack() {
 		b := &kin{Body: bodies[id], over: old.over, at: old.at}
 		b.hold(f.terms.Rules)
 		for i, p := range b.programs { // in the order of the old ones: the rules are the same
-			was := old.programs[i]
-			p.sheets, p.owners, p.untils, p.spine = was.sheets, was.owners, was.untils, was.spine
+			p.Follow(old.programs[i])
 		}
 		f.bodies[id] = b
 	}

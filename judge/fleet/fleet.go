@@ -21,6 +21,7 @@ import (
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/program"
 	"kakusho/judge/fleet/reign"
 	"kakusho/judge/fleet/sight"
 	"kakusho/kind"
@@ -49,19 +50,19 @@ type Fleet struct {
 	members map[string][]fact.Ref // by system; nil: not known any more
 	fetch   body.Fetch
 
-	settled   bool      // everything is judged as of at, and stays so until until
-	at, until time.Time // zero until: for ever
-	pending   bool      // but for what hangs on conditions of decisions
-	hanging   bool      // something does
-	owner     *owner    // of the sheets that nobody else holds
-	last      *Outcomes // nil: something changed since
+	settled   bool           // everything is judged as of at, and stays so until until
+	at, until time.Time      // zero until: for ever
+	pending   bool           // but for what hangs on conditions of decisions
+	hanging   bool           // something does
+	owner     *program.Owner // of the sheets that nobody else holds
+	last      *Outcomes      // nil: something changed since
 	changed   []*body.Column
 	room      int // codes that may be held before those nobody uses are dropped; 0: not counted yet
 }
 
 // New is a fleet without subjects.
 func New(kinds kind.Set, t Terms) *Fleet {
-	f := &Fleet{kinds: kinds, bodies: map[string]*kin{}, moments: sight.NewMoments(), scopes: reign.NewScopes(), owner: new(owner)}
+	f := &Fleet{kinds: kinds, bodies: map[string]*kin{}, moments: sight.NewMoments(), scopes: reign.NewScopes(), owner: new(program.Owner)}
 	f.Hold(t)
 	return f
 }
@@ -112,7 +113,7 @@ func (f *Fleet) Hold(t Terms) {
 // one is seen by the other. It shares with f whatever neither has changed.
 func (f *Fleet) Fork() *Fleet {
 	g := *f
-	f.owner, g.owner, g.changed = new(owner), new(owner), nil
+	f.owner, g.owner, g.changed = new(program.Owner), new(program.Owner), nil
 	g.reign = f.reign.Fork()
 	g.bodies = make(map[string]*kin, len(f.bodies))
 	for id, b := range f.bodies {

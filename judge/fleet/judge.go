@@ -9,12 +9,13 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/program"
 )
 
 // kin is the subjects of one kind and the rules that are about them.
 type kin struct {
 	*body.Body
-	programs []*program
+	programs []*program.Program
 	number   map[string]int // control → its place among programs
 	readers  [][]reader     // column → programs that read it
 	judged   []int          // program → the last round of judging a row in which it was
@@ -34,7 +35,7 @@ type reader struct {
 func (b *kin) fork() *kin {
 	g := &kin{Body: b.Body.Fork(), over: b.over.fork(), at: b.at, number: b.number, snap: b.snap}
 	for _, p := range b.programs {
-		g.programs = append(g.programs, p.fork())
+		g.programs = append(g.programs, p.Fork())
 	}
 	g.index()
 	return g
@@ -43,9 +44,9 @@ func (b *kin) fork() *kin {
 // hold takes over the rules that are about the kind. A rule that was held before
 // keeps what is known of it, and every table stays.
 func (b *kin) hold(rules []*judge.Rule) {
-	before := map[*judge.Rule]*program{}
+	before := map[*judge.Rule]*program.Program{}
 	for _, p := range b.programs {
-		before[p.rule] = p
+		before[p.Rule] = p
 	}
 	b.programs = nil
 	var own []*judge.Rule
@@ -55,7 +56,7 @@ func (b *kin) hold(rules []*judge.Rule) {
 		}
 		p, ok := before[r]
 		if !ok {
-			p = newProgram(r, b.Maker)
+			p = program.New(r, b.Maker)
 		}
 		own, b.programs = append(own, r), append(b.programs, p)
 	}
@@ -74,13 +75,13 @@ func (b *kin) index() {
 	b.judged, b.rounds = make([]int, len(b.programs)), 0
 	for i, p := range b.programs {
 		by := map[int][]*body.Leaf{}
-		p.columns = p.columns[:0:0]
-		for _, l := range p.leaves {
+		p.Columns = p.Columns[:0:0]
+		for _, l := range p.Leaves {
 			leaf := b.Leaves[l]
 			for _, c := range leaf.Columns {
 				if _, ok := by[c.Index]; !ok {
 					by[c.Index] = nil
-					p.columns = append(p.columns, c.Index)
+					p.Columns = append(p.Columns, c.Index)
 				}
 				if leaf.Clocked {
 					by[c.Index] = append(by[c.Index], leaf)
@@ -112,7 +113,7 @@ func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 	}
 	used := make([]bool, len(b.Leaves))
 	for _, p := range b.programs {
-		for _, l := range p.leaves {
+		for _, l := range p.Leaves {
 			used[l] = true
 		}
 	}
@@ -140,9 +141,9 @@ func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 func (b *kin) pages(f *Fleet, parted bool, at time.Time) (until time.Time) {
 	all := make([]bool, len(b.programs))
 	for i, p := range b.programs {
-		p.grow(len(b.Alive), f.owner)
-		p.own(f.owner)
-		all[i] = parted || p.stale(b)
+		p.Grow(len(b.Alive), f.owner)
+		p.Own(f.owner)
+		all[i] = parted || b.stale(p)
 	}
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -166,7 +167,7 @@ func (b *kin) pages(f *Fleet, parted bool, at time.Time) (until time.Time) {
 	}
 	wait.Wait()
 	for _, p := range b.programs {
-		p.fresh = false
+		p.Fresh = false
 	}
 	return until
 }
@@ -176,36 +177,36 @@ func (b *kin) page(f *Fleet, v *body.View, all, moved []bool) (until time.Time) 
 	clear(moved)
 	until = b.Turn(v.Page, v.At, func(c *body.Column) { moved[c.Index] = true })
 	for i, p := range b.programs {
-		if all[i] || b.Dirty[v.Page] || p.due(b, v) || slices.ContainsFunc(p.columns, func(c int) bool { return moved[c] }) {
-			p.judge(f, b, v)
+		if all[i] || b.Dirty[v.Page] || b.due(p, v) || slices.ContainsFunc(p.Columns, func(c int) bool { return moved[c] }) {
+			b.rule(f, p, v)
 		}
-		until = earlier(until, p.untils[v.Page])
+		until = earlier(until, p.Untils[v.Page])
 	}
 	return until
 }
 
 // stale reports whether every page must be judged again: the rule is new, or a
 // table moved.
-func (p *program) stale(b *kin) bool {
-	return p.fresh || slices.ContainsFunc(p.leaves, func(l int) bool { return b.Leaves[l].Moved })
+func (b *kin) stale(p *program.Program) bool {
+	return p.Fresh || slices.ContainsFunc(p.Leaves, func(l int) bool { return b.Leaves[l].Moved })
 }
 
 // due reports whether what Judge said of decisions on the view's page may be
 // otherwise at its instant.
-func (p *program) due(b *kin, v *body.View) bool {
-	until := p.untils[v.Page]
+func (b *kin) due(p *program.Program, v *body.View) bool {
+	until := p.Untils[v.Page]
 	return !until.IsZero() && !v.At.Before(until) || v.At.Before(b.at) && !b.Laid[v.Page].Empty()
 }
 
-// judge judges one page.
-func (p *program) judge(f *Fleet, b *kin, v *body.View) {
-	var r ranks
-	left := p.page(v, &r)
-	var s sheet
-	r.sheet(&s)
-	p.untils[v.Page] = p.lay(f, b, v, left, &s)
-	if *p.sheets[v.Page] != s {
-		*p.write(v.Page, f.owner) = s
+// rule judges one page by one rule.
+func (b *kin) rule(f *Fleet, p *program.Program, v *body.View) {
+	var r program.Ranks
+	left := p.Page(v, &r)
+	var s program.Sheet
+	r.Sheet(&s)
+	p.Untils[v.Page] = b.lay(f, p, v, left, &s)
+	if *p.Sheets[v.Page] != s {
+		*p.Write(v.Page, f.owner) = s
 	}
 }
 

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"kakusho/judge"
+	"kakusho/judge/fleet/program"
 	"kakusho/judge/fleet/table"
 )
 
@@ -11,7 +12,7 @@ func (f *Fleet) Again() {
 	f.settled, f.last = false, nil
 	for _, b := range f.bodies {
 		for _, p := range b.programs {
-			p.fresh = true
+			p.Fresh = true
 		}
 	}
 }
@@ -31,7 +32,7 @@ func Speed(r *judge.Rule) table.Speed {
 		return table.Vector
 	}
 	m := table.NewMaker()
-	newProgram(r, m)
+	program.New(r, m)
 	slowest := table.Vector
 	for _, l := range m.Order {
 		slowest = max(slowest, l.Speed())

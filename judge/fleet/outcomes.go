@@ -11,6 +11,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/program"
 	"kakusho/judge/fleet/reign"
 	"kakusho/verdict"
 )
@@ -33,8 +34,8 @@ type judged struct {
 	names  *body.Names
 	refs   []fact.Ref // by row
 	rules  []*judge.Rule
-	number map[string]int // control → its place among rules
-	sheets [][]*sheet     // rule → page
+	number map[string]int     // control → its place among rules
+	sheets [][]*program.Sheet // rule → page
 
 	body  *body.Body   // frozen
 	forms []*body.Leaf // of all rules
@@ -53,7 +54,7 @@ func (f *Fleet) snapshot() *Outcomes {
 		}
 		o.kinds = append(o.kinds, b.snap)
 	}
-	f.owner = new(owner)
+	f.owner = new(program.Owner)
 	slices.SortFunc(o.kinds, func(a, b *judged) int { return strings.Compare(a.kind, b.kind) })
 	return o
 }
@@ -61,9 +62,9 @@ func (f *Fleet) snapshot() *Outcomes {
 func (b *kin) snapshot() *judged {
 	j := &judged{kind: b.Kind.ID, names: b.Names, number: b.number, refs: b.Names.List(), body: b.Freeze(), forms: b.Leaves}
 	n := len(b.programs)
-	j.rules, j.sheets, j.reads = make([]*judge.Rule, n), make([][]*sheet, n), make([][]int, n)
+	j.rules, j.sheets, j.reads = make([]*judge.Rule, n), make([][]*program.Sheet, n), make([][]int, n)
 	for i, p := range b.programs {
-		j.rules[i], j.sheets[i], j.reads[i] = p.rule, p.sheets, p.leaves
+		j.rules[i], j.sheets[i], j.reads[i] = p.Rule, p.Sheets, p.Leaves
 	}
 	return j
 }
@@ -89,7 +90,7 @@ func (j *judged) rank(row, rule int) int {
 	if row < 0 || row/bits.Size >= len(j.sheets[rule]) {
 		return 0
 	}
-	return j.sheets[rule][row/bits.Size].at(row % bits.Size)
+	return j.sheets[rule][row/bits.Size].At(row % bits.Size)
 }
 
 // Of is the outcome of one pair, if the subject is there and the control is about
@@ -104,7 +105,7 @@ func (o *Outcomes) Of(ref fact.Ref, control string) (verdict.Outcome, bool) {
 		return "", false
 	}
 	rank := j.rank(j.names.Row(ref, false), rule)
-	return outcomeOf(rank), rank != 0
+	return program.OutcomeOf(rank), rank != 0
 }
 
 // Row is every outcome of one subject, by the rules of its kind in the order of
@@ -117,7 +118,7 @@ func (o *Outcomes) Row(ref fact.Ref) iter.Seq2[*judge.Rule, verdict.Outcome] {
 		}
 		row := j.names.Row(ref, false)
 		for i, r := range j.rules {
-			if rank := j.rank(row, i); rank != 0 && !yield(r, outcomeOf(rank)) {
+			if rank := j.rank(row, i); rank != 0 && !yield(r, program.OutcomeOf(rank)) {
 				return
 			}
 		}
@@ -134,7 +135,7 @@ func (o *Outcomes) Each(control string) iter.Seq2[fact.Ref, verdict.Outcome] {
 				continue
 			}
 			for row, rank := range j.each(rule) {
-				if !yield(j.refs[row], outcomeOf(rank)) {
+				if !yield(j.refs[row], program.OutcomeOf(rank)) {
 					return
 				}
 			}
@@ -151,7 +152,7 @@ func (j *judged) each(rule int) iter.Seq2[int, int] {
 			there.Or(&s[2])
 			there.Or(&s[3])
 			for i := range there.All() {
-				if !yield(page*bits.Size+i, s.at(i)) {
+				if !yield(page*bits.Size+i, s.At(i)) {
 					return
 				}
 			}
@@ -212,14 +213,14 @@ func (o *Outcomes) Changes(since *Outcomes) iter.Seq[Change] {
 // was saved and loaded.
 func (j *judged) as(names *body.Names) *judged {
 	n := *j
-	n.names, n.sheets = names, make([][]*sheet, len(j.rules))
+	n.names, n.sheets = names, make([][]*program.Sheet, len(j.rules))
 	for i := range j.rules {
 		for row, rank := range j.each(i) {
 			to := names.Row(j.refs[row], true)
 			for len(n.sheets[i]) <= to/bits.Size {
-				n.sheets[i] = append(n.sheets[i], &sheet{})
+				n.sheets[i] = append(n.sheets[i], &program.Sheet{})
 			}
-			n.sheets[i][to/bits.Size].put(to%bits.Size, rank)
+			n.sheets[i][to/bits.Size].Put(to%bits.Size, rank)
 		}
 	}
 	n.refs = names.List()
@@ -228,10 +229,10 @@ func (j *judged) as(names *body.Names) *judged {
 
 // changes yields what rules that are now say otherwise than before did.
 func (j *judged) changes(before *judged, yield func(Change) bool) bool {
-	var none sheet
+	var none program.Sheet
 	for i, r := range j.rules {
 		id := r.Control().ID
-		now, was, refs := j.sheets[i], []*sheet(nil), j.refs
+		now, was, refs := j.sheets[i], []*program.Sheet(nil), j.refs
 		if before != nil {
 			if k, had := before.number[id]; had {
 				was = before.sheets[k]
@@ -249,7 +250,7 @@ func (j *judged) changes(before *judged, yield func(Change) bool) bool {
 				old = was[page]
 			}
 			for row := range differ(old, s) {
-				c := Change{refs[page*bits.Size+row], id, outcomeOf(old.at(row)), outcomeOf(s.at(row))}
+				c := Change{refs[page*bits.Size+row], id, program.OutcomeOf(old.At(row)), program.OutcomeOf(s.At(row))}
 				if !yield(c) {
 					return false
 				}
@@ -260,7 +261,7 @@ func (j *judged) changes(before *judged, yield func(Change) bool) bool {
 }
 
 // differ is the rows of which two sheets say different things.
-func differ(a, b *sheet) iter.Seq[int] {
+func differ(a, b *program.Sheet) iter.Seq[int] {
 	var rows bits.Block
 	if a != b {
 		for k := range a {
@@ -282,7 +283,7 @@ func (j *judged) gone(now *judged, yield func(Change) bool) bool {
 			}
 		}
 		for row, rank := range j.each(i) {
-			if !yield(Change{j.refs[row], id, outcomeOf(rank), ""}) {
+			if !yield(Change{j.refs[row], id, program.OutcomeOf(rank), ""}) {
 				return false
 			}
 		}

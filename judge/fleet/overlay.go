@@ -10,6 +10,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
+	"kakusho/judge/fleet/program"
 	"kakusho/judge/fleet/reign"
 	"kakusho/verdict"
 )
@@ -76,34 +77,24 @@ func (o *overlays) ask(b *body.Body, r *judge.Rule, row int, g *reign.Regime, at
 
 // lay asks Judge about the rows of left over which a decision may lie, and enters
 // what it says. Pairs that hang on conditions are noted for later.
-func (p *program) lay(f *Fleet, b *kin, v *body.View, left bits.Block, s *sheet) (until time.Time) {
+func (b *kin) lay(f *Fleet, p *program.Program, v *body.View, left bits.Block, s *program.Sheet) (until time.Time) {
 	left.And(&b.Laid[v.Page])
 	var asked []int
 	for i := range left.All() {
 		row := v.Page*bits.Size + i
 		sub := b.Head(row)
-		any, conditional := laid(p.rule, sub)
+		any, conditional := laid(p.Rule, sub)
 		switch {
 		case conditional:
 			asked = append(asked, row)
 		case any:
-			x := b.over.ask(b.Body, p.rule, row, f.values(sub), v.At)
+			x := b.over.ask(b.Body, p.Rule, row, f.values(sub), v.At)
 			until = earlier(until, x.until)
-			s.put(i, rankOf(x.outcome))
+			s.Put(i, program.RankOf(x.outcome))
 		}
 	}
-	p.noted(v.Page, asked)
+	p.Note(v.Page, asked)
 	return until
-}
-
-func (p *program) noted(page int, rows []int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(rows) == 0 {
-		delete(p.asked, page)
-	} else {
-		p.asked[page] = rows
-	}
 }
 
 // conditions answers for compensating controls once everything else is judged.
@@ -119,12 +110,12 @@ func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 	f.hanging = false
 	for _, b := range f.bodies {
 		for _, p := range b.programs {
-			for page, rows := range p.asked {
+			for page, rows := range p.Asked {
 				f.hanging = true
 				for _, row := range rows {
-					rank := rankOf(c.judge(p.rule, b.Full(row), nil))
-					if i := row % bits.Size; p.sheets[page].at(i) != rank {
-						p.write(page, f.owner).put(i, rank)
+					rank := program.RankOf(c.judge(p.Rule, b.Full(row), nil))
+					if i := row % bits.Size; p.Sheets[page].At(i) != rank {
+						p.Write(page, f.owner).Put(i, rank)
 						f.last, b.snap = nil, nil
 					}
 				}
@@ -168,11 +159,11 @@ func (c *conditions) outcome(ref fact.Ref, r *judge.Rule, asking []string) verdi
 	b := c.bodies[ref.Kind()]
 	row := b.Names.Row(ref, false)
 	for _, p := range b.programs {
-		if p.rule != r {
+		if p.Rule != r {
 			continue
 		}
-		if page := row / bits.Size; !slices.Contains(p.asked[page], row) {
-			return outcomeOf(p.sheets[page].at(row % bits.Size))
+		if page := row / bits.Size; !slices.Contains(p.Asked[page], row) {
+			return program.OutcomeOf(p.Sheets[page].At(row % bits.Size))
 		}
 	}
 	return c.judge(r, b.Full(row), asking)

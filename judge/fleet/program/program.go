@@ -1,4 +1,9 @@
-package fleet
+// Package program judges the subjects of a kind by one rule, a page at a time or
+// one row, and keeps what they came to.
+//
+// It goes as far as columns say: what decisions turn a violation into is left to
+// package fleet, which asks Judge.
+package program
 
 import (
 	"slices"
@@ -14,35 +19,36 @@ import (
 	"kakusho/verdict"
 )
 
-// program is one rule over a body, and what it came to.
-type program struct {
-	rule       *judge.Rule
+// Program is one rule over a body, and what it came to.
+type Program struct {
+	Rule       *judge.Rule
 	applies    *table.Form
 	check      *table.Form
 	pushed     *table.Form // check with absent cells read as a violation; nil: they are not
 	exceptions []*table.Form
-	leaves     []int // of all forms, by index
+	Leaves     []int // of all forms, by index
 	judgement  bool  // an answer that is not there leaves it undecided
 	absent     bool  // absence makes it not applicable
 
-	columns []int    // that the leaves read, by index
-	sheets  []*sheet // by page; written to only by whom owners names
-	owners  []*owner
-	spine   *owner        // whose sheets, as a list, is
-	untils  []time.Time   // by page: until when what Judge said of decisions holds
+	Columns []int    // that the leaves read, by index
+	Sheets  []*Sheet // by page; written to only by whom owners names
+	owners  []*Owner
+	spine   *Owner        // whose sheets, as a list, is
+	Untils  []time.Time   // by page: until when what Judge said of decisions holds
 	mu      *sync.Mutex   // for asked
-	asked   map[int][]int // page → rows whose outcome hangs on conditions of decisions
-	fresh   bool          // it was never judged
+	Asked   map[int][]int // page → rows whose outcome hangs on conditions of decisions
+	Fresh   bool          // it was never judged
 }
 
-// owner is a fleet between two moments at which others took hold of its sheets.
-type owner struct{ _ byte }
+// Owner is a fleet between two moments at which others took hold of its sheets.
+type Owner struct{ _ byte }
 
-// sheet is the outcomes of a page: four slices of the rank, from 1, among
+// Sheet is the outcomes of a page: four slices of the rank, from 1, among
 // verdict.Outcomes; 0 where there is no subject.
-type sheet [4]bits.Block
+type Sheet [4]bits.Block
 
-func (s *sheet) at(i int) int {
+// At is the rank in a row.
+func (s *Sheet) At(i int) int {
 	n := 0
 	for k := range s {
 		n |= int(s[k][i>>6]>>(i&63)&1) << k
@@ -50,7 +56,8 @@ func (s *sheet) at(i int) int {
 	return n
 }
 
-func (s *sheet) put(i, rank int) {
+// Put gives a row a rank.
+func (s *Sheet) Put(i, rank int) {
 	for k := range s {
 		s[k].Put(i, rank>>k&1 != 0)
 	}
@@ -70,18 +77,21 @@ const (
 	outcomes = notApplicable
 )
 
-func rankOf(o verdict.Outcome) int { return slices.Index(verdict.Outcomes, o) + 1 }
+// RankOf is the rank of an outcome.
+func RankOf(o verdict.Outcome) int { return slices.Index(verdict.Outcomes, o) + 1 }
 
-func outcomeOf(rank int) verdict.Outcome {
+// OutcomeOf is the outcome of a rank.
+func OutcomeOf(rank int) verdict.Outcome {
 	if rank == 0 {
 		return ""
 	}
 	return verdict.Outcomes[rank-1]
 }
 
-func newProgram(r *judge.Rule, m *table.Maker) *program {
+// New lays a rule on the leaves of a maker.
+func New(r *judge.Rule, m *table.Maker) *Program {
 	c := r.Control()
-	p := &program{rule: r, fresh: true, mu: &sync.Mutex{}, asked: map[int][]int{}, absent: c.Missing == control.MissingNotApplicable}
+	p := &Program{Rule: r, Fresh: true, mu: &sync.Mutex{}, Asked: map[int][]int{}, absent: c.Missing == control.MissingNotApplicable}
 	p.judgement = c.Record != nil && c.Record.Type == decision.Judgement
 	if r.Fault() != nil {
 		return p
@@ -97,8 +107,8 @@ func newProgram(r *judge.Rule, m *table.Maker) *program {
 	for _, f := range append([]*table.Form{p.applies, p.check, p.pushed}, p.exceptions...) {
 		if f != nil {
 			f.Each(func(l *table.Leaf) {
-				if !slices.Contains(p.leaves, l.Index) {
-					p.leaves = append(p.leaves, l.Index)
+				if !slices.Contains(p.Leaves, l.Index) {
+					p.Leaves = append(p.Leaves, l.Index)
 				}
 			})
 		}
@@ -106,50 +116,68 @@ func newProgram(r *judge.Rule, m *table.Maker) *program {
 	return p
 }
 
-// grow makes room for so many pages.
-func (p *program) grow(pages int, by *owner) {
-	if len(p.sheets) < pages {
-		p.own(by)
+// Grow makes room for so many pages.
+func (p *Program) Grow(pages int, by *Owner) {
+	if len(p.Sheets) < pages {
+		p.Own(by)
 	}
-	for len(p.sheets) < pages {
-		p.sheets, p.owners, p.untils = append(p.sheets, &sheet{}), append(p.owners, by), append(p.untils, time.Time{})
+	for len(p.Sheets) < pages {
+		p.Sheets, p.owners, p.Untils = append(p.Sheets, &Sheet{}), append(p.owners, by), append(p.Untils, time.Time{})
 	}
 }
 
-// own makes the list of sheets by's own.
-func (p *program) own(by *owner) {
+// Own makes the list of sheets by's own.
+func (p *Program) Own(by *Owner) {
 	if p.spine != by {
-		p.sheets, p.spine = slices.Clone(p.sheets), by
+		p.Sheets, p.spine = slices.Clone(p.Sheets), by
 	}
 }
 
-// write is the sheet of a page, to be written to.
-func (p *program) write(page int, by *owner) *sheet {
+// Write is the sheet of a page, to be written to.
+func (p *Program) Write(page int, by *Owner) *Sheet {
 	if p.owners[page] != by {
-		p.own(by)
-		s := *p.sheets[page]
-		p.sheets[page], p.owners[page] = &s, by
+		p.Own(by)
+		s := *p.Sheets[page]
+		p.Sheets[page], p.owners[page] = &s, by
 	}
-	return p.sheets[page]
+	return p.Sheets[page]
 }
 
-func (p *program) fork() *program {
+// Note notes which rows of a page hang on conditions of decisions. Different pages
+// may be noted at the same time.
+func (p *Program) Note(page int, rows []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(rows) == 0 {
+		delete(p.Asked, page)
+	} else {
+		p.Asked[page] = rows
+	}
+}
+
+// Follow takes over what another program of the same rule came to.
+func (p *Program) Follow(was *Program) {
+	p.Sheets, p.owners, p.Untils, p.spine = was.Sheets, was.owners, was.Untils, was.spine
+}
+
+// Fork is a program that goes its own way with what p came to.
+func (p *Program) Fork() *Program {
 	g := *p
 	g.mu = &sync.Mutex{}
-	g.owners, g.untils = slices.Clone(p.owners), slices.Clone(p.untils)
-	g.asked = make(map[int][]int, len(p.asked))
-	for page, rows := range p.asked {
-		g.asked[page] = rows // replaced as a whole, never written to
+	g.owners, g.Untils = slices.Clone(p.owners), slices.Clone(p.Untils)
+	g.Asked = make(map[int][]int, len(p.Asked))
+	for page, rows := range p.Asked {
+		g.Asked[page] = rows // replaced as a whole, never written to
 	}
 	return &g
 }
 
-// ranks is the outcomes of a page while they are made: the rows of each rank.
-type ranks [outcomes + 1]bits.Block
+// Ranks is the outcomes of a page while they are made: the rows of each rank.
+type Ranks [outcomes + 1]bits.Block
 
-// sheet turns the rows of each rank into slices.
-func (r *ranks) sheet(s *sheet) {
-	*s = sheet{}
+// Sheet turns the rows of each rank into slices.
+func (r *Ranks) Sheet(s *Sheet) {
+	*s = Sheet{}
 	for rank := 1; rank <= outcomes; rank++ {
 		for k := range s {
 			if rank>>k&1 != 0 {
@@ -159,10 +187,10 @@ func (r *ranks) sheet(s *sheet) {
 	}
 }
 
-// page judges the rows of a page, but for what decisions do. left is the rows that
+// Page judges the rows of a page, but for what decisions do. left is the rows that
 // decisions may turn into something else.
-func (p *program) page(v *body.View, r *ranks) (left bits.Block) {
-	*r = ranks{}
+func (p *Program) Page(v *body.View, r *Ranks) (left bits.Block) {
+	*r = Ranks{}
 	alive := v.Body.Alive[v.Page]
 	if p.check == nil {
 		r[failed] = alive
@@ -192,7 +220,7 @@ func (p *program) page(v *body.View, r *ranks) (left bits.Block) {
 
 // sort enters the rows where t is no as rank no, those where it is unsure by what
 // made it so, and returns those where it is yes. rest loses all of them.
-func (p *program) sort(t *bits.Truths, r *ranks, rest *bits.Block, no int) (yes bits.Block) {
+func (p *Program) sort(t *bits.Truths, r *Ranks, rest *bits.Block, no int) (yes bits.Block) {
 	if b := t.Plane(bits.Yes); b != nil {
 		yes = *b
 		rest.AndNot(b)
@@ -209,7 +237,7 @@ func (p *program) sort(t *bits.Truths, r *ranks, rest *bits.Block, no int) (yes 
 }
 
 // ignorance enters unsure rows, as judge does.
-func (p *program) ignorance(t *bits.Truths, r *ranks, unsure bits.Block) {
+func (p *Program) ignorance(t *bits.Truths, r *Ranks, unsure bits.Block) {
 	answer := t.Plane(bits.Answer)
 	if answer != nil && p.judgement {
 		r[undecided].Or(answer)
@@ -230,7 +258,7 @@ func (p *program) ignorance(t *bits.Truths, r *ranks, unsure bits.Block) {
 
 // push turns rows that are unsure because something is absent into violations
 // where the rule is not met by absence.
-func (p *program) push(v *body.View, r *ranks, absent bits.Block) {
+func (p *Program) push(v *body.View, r *Ranks, absent bits.Block) {
 	t := p.pushed.Over(v, &v.Stack)
 	if no := t.Plane(bits.No); no != nil {
 		absent.And(no)
@@ -245,7 +273,7 @@ func (p *program) push(v *body.View, r *ranks, absent bits.Block) {
 // except applies the clause's own exceptions to violations: the first that holds
 // counts; where none does, the first whose holding cannot be told leaves the
 // violation open. It returns the violations and those left open.
-func (p *program) except(v *body.View, r *ranks) (left bits.Block) {
+func (p *Program) except(v *body.View, r *Ranks) (left bits.Block) {
 	var doubtful bits.Block
 	for _, x := range p.exceptions {
 		t := x.Over(v, &v.Stack)
@@ -282,9 +310,9 @@ func (p *program) except(v *body.View, r *ranks) (left bits.Block) {
 	return left
 }
 
-// rank judges one row, but for what decisions do; left reports whether they may
+// Rank judges one row, but for what decisions do; left reports whether they may
 // turn it into something else.
-func (p *program) rank(r *body.Row) (rank int, left bool) {
+func (p *Program) Rank(r *body.Row) (rank int, left bool) {
 	if p.check == nil {
 		return failed, false
 	}
@@ -321,7 +349,7 @@ func (p *program) rank(r *body.Row) (rank int, left bool) {
 	return rank, true
 }
 
-func (p *program) ignorant(f bits.Flags) int {
+func (p *Program) ignorant(f bits.Flags) int {
 	nature := bits.Unsure | bits.NotApplicable
 	if p.absent {
 		nature |= bits.Absent
