@@ -121,9 +121,7 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	return &cost.SizeEstimate{Min: 0, Max: uint64(most)}
 }
 
-// costs refuses what may cost too much on the largest subject, and notes
-// whether any part may cost so much that it must be counted while it runs:
-// counting makes cel-go two to three times slower.
+// costs refuses what may cost too much on the largest subject.
 func (p *planner) costs(checked *cel.Ast) {
 	est, err := p.schema.env.EstimateCost(checked, sizes{Schema: p.schema})
 	if err != nil {
@@ -133,12 +131,14 @@ func (p *planner) costs(checked *cel.Ast) {
 	if est.Max > maxCost {
 		p.bad(0, "may cost %d steps on the largest subject; the limit is %d: use fewer or simpler passes over lists", est.Max, maxCost)
 	}
-	p.dear = est.Max > MaxSteps
+	p.cost = est.Max
 }
 
 // limits are the options that stop a program which turns out to cost too much.
+// Only what may do so is counted while it runs: counting makes cel-go two to three
+// times slower.
 func (p *planner) limits(checked *ast.AST) []cel.ProgramOption {
-	if !p.dear {
+	if p.cost <= MaxSteps {
 		return nil
 	}
 	est, err := cost.Cost(checked, sizes{p.schema, p.vars})

@@ -84,7 +84,7 @@ type planner struct {
 	info    *ast.SourceInfo
 	next    int               // ID of the next node
 	vars    map[string]*Field // comprehension variables in scope → the list field; nil: not a field
-	dear    bool              // some program must be counted while it runs
+	cost    uint64            // of the whole, on the largest subject
 	faults  []planFault
 }
 

@@ -27,6 +27,7 @@ type Plan struct {
 	Whole  cel.Program // the expression as one program: what the plan must agree with
 	Fields []string    // fields read, through s or d, sorted
 	Params []string    // keys of parameters read, sorted
+	Cost   uint64      // steps on the largest subject, as cel-go estimates them
 }
 
 // Fault is something wrong with an expression. Line and Column count from 1
@@ -93,7 +94,7 @@ func (s *Schema) Plan(text string, first int) (*Plan, []Fault) {
 	p.objects(rep.Expr())
 	p.costs(checked)
 	plan := &Plan{Root: p.plan(rep.Expr()), Whole: p.program(rep.Expr())}
-	plan.Next = p.next
+	plan.Next, plan.Cost = p.next, p.cost
 	plan.Fields, plan.Params = s.named(rep)
 	var faults []Fault
 	for _, f := range p.faults {

@@ -56,6 +56,19 @@ func TestAReasonIsReadInBothLanguages(t *testing.T) {
 	}
 }
 
+func TestAReasonSaysWhereToSetWhatIsNotSet(t *testing.T) {
+	r := verdict.Reason{Code: "no-parameter", Text: "s.pw_min_length >= p.auth_pw_min_length", Parameter: "auth.pw.min_length"}
+	for l, want := range map[bilingual.Lang]string{bilingual.JA: "/parameter/auth.pw.min_length で設定してください", bilingual.EN: "set it at /parameter/auth.pw.min_length"} {
+		if got := r.In(l); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q in it", l, got, want)
+		}
+	}
+	r = verdict.Reason{Code: "rule-fault", Text: "100 / s.length > 3", Fact: "length", Detail: "division by zero, at area/name/rule.cel:1:16"}
+	if got, want := r.In(bilingual.JA), "確認の式が誤りで判定できない（division by zero, at area/name/rule.cel:1:16）"; !strings.Contains(got, want) {
+		t.Errorf("%q, want %q in it", got, want)
+	}
+}
+
 func TestAListIsCutWithItsNumber(t *testing.T) {
 	var list []any
 	for range 7 {

@@ -45,6 +45,7 @@ func (d Desk) Explain(w io.Writer, l bilingual.Lang, c control.Control, r *judge
 		x.line(1, "速さ %s", "speed %s", speed)
 	}
 	applies, check, exceptions := r.Plans()
+	x.line(1, "費用 最大の対象で %d 段階以下", "cost at most %d steps on the largest subject", applies.Cost+check.Cost)
 	x.line(0, "適用条件", "applies")
 	x.node(1, applies.Root)
 	x.line(0, "適合の条件", "conforms when")

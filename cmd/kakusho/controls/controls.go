@@ -21,6 +21,7 @@ import (
 	"kakusho/collect/linux"
 	"kakusho/control"
 	"kakusho/directive"
+	"kakusho/directive/library"
 	"kakusho/judge"
 	"kakusho/judge/author"
 	"kakusho/kind"
@@ -35,6 +36,12 @@ type Terminal struct {
 	Verdict func(cmd *cobra.Command, data, subject, control string) (verdict.Verdict, error)
 }
 
+// terminal is one run of the commands.
+type terminal struct {
+	Terminal
+	rulebook string // source of the directive whose controls are meant
+}
+
 // fault is an error with a text for people, and the exit status 1.
 type fault bilingual.Text
 
@@ -47,53 +54,84 @@ func wrong(ja, en string, a ...any) error {
 }
 
 // Command is control.
-func Command(t Terminal) *cobra.Command {
+func Command(on Terminal) *cobra.Command {
+	t := &terminal{Terminal: on}
 	c := &cobra.Command{
 		Use:   "control",
 		Short: t.in("確認項目（control）を試し、検査し、説明し、新しく作る", "Try, lint, explain and begin the controls by which clauses are checked"),
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	c.PersistentFlags().StringVar(&t.rulebook, "directive", "npa-r3", t.in("どの指令の確認項目か", "directive whose controls are meant"))
 	c.AddCommand(t.test(), t.lint(), t.explain(), t.new(), t.fields())
 	return c
 }
 
-func (t Terminal) in(ja, en string) string { return bilingual.Say(ja, en).In(t.Lang) }
+// sources are the directives on hand.
+func sources() string {
+	var out []string
+	for _, d := range library.All() {
+		out = append(out, d.Source)
+	}
+	return strings.Join(out, ", ")
+}
 
-func (t Terminal) say(ja, en string, a ...any) { fmt.Fprintf(t.Stdout, t.in(ja, en)+"\n", a...) }
+func (t *terminal) in(ja, en string) string { return bilingual.Say(ja, en).In(t.Lang) }
 
-// bench is the controls at work, with what they were compiled to.
+func (t *terminal) say(ja, en string, a ...any) { fmt.Fprintf(t.Stdout, t.in(ja, en)+"\n", a...) }
+
+// bench is the controls at work.
 type bench struct {
 	author.Desk
 	controls []control.Control
-	rules    map[string]*judge.Rule
-	faults   []author.Finding // of folders that do not load
-	root     string           // folder of the controls, as places in them begin
+	rules    map[string]*judge.Rule // what those chosen were compiled to
+	faults   []author.Finding       // of folders that do not load
+	root     string                 // folder of the controls, as places in them begin
 }
 
-// Desk is what authors of controls for the directive work with: all kinds, and
-// who brings the observed fields.
-func Desk() author.Desk {
+// Desk is what authors of controls for a directive work with: all kinds, and who
+// brings the observed fields.
+func Desk(d *directive.Directive) author.Desk {
 	brought := map[string][]string{"database": {"database"}, "log-source": {"feed", "keeping"}}
 	for _, c := range linux.Collectors() {
 		brought["computer"] = append(brought["computer"], c.Group)
 	}
-	return author.Desk{Kinds: kind.Default(), Directive: directive.Default(), Brought: brought}
+	return author.Desk{Kinds: kind.Default(), Directive: d, Brought: brought}
 }
 
-// open loads the controls of a folder, or those that ship, and compiles them.
-func open(dir string) (*bench, error) {
-	b := &bench{Desk: Desk(), rules: map[string]*judge.Rule{}, root: cmp.Or(dir, "control")}
+func (t *terminal) desk() (author.Desk, error) {
+	if d := directive.Default(); d.Source == t.rulebook {
+		return Desk(d), nil // the whole library takes longer to read
+	}
+	d, ok := library.Shipped().Of(t.rulebook)
+	if !ok {
+		return author.Desk{}, wrong("指令 %s はない。次のいずれかとすること：%s", "there is no directive %s; one of %s", t.rulebook, sources())
+	}
+	return Desk(d), nil
+}
+
+// open loads the controls of a folder, or those that ship.
+func (t *terminal) open(dir string) (*bench, error) {
+	desk, err := t.desk()
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{Desk: desk, rules: map[string]*judge.Rule{}, root: cmp.Or(dir, "control")}
 	if dir == "" {
-		b.controls = control.WithCases(b.Kinds, b.Directive)
+		b.controls = shipped(desk)
 	} else if err := b.load(dir); err != nil {
 		return nil, err
 	}
-	rules, _ := judge.Rules(b.controls, b.Kinds, b.Directive) // each fault stands in its rule
-	for _, r := range rules {
-		b.rules[r.Control().ID] = r
-	}
 	return b, nil
+}
+
+// shipped are the controls that ship for the desk's directive, with their cases.
+// Of one that inherits nothing the library need not be read.
+func shipped(d author.Desk) []control.Control {
+	if d.Directive.Inherits == "" {
+		return control.WithCases(d.Kinds, d.Directive)
+	}
+	return control.ForWithCases(d.Kinds, library.Shipped(), d.Directive)
 }
 
 func (b *bench) load(dir string) error {
@@ -120,30 +158,35 @@ func (b *bench) load(dir string) error {
 // at is a place with the folder of the controls, so that editors find it.
 func (b *bench) at(place string) string { return filepath.ToSlash(filepath.Join(b.root, place)) }
 
-func (t Terminal) found(b *bench, f author.Finding) {
+func (t *terminal) found(b *bench, f author.Finding) {
 	f.Place = b.at(f.Place)
 	fmt.Fprintln(t.Stdout, f.In(t.Lang))
 }
 
-// chosen are the controls named, by ID or by area; none named: all.
+// chosen are the controls named, by ID or by area, compiled; none named: all.
 func (b *bench) chosen(names []string) ([]control.Control, error) {
-	if len(names) == 0 {
-		return b.controls, nil
+	out := b.controls
+	if len(names) > 0 {
+		out = nil
 	}
-	var out []control.Control
 	for _, name := range names {
-		name = strings.Trim(name, "/")
-		n := len(out)
-		for _, c := range b.controls {
-			if c.ID == name || strings.HasPrefix(c.ID, name+"/") {
-				out = append(out, c)
-			}
-		}
-		if len(out) == n && len(b.faults) == 0 {
+		found := b.named(strings.Trim(name, "/"))
+		if len(found) == 0 && len(b.faults) == 0 {
 			return nil, wrong("確認項目 %s はない。%s", "there is no control %s%s", name, b.nearest(name))
 		}
+		out = append(out, found...)
+	}
+	rules, _ := judge.Rules(out, b.Kinds, b.Directive) // each fault stands in its rule
+	for _, r := range rules {
+		b.rules[r.Control().ID] = r
 	}
 	return out, nil
+}
+
+func (b *bench) named(name string) []control.Control {
+	return slices.DeleteFunc(slices.Clone(b.controls), func(c control.Control) bool {
+		return c.ID != name && !strings.HasPrefix(c.ID, name+"/")
+	})
 }
 
 // nearest names controls whose ID holds the last word of name.
@@ -163,11 +206,11 @@ func (b *bench) nearest(name string) string {
 	return " (" + strings.Join(near, ", ") + "?)"
 }
 
-func (t Terminal) dirFlag(c *cobra.Command, dir *string) {
+func (t *terminal) dirFlag(c *cobra.Command, dir *string) {
 	c.Flags().StringVar(dir, "dir", "", t.in("内蔵のものに代えて、このフォルダの確認項目を使う", "controls of this folder instead of those that ship"))
 }
 
-func (t Terminal) test() *cobra.Command {
+func (t *terminal) test() *cobra.Command {
 	var dir string
 	var verbose bool
 	c := &cobra.Command{
@@ -175,7 +218,7 @@ func (t Terminal) test() *cobra.Command {
 		Short:   t.in("確認項目のケースを判定し、素の cel-go とも照合する", "Judge the cases of controls, and compare with plain cel-go"),
 		Example: "  kakusho control test auth\n  kakusho control test --dir drafts -v",
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := open(dir)
+			b, err := t.open(dir)
 			if err != nil {
 				return err
 			}
@@ -187,7 +230,7 @@ func (t Terminal) test() *cobra.Command {
 	return c
 }
 
-func (t Terminal) runTest(b *bench, names []string, verbose bool) error {
+func (t *terminal) runTest(b *bench, names []string, verbose bool) error {
 	controls, err := b.chosen(names)
 	if err != nil {
 		return err
@@ -214,7 +257,9 @@ func (t Terminal) runTest(b *bench, names []string, verbose bool) error {
 				failed++
 				t.say("%s: 失敗: %s %s: %s", "%s: FAIL: %s %s: %s", b.at(x.Place), c.ID, x.Case.Name, x.Fault)
 			case verbose:
-				t.say("%s: 成功: %s %s (%s, %v)", "%s: ok: %s %s (%s, %v)", b.at(x.Place), c.ID, x.Case.Name, x.Case.Want.Label().In(t.Lang), b.timed(r, x.Case))
+				whole, plain := b.timed(r, x.Case)
+				t.say("%s: 成功: %s %s（%s、判定 %v、式のみ cel-go %v）", "%s: ok: %s %s (%s; judged in %v, plain cel-go %v)",
+					b.at(x.Place), c.ID, x.Case.Name, x.Case.Want.Label().In(t.Lang), whole, plain)
 			}
 		}
 	}
@@ -225,18 +270,24 @@ func (t Terminal) runTest(b *bench, names []string, verbose bool) error {
 	return nil
 }
 
-// timed is how long one judgement of a case takes, reasons and next change too.
-func (b *bench) timed(r *judge.Rule, c control.Case) time.Duration {
+// timed is how long one judgement of a case takes, reasons and next change too,
+// and how long the rule alone as one program of plain cel-go.
+func (b *bench) timed(r *judge.Rule, c control.Case) (whole, plain time.Duration) {
 	s, p := judge.CaseSubject(r, c, b.Kinds), judge.CaseValues(c, b.Directive.Parameters)
+	_, check, _ := r.Plans()
+	return mean(func() { r.Judge(s, p, c.At, nil) }), mean(func() { r.Scale(s, p, c.At).Value(check.Whole) })
+}
+
+func mean(do func()) time.Duration {
 	const rounds = 20
 	begun := time.Now()
 	for range rounds {
-		r.Judge(s, p, c.At, nil)
+		do()
 	}
 	return (time.Since(begun) / rounds).Round(100 * time.Nanosecond)
 }
 
-func (t Terminal) lint() *cobra.Command {
+func (t *terminal) lint() *cobra.Command {
 	var dir string
 	var advice, strict bool
 	c := &cobra.Command{
@@ -246,7 +297,7 @@ func (t Terminal) lint() *cobra.Command {
 			"Faults are expressions that do not type-check or say the same of everything, exceptions that can never be granted, and fields nobody collects; advice is about cases that are missing and operands that decide nothing. Ends with status 1 when there are faults. Advice is printed when controls are named, or with --advice."),
 		Example: "  kakusho control lint auth/password-length\n  kakusho control lint --dir drafts",
 		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := open(dir)
+			b, err := t.open(dir)
 			if err != nil {
 				return err
 			}
@@ -259,7 +310,7 @@ func (t Terminal) lint() *cobra.Command {
 	return c
 }
 
-func (t Terminal) runLint(b *bench, names []string, advice, strict bool) error {
+func (t *terminal) runLint(b *bench, names []string, advice, strict bool) error {
 	controls, err := b.chosen(names)
 	if err != nil {
 		return err
@@ -284,7 +335,7 @@ func (t Terminal) runLint(b *bench, names []string, advice, strict bool) error {
 	return nil
 }
 
-func (t Terminal) explain() *cobra.Command {
+func (t *terminal) explain() *cobra.Command {
 	var dir, name, subject, data string
 	c := &cobra.Command{
 		Use:     "explain AREA/NAME",
@@ -292,7 +343,7 @@ func (t Terminal) explain() *cobra.Command {
 		Example: "  kakusho control explain auth/password-length --subject computer/PC-1 --data data\n  kakusho control explain auth/password-length --case too-short",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := open(dir)
+			b, err := t.open(dir)
 			if err != nil {
 				return err
 			}
@@ -325,7 +376,7 @@ func (t Terminal) explain() *cobra.Command {
 	return c
 }
 
-func (t Terminal) explainCase(b *bench, c control.Control, name string) error {
+func (t *terminal) explainCase(b *bench, c control.Control, name string) error {
 	i := slices.IndexFunc(c.Cases, func(x control.Case) bool { return x.Name == name })
 	if i < 0 {
 		var all []string
@@ -340,7 +391,7 @@ func (t Terminal) explainCase(b *bench, c control.Control, name string) error {
 	return nil
 }
 
-func (t Terminal) new() *cobra.Command {
+func (t *terminal) new() *cobra.Command {
 	var dir string
 	w := author.Wish{}
 	var clauseID string
@@ -352,7 +403,11 @@ func (t Terminal) new() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			w.ID = strings.Trim(args[0], "/")
 			w.Clause = clause.ID(clauseID)
-			papers, err := Desk().New(w)
+			desk, err := t.desk()
+			if err != nil {
+				return err
+			}
+			papers, err := desk.New(w)
 			if err != nil {
 				return err
 			}
@@ -367,7 +422,7 @@ func (t Terminal) new() *cobra.Command {
 }
 
 // write puts the papers in place; what is there already stays.
-func (t Terminal) write(dir, id string, papers map[string]string) error {
+func (t *terminal) write(dir, id string, papers map[string]string) error {
 	folder := filepath.Join(dir, filepath.FromSlash(id))
 	if _, err := os.Stat(folder); err == nil {
 		return wrong("%s は既にある。", "%s is there already", folder)
@@ -385,16 +440,19 @@ func (t Terminal) write(dir, id string, papers map[string]string) error {
 	return nil
 }
 
-func (t Terminal) fields() *cobra.Command {
+func (t *terminal) fields() *cobra.Command {
 	return &cobra.Command{
 		Use:     "fields [KIND]",
 		Short:   t.in("確認の式で読める全項目の文書（docs/fields.md）、又は一つの種別の項目を示す", "Print the page of every field that rules may read (docs/fields.md), or those of a kind"),
 		Example: "  kakusho control fields computer\n  kakusho control fields > docs/fields.md",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			d := Desk()
+			d, err := t.desk()
+			if err != nil {
+				return err
+			}
 			if len(args) == 0 {
-				d.Fields(t.Stdout, control.Default(d.Kinds, d.Directive))
+				d.Fields(t.Stdout, shipped(d))
 				return nil
 			}
 			k, ok := d.Kinds[args[0]]

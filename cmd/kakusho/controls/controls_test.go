@@ -8,13 +8,14 @@ import (
 	"kakusho/bilingual"
 	"kakusho/cmd/kakusho/controls"
 	"kakusho/control"
+	"kakusho/directive"
 	"kakusho/judge"
 )
 
 // TestThePageOfFieldsIsCurrent holds docs/fields.md against the kinds.
 func TestThePageOfFieldsIsCurrent(t *testing.T) {
 	var want bytes.Buffer
-	d := controls.Desk()
+	d := controls.Desk(directive.Default())
 	d.Fields(&want, control.Default(d.Kinds, d.Directive))
 	got, err := os.ReadFile("../../../docs/fields.md")
 	if err != nil {
@@ -27,7 +28,7 @@ func TestThePageOfFieldsIsCurrent(t *testing.T) {
 
 // TestEveryFieldThatShipsIsBrought lints what ships with the collectors there are.
 func TestEveryFieldThatShipsIsBrought(t *testing.T) {
-	d := controls.Desk()
+	d := controls.Desk(directive.Default())
 	cs := control.WithCases(d.Kinds, d.Directive)
 	rules, err := judge.Rules(cs, d.Kinds, d.Directive)
 	if err != nil {

@@ -15,4 +15,4 @@ var speeds = map[table.Speed]bilingual.Text{
 }
 
 // speed is how fast the rule is judged over many subjects.
-func (t Terminal) speed(r *judge.Rule) string { return speeds[fleet.Speed(r)].In(t.Lang) }
+func (t *terminal) speed(r *judge.Rule) string { return speeds[fleet.Speed(r)].In(t.Lang) }
