@@ -100,6 +100,30 @@ func TestLintFindsWhatIsProbablyNotMeant(t *testing.T) {
 	}
 }
 
+func TestLintTakesNothingForGraveThatMayBeMeant(t *testing.T) {
+	length := "applies: 'true'\nneeds: [pw_min_length]\nparameters: [auth.pw.min_length]\n"
+	for _, c := range []struct{ yaml, rule string }{
+		{length, "s.pw_min_length <= p.auth_pw_min_length || s.pw_min_length < p.auth_pw_min_length"},
+		{length, "s.pw_min_length >= p.auth_pw_min_length && p.auth_pw_min_length >= s.pw_min_length"},
+		{length, "s.pw_min_length > p.auth_pw_min_length || p.auth_pw_min_length > s.pw_min_length"},
+		{length, "s.pw_min_length != p.auth_pw_min_length"},
+		{"applies: 'true'\nneeds: [role, status]\n", `s.status == "stored" && s.status != "disposed"`},
+		{"applies: 'true'\nneeds: [role, status]\n", `s.status == "stored" && s.role == "server" || s.status == "disposed" && s.role == "terminal"`},
+		{"applies: 's.status in [\"stored\", \"in-service\"]'\nneeds: [status]\n", `s.status == "stored" || !(s.status in ["in-service", "disposed"])`},
+		{"applies: 's.status == \"stored\"'\nneeds: [hard_to_carry, status]\n", `s.status == "stored" ? s.hard_to_carry : !s.hard_to_carry`},
+	} {
+		if !strings.Contains(c.rule, "role") {
+			c.yaml = strings.Replace(c.yaml, "[role, status]", "[status]", 1)
+		}
+		cn, r := load(t, c.yaml, c.rule, "")
+		for _, f := range desk.Lint(cn, r) {
+			if f.Grave {
+				t.Errorf("%s\n%s", c.rule, f.In(bilingual.EN))
+			}
+		}
+	}
+}
+
 // TestNewControlsJudgeFromTheStart begins a control about a field of every sort
 // (at night about every field): it loads, compiles, and its cases come out.
 func TestNewControlsJudgeFromTheStart(t *testing.T) {
