@@ -70,12 +70,17 @@ type room struct {
 
 	folded, total atomic.Int64
 	catching      sync.Mutex
-	using         int // under Keeper.mu, as last
+	using         int // under Keeper.mu, as last and idle
 	last          int // when it was opened last, in openings
+	idle          *time.Timer
 }
 
 // waiting is how many pasts may wait to be made; more are told to try again.
 const waiting = 6
+
+// idleMost is how long a past is kept that nobody looks at: it holds as much memory as
+// the present.
+const idleMost = 20 * time.Minute
 
 // Open prepares a keeper. Close it.
 func Open(cfg Config) (*Keeper, error) {
@@ -109,7 +114,16 @@ func (k *Keeper) Close() error {
 	return errors.Join(errs...)
 }
 
+// drop gives up a room. The Keeper's lock is held.
 func (r *room) drop() error {
+	if r.idle != nil {
+		r.idle.Stop()
+	}
+	return r.clear()
+}
+
+// clear gives back what a room holds.
+func (r *room) clear() error {
 	var err error
 	if r.rows != nil {
 		err = r.rows.Close()
@@ -137,7 +151,7 @@ func (k *Keeper) Open(ctx context.Context, past calendar.Past, wait time.Duratio
 		return web.Opening{Folded: r.folded.Load(), Total: r.total.Load()}, nil
 	case <-r.ready:
 	}
-	if err := r.err; err == nil {
+	if err = r.err; err == nil {
 		err = k.catchUp(ctx, r)
 	}
 	if err != nil {
@@ -166,6 +180,9 @@ func (k *Keeper) enter(past calendar.Past) (*room, error) {
 		k.rooms[past] = r
 		k.work.Go(func() { k.prepare(r) })
 	}
+	if r.idle != nil {
+		r.idle.Stop()
+	}
 	k.next++
 	r.using, r.last = r.using+1, k.next
 	return r, nil
@@ -189,6 +206,26 @@ func (k *Keeper) leave(r *room) {
 		delete(k.rooms, r.past)
 	}
 	k.evict()
+	if r.using == 0 && k.rooms[r.past] == r {
+		r.idle = time.AfterFunc(idleMost, func() { k.expire(r) }) // by the machine's own clock, like the memory
+	}
+}
+
+// expire drops a room that nobody has looked at for long.
+func (k *Keeper) expire(r *room) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r.using > 0 || k.rooms[r.past] != r {
+		return
+	}
+	if !r.isReady() {
+		r.idle.Reset(idleMost)
+		return
+	}
+	delete(k.rooms, r.past)
+	if err := r.drop(); err != nil {
+		k.cfg.Log.Error("drop a past", "error", err)
+	}
 }
 
 // evict drops the rooms that were left longest ago when there are too many.
@@ -220,7 +257,7 @@ func (k *Keeper) prepare(r *room) {
 		return
 	}
 	if r.err = k.furnish(r); r.err != nil {
-		r.err = errors.Join(fmt.Errorf("fold the past: %w", r.err), r.drop())
+		r.err = errors.Join(fmt.Errorf("fold the past: %w", r.err), r.clear())
 		r.rows, r.dir = nil, ""
 	}
 }
