@@ -131,10 +131,11 @@ func (b *Body) Put(s *Subject) (old *Subject) {
 	row := b.Names.Row(s.Ref, true)
 	b.grow(row + 1)
 	old = b.heads.at(row)
-	b.place(row, b.head(s))
+	head := b.head(s)
+	b.place(row, head)
 	b.write(row, s, b.Columns)
 	b.note = b.note[:0]
-	b.answer(row, s)
+	b.answer(row, head) // answers keep it: it must not keep cells
 	return old
 }
 
