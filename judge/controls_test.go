@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -31,7 +32,12 @@ func TestControls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range controls {
+	ways := slices.Sorted(maps.Keys(obscurities))
+	for i, c := range controls {
+		obscured := ways
+		if os.Getenv("KAKUSHO_NIGHTLY") == "" {
+			obscured = ways[i%len(ways):][:1] // each control in one of the ways
+		}
 		t.Run(c.ID, func(t *testing.T) {
 			r, err := judge.Compile(c, kinds, d.Parameters, judge.EffectiveFrom(d.EffectiveFrom))
 			if err != nil {
@@ -50,7 +56,8 @@ func TestControls(t *testing.T) {
 				if v := r.Judge(nothing, d.Parameters.Resolve(nil, directive.Scope{}, now), now, nil); v.Outcome == verdict.Conforms {
 					t.Errorf("a %s of which nothing is known conforms: %+v", k, v.Reasons)
 				}
-				for name, change := range obscurities {
+				for _, name := range obscured {
+					change := obscurities[name]
 					v := r.Judge(obscure(kinds[k], change), d.Parameters.Resolve(nil, directive.Scope{}, now), now, nil)
 					if v.Outcome == verdict.Conforms || v.Outcome == verdict.Error {
 						t.Errorf("a %s of which all facts are %s is %q: %+v", k, name, v.Outcome, v.Reasons)

@@ -165,7 +165,7 @@ func obscured(g ruletest.Gen, cells map[string]judge.Cell) map[string]judge.Cell
 // ships asks for one, TestControls shows.
 func TestNoEvidenceDecidesNothing(t *testing.T) {
 	g, ps, decided := ruletest.New(12), wildValues(), 0
-	for range rounds(300) {
+	for range rounds(150) {
 		w := newWild(g)
 		w.decisions, w.plain = nil, true
 		r := w.compile(t, ruletest.Expr.String)
@@ -189,7 +189,7 @@ func TestNoEvidenceDecidesNothing(t *testing.T) {
 // reasons.
 func TestTheOrderOfOperandsAndDecisionsDoesNotMatter(t *testing.T) {
 	g, ps := ruletest.New(13), wildValues()
-	for range rounds(300) {
+	for range rounds(150) {
 		w := newWild(g)
 		w.plain = g.IntN(2) == 0
 		s := w.subject(g)
@@ -242,7 +242,7 @@ func TestSameInputsSameBytes(t *testing.T) {
 // that may lie over a verdict.
 func TestExceptionsHideNothingButViolations(t *testing.T) {
 	g, ps, laid := ruletest.New(14), wildValues(), 0
-	for range rounds(400) {
+	for range rounds(250) {
 		w := newWild(g)
 		w.plain = g.IntN(3) > 0
 		s := w.subject(g)
