@@ -123,7 +123,7 @@ func (c *court) suppose(at time.Time, d Draft) *ground {
 	touched, undo := w.Suppose(d.Decisions, d.Observed)
 	defer undo()
 	f := &court{
-		terms: terms, evidence: c.evidence, layer: c.layer.Fork(terms.directive.Parameters, settings, touched),
+		terms: terms, evidence: c.evidence, layer: c.layer.Fork(terms.directive.Parameters, settings, touched, d.Observed != nil),
 		fleet: c.fleet.Fork(), book: c.book.snapshot(), last: c.last,
 	}
 	f.shelf.Store(c.shelf.Load())

@@ -100,14 +100,14 @@ func NewLayer(w *World, parameters directive.Parameters, settings []directive.Se
 
 // Fork is a layer that starts as l is, under other parameters and settings. It is
 // good for as long as l is not moved. touched are items that are other to it than to
-// l.
-func (l *Layer) Fork(parameters directive.Parameters, settings []directive.Setting, touched []*Item) *Layer {
+// l; seenOtherwise: what was observed of them is, too.
+func (l *Layer) Fork(parameters directive.Parameters, settings []directive.Setting, touched []*Item, seenOtherwise bool) *Layer {
 	f := NewLayer(l.w, parameters, settings, l.table)
 	f.At, f.base, f.begun, f.place = l.At, l, true, l.place
 	f.spread(l.redetermined(parameters, f.inForce()))
 	for _, it := range touched {
 		f.invalidate(it)
-		f.spread(everything(it))
+		f.spread(everything(it, seenOtherwise))
 	}
 	return f
 }
@@ -141,9 +141,14 @@ func (l *Layer) redetermined(parameters directive.Parameters, settings []directi
 	return deps
 }
 
-// everything is what can be read of an item without deriving it.
-func everything(it *Item) []dep {
-	deps := []dep{{what: item, a: string(it.ref)}, {what: member, a: it.Row.System}, {what: seen, a: string(it.ref)}}
+// everything is what can be read of an item without deriving it, what was observed of
+// it included or not.
+func everything(it *Item, observed bool) []dep {
+	deps := []dep{{what: item, a: string(it.ref)}, {what: member, a: it.Row.System}}
+	if !observed {
+		return deps
+	}
+	deps = append(deps, dep{what: seen, a: string(it.ref)})
 	for _, f := range it.Kind.Fields {
 		if f.In(kind.Observed) {
 			deps = append(deps, dep{what: seen, a: string(it.ref), b: f.Name}, dep{what: seenAny, a: it.Kind.ID, b: f.Name})
