@@ -18,6 +18,7 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/identity"
+	"kakusho/posture/trial"
 	"kakusho/search"
 	"kakusho/server/events"
 )
@@ -70,6 +71,7 @@ func (s *Server) Control() http.Handler {
 	answer("GET /events", s.controlEvents)
 	answer("GET /report", s.controlReport)
 	answer("GET /verdict", s.controlVerdict)
+	answer("GET /what-if", s.controlTrial)
 	answer("GET /standing", func(r *http.Request) (any, error) { return s.Events.Standing(r.Context()), nil })
 	return mux
 }
@@ -118,6 +120,28 @@ func (s *Server) controlVerdict(r *http.Request) (any, error) {
 	return v, nil
 }
 
+// controlTrial tries a draft, as the page of trials does.
+func (s *Server) controlTrial(r *http.Request) (any, error) {
+	at := s.cfg.Now()
+	if err := r.ParseForm(); err != nil {
+		return nil, badControl{err}
+	}
+	d, faults := trial.Read(r.Form)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	permit, err := s.Gate.Ask(r.Context(), gate.Request{Actor: atTheMachine, At: at, Action: gate.ReadTrail, Object: "what-if", Scope: []string{"*"}})
+	if err != nil {
+		return nil, err
+	}
+	find, _ := s.tried(s.Posture.Directive())
+	t, err := trial.Run(r.Context(), s.Posture, permit, d, find, at)
+	if err != nil {
+		return nil, err
+	}
+	return t.Summary(), nil
+}
+
 // badControl is what is wrong with a command.
 type badControl struct{ error }
 
@@ -129,6 +153,7 @@ func sayWhy(w http.ResponseWriter, err error) {
 	var query *search.Fault
 	var clock events.ClockFault
 	var noTime calendar.Fault
+	var untried trial.Faults
 	switch {
 	case errors.As(err, &clock):
 		status, text = http.StatusConflict, clock.Text()
@@ -136,6 +161,8 @@ func sayWhy(w http.ResponseWriter, err error) {
 		status, text = http.StatusUnprocessableEntity, fault.Text
 	case errors.As(err, &query):
 		status, text = http.StatusUnprocessableEntity, query.Text
+	case errors.As(err, &untried):
+		status, text = http.StatusUnprocessableEntity, untried[0].Text()
 	case errors.As(err, &noTime):
 		status, text = http.StatusUnprocessableEntity, bilingual.Text(noTime)
 	case errors.As(err, new(badControl)):

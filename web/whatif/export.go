@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"net/http"
 	"strings"
-	"time"
 
 	"kakusho/bilingual"
 	"kakusho/fact"
@@ -76,34 +75,9 @@ func reasons(v verdict.Verdict, l bilingual.Lang) string {
 // The answer to a program.
 type (
 	answer struct {
-		At     time.Time                  `json:"at"`
-		On     time.Time                  `json:"on"`
-		Draft  trial.Draft                `json:"draft"`
-		Counts trial.Counts               `json:"counts"`
-		Pairs  []passage                  `json:"passages"`
-		By     map[trial.Axis][]gathering `json:"by"`
-		Work   working                    `json:"work"`
-		Total  int                        `json:"total"` // moves selected by sort, by and in
-		Moves  []told                     `json:"moves"` // from "from" on, at most web.PageSize
-	}
-	passage struct {
-		From  verdict.Outcome `json:"from"`
-		To    verdict.Outcome `json:"to"`
-		Count int             `json:"count"`
-	}
-	gathering struct {
-		Key      string       `json:"key"`
-		Counts   trial.Counts `json:"counts"`
-		Subjects int          `json:"subjects"`
-	}
-	working struct {
-		Attestations int     `json:"attestations"`
-		Judgements   int     `json:"judgements"`
-		Minutes      int     `json:"minutes_each"`
-		Hours        float64 `json:"hours"`
-		Deferrals    int     `json:"deferrals"`
-		Specials     int     `json:"specials"`
-		Systemless   int     `json:"systemless"`
+		trial.Summary
+		Total int    `json:"total"` // moves selected by sort, by and in
+		Moves []told `json:"moves"` // from "from" on, at most web.PageSize
 	}
 	told struct {
 		Subject fact.Ref         `json:"subject"`
@@ -143,20 +117,7 @@ func (s pages) program(r *web.Request) (web.Answer, error) {
 }
 
 func answering(r *web.Request, t *trial.Trial) answer {
-	w := t.Work()
-	out := answer{
-		At: t.At, On: t.On, Draft: t.Draft, Counts: t.Counts(), Pairs: []passage{}, By: map[trial.Axis][]gathering{}, Moves: []told{},
-		Work: working{w.Attestations, w.Judgements, w.Minutes, w.Hours(), w.Deferrals, w.Specials, w.Systemless},
-	}
-	for _, p := range t.Passages() {
-		out.Pairs = append(out.Pairs, passage{p.From, p.To, p.Count})
-	}
-	for _, a := range trial.Axes {
-		out.By[a] = []gathering{}
-		for _, l := range t.By(a) {
-			out.By[a] = append(out.By[a], gathering{l.Key, l.Counts, l.Subjects})
-		}
-	}
+	out := answer{Summary: t.Summary(), Moves: []told{}}
 	selected := t.Select(part(r))
 	out.Total = len(selected)
 	for _, m := range web.Part(r, selected) {
