@@ -4,7 +4,6 @@
 //	kakusho check     how this machine, or a folder of one, stands, clause by clause
 //	kakusho report    how everything registered stands, now or at another time
 //	kakusho trace     clause → control → facts → collector → page
-//	kakusho what-if   try other values, texts, exceptions or another day
 //	kakusho clauses   what the directive demands and what checks it
 //	kakusho control   try, lint, explain and begin controls
 //	kakusho trail     verify the trail, prove an entry, compare checkpoints, exchange the key
@@ -163,7 +162,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err.Error(), err.Error())
 	})
-	root.AddCommand(p.serve(), p.check(), p.report(), p.whatIf(), p.trace(), p.clauses(), p.refold(), p.demo(),
+	root.AddCommand(p.serve(), p.check(), p.report(), p.trace(), p.clauses(), p.refold(), p.demo(),
 		p.events(), p.retention(), p.sender(), p.forward(), p.index())
 	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
 	root.AddCommand(controls.Command(controls.Terminal{Stdout: p.stdout, Lang: p.lang, Verdict: p.verdictAt}))
