@@ -147,55 +147,40 @@ func ReadDictionary(r *frame.Reader) *Dictionary {
 	}
 	for n := r.Count(most); r.Err() == nil && d.Len() < n; {
 		status := fact.Status(r.Text())
-		var value any
+		var code uint32
 		if r.Bool() {
-			value = d.list(r)
-		} else {
-			value = readValue(r, 0)
+			code = d.readList(status, r)
+		} else if value := readValue(r, 0); r.Err() == nil {
+			code = d.Code(status, value)
 		}
-		if r.Err() == nil && int(d.Code(status, value)) != d.Len()-1 {
+		if r.Err() == nil && int(code) != d.Len()-1 {
 			r.Fail("a cell comes twice")
 		}
 	}
 	return d
 }
 
-// list reads a list by its elements, which share their values.
-func (d *Dictionary) list(r *frame.Reader) any {
+// readList reads a list by its elements.
+func (d *Dictionary) readList(status fact.Status, r *frame.Reader) uint32 {
 	if d.elements == nil {
 		r.Fail("a list where none can be")
-		return nil
+		return 0
 	}
-	list := []any{}
-	for n := r.Count(most); r.Err() == nil && len(list) < n; {
-		if code := r.Uint(); code > 0 && code < uint64(d.elements.Len()) {
-			list = append(list, d.elements.At(uint32(code)).Value)
-		} else {
+	codes := []uint32{}
+	for n := r.Count(most); r.Err() == nil && len(codes) < n; {
+		code := r.Uint()
+		if code == 0 || code >= uint64(d.elements.Len()) {
 			r.Fail("an element that is none")
 		}
+		codes = append(codes, uint32(code))
 	}
-	return list
-}
-
-// Write writes the moments.
-func (m *Moments) Write(w *frame.Writer) {
-	list := m.List()
-	w.Uint(uint64(len(list)))
-	for _, s := range list[1:] {
-		w.Text(s.Fresh)
-		w.Time(s.At)
+	if r.Err() != nil || status != fact.Observed && status != fact.Truncated {
+		r.Fail("a list that was not seen")
+		return 0
 	}
-}
-
-// ReadMoments reads moments.
-func ReadMoments(r *frame.Reader) *Moments {
-	m := NewMoments()
-	for n := r.Count(most); r.Err() == nil && len(m.list) < n; {
-		if s := (Sight{r.Text(), r.Time()}); r.Err() == nil && int(m.Code(s)) != len(m.list)-1 {
-			r.Fail("a moment comes twice")
-		}
-	}
-	return m
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.list(status, codes)
 }
 
 // Write writes the column.
@@ -271,39 +256,4 @@ func (c *Column) readPage(page, rows int, codes uint32, r *frame.Reader) {
 		}
 	}
 	c.write(page, &read)
-}
-
-// Write writes the sights, but not their moments.
-func (s *Sights) Write(w *frame.Writer) {
-	s.base.Write(w)
-	w.Uint(uint64(len(s.apart)))
-	for _, rows := range s.apart {
-		w.Uint(uint64(len(rows)))
-		for _, row := range slices.Sorted(maps.Keys(rows)) {
-			w.Uint(uint64(row))
-			w.Uint(uint64(rows[row]))
-		}
-	}
-}
-
-// ReadSights reads sights whose moments are m.
-func ReadSights(r *frame.Reader, m *Moments) *Sights {
-	codes := len(m.List())
-	s := NewSights(m, 0)
-	s.base = ReadColumn(r, codes)
-	for n := r.Count(most); r.Err() == nil && len(s.apart) < n; {
-		var rows map[uint32]uint32
-		for left := r.Count(most); r.Err() == nil && left > 0; left-- {
-			row, code := r.Uint(), r.Uint()
-			if row >= uint64(s.base.rows) || code == 0 || code >= uint64(codes) {
-				r.Fail("row %d, code %d", row, code)
-			}
-			if rows == nil {
-				rows = map[uint32]uint32{}
-			}
-			rows[uint32(row)] = uint32(code)
-		}
-		s.apart, s.shared = append(s.apart, rows), append(s.shared, false)
-	}
-	return s
 }

@@ -139,36 +139,6 @@ func TestCompactingLosesOnlyWhatNobodyHolds(t *testing.T) {
 	}
 }
 
-func TestSightsAreWrittenAndCompacted(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 5))
-	m := column.NewMoments()
-	s := column.NewSights(m, 4)
-	for range 400 {
-		s.Put(r.IntN(50), r.IntN(4), m.Code(column.Sight{Fresh: fmt.Sprint(r.IntN(2)), At: time.Unix(r.Int64N(900), 0).UTC()}))
-	}
-	same := func(m2 *column.Moments, s2 *column.Sights) {
-		t.Helper()
-		for row := range 50 {
-			for f := range 4 {
-				if got, want := m2.At(s2.At(row, f)), m.At(s.At(row, f)); got != want {
-					t.Fatalf("row %d field %d: %v, want %v", row, f, got, want)
-				}
-			}
-		}
-	}
-	used := make([]bool, len(m.List()))
-	s.Mark(used)
-	m2, to := m.Compact(used)
-	same(m2, s.Renumber(m2, to))
-	if len(m2.List()) >= len(m.List()) {
-		t.Error("nothing was dropped")
-	}
-	again(t, func(w *frame.Writer) { m.Write(w); s.Write(w) }, func(r *frame.Reader) {
-		m3 := column.ReadMoments(r)
-		same(m3, column.ReadSights(r, m3))
-	})
-}
-
 func FuzzReadingNeverPanics(f *testing.F) {
 	for seed := range uint64(3) {
 		var b bytes.Buffer
@@ -187,7 +157,6 @@ func FuzzReadingNeverPanics(f *testing.F) {
 		for _, read := range []func(*frame.Reader){
 			func(r *frame.Reader) { column.ReadDictionary(r) },
 			func(r *frame.Reader) { column.ReadColumn(r, 5) },
-			func(r *frame.Reader) { column.ReadSights(r, column.ReadMoments(r)) },
 		} {
 			read(frame.NewReader(bytes.NewReader(b.Bytes())))
 		}

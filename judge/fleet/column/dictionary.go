@@ -40,6 +40,7 @@ type Dictionary struct {
 	lists   map[string]uint32 // by element codes
 	others  map[string]uint32 // records, and values that no field should have
 	scratch []byte
+	codes   []uint32 // of a list that is looked up
 	order   []uint32 // codes of ordered values, ascending, below ordered
 	ordered int
 }
@@ -177,18 +178,27 @@ func (d *Dictionary) compound(status fact.Status, value any) uint32 {
 		d.scratch = encode(d.scratch, value)
 		return d.other(d.others, Entry{Status: status, Value: value})
 	}
+	d.codes = d.codes[:0]
 	for _, x := range list {
-		d.scratch = binary.LittleEndian.AppendUint32(d.scratch, d.elements.Code(fact.Observed, x))
+		d.codes = append(d.codes, d.elements.Code(fact.Observed, x))
+	}
+	return d.list(status, d.codes)
+}
+
+// list is the code of a list by those of its elements, whose values it shares.
+func (d *Dictionary) list(status fact.Status, codes []uint32) uint32 {
+	d.scratch = append(append(d.scratch[:0], status...), 0)
+	for _, code := range codes {
+		d.scratch = binary.LittleEndian.AppendUint32(d.scratch, code)
 	}
 	if code, ok := d.lists[string(d.scratch)]; ok {
 		return code
 	}
-	e := Entry{Status: status, Value: value, Elements: make([]uint32, len(list))}
-	at := len(d.scratch) - 4*len(list)
-	for i := range e.Elements {
-		e.Elements[i] = binary.LittleEndian.Uint32(d.scratch[at+4*i:])
+	values, entries := make([]any, len(codes)), d.elements.Entries()
+	for i, code := range codes {
+		values[i] = entries[code].Value
 	}
-	return d.other(d.lists, e)
+	return d.other(d.lists, Entry{Status: status, Value: values, Elements: slices.Clone(codes)})
 }
 
 func (d *Dictionary) other(in map[string]uint32, e Entry) uint32 {

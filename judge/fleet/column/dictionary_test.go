@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"kakusho/fact"
-	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
 	"kakusho/kind"
 )
@@ -146,60 +145,5 @@ func TestForksMayNumberCellsAtTheSameTime(t *testing.T) {
 	wait.Wait()
 	if d.Len() != 1+4*50 {
 		t.Errorf("%d codes", d.Len())
-	}
-}
-
-func TestFieldsOfARowShareWhenTheyWereSeen(t *testing.T) {
-	m := column.NewMoments()
-	const rows, fields = 300, 5
-	r := rand.New(rand.NewPCG(7, 7))
-	type pair struct {
-		sights *column.Sights
-		want   [rows][fields]uint32 // 0: the field was never seen, and may read anything
-	}
-	all := []*pair{{sights: column.NewSights(m, fields)}}
-	moment := func() uint32 {
-		return m.Code(column.Sight{Fresh: "lifetimes.day", At: time.Unix(r.Int64N(40), 0)})
-	}
-	for range 3_000 {
-		p := all[r.IntN(len(all))]
-		row := r.IntN(rows)
-		if r.IntN(2) == 0 {
-			f, c := r.IntN(fields), moment()
-			p.sights.Put(row, f, c)
-			p.want[row][f] = c
-		} else {
-			c := moment()
-			for f := range fields {
-				if p.want[row][f] = c; r.IntN(4) == 0 {
-					p.want[row][f] = moment()
-				}
-			}
-			p.sights.PutRow(row, p.want[row][:])
-		}
-		if r.IntN(300) == 0 && len(all) < 6 {
-			all = append(all, &pair{p.sights.Fork(), p.want})
-		}
-	}
-	table := make([]bits.Flags, len(m.List()))
-	for code, s := range m.List() {
-		table[code] = bits.Yes << (s.At.Unix() % 2 & 1)
-	}
-	for _, p := range all {
-		var base bits.Truths
-		p.sights.Base().Paint(0, table, &base)
-		for f := range fields {
-			var hidden bits.Block
-			p.sights.Hidden(0, f, table, &base, &hidden)
-			for row := range rows {
-				want := p.want[row][f]
-				if got := p.sights.At(row, f); want != 0 && got != want {
-					t.Fatalf("row %d field %d: seen %d, want %d", row, f, got, want)
-				}
-				if want != 0 && hidden.Has(row) != (table[want] == bits.Yes) {
-					t.Fatalf("row %d field %d: hidden %v", row, f, hidden.Has(row))
-				}
-			}
-		}
 	}
 }
