@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +109,23 @@ func TestEveryImportGoesDownstairs(t *testing.T) {
 				t.Errorf("%s (%s) imports %s (%s): %s may see %v", s.path, floors[from].name, path, floors[to].name, floors[from].name, floors[from].sees)
 			}
 		}
+	}
+}
+
+// The engine knows no clause: which there are, and what they are called, is data.
+func TestEnginesNameNoClause(t *testing.T) {
+	named := regexp.MustCompile(`[a-z0-9-]+@[0-9]`)
+	data := []string{"clause", "directive", "control", "kind", "rule", "judge", "verdict", "decision", "gate", "govern", "register", "posture", "report", "store"}
+	for _, s := range sources(t) {
+		if s.test() || !slices.Contains(data, s.room()) || strings.HasPrefix(s.path, "store/storetest/") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && named.MatchString(lit.Value) && !strings.Contains(lit.Value, "%q") {
+				t.Errorf("%s: %s names a clause", s.fset.Position(lit.Pos()), lit.Value)
+			}
+			return true
+		})
 	}
 }
 

@@ -17,8 +17,11 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"kakusho/actor"
+	"kakusho/clause"
+	"kakusho/control"
 	"kakusho/decision"
 	"kakusho/demo"
+	"kakusho/directive/library"
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/govern"
@@ -81,6 +84,7 @@ func TestSample(t *testing.T) {
 	t.Run("every planted fault is found and its sibling conforms", func(t *testing.T) { planted(t, s, at) })
 	t.Run("the list on disk is the list in the code", func(t *testing.T) { listed(t, s, r.List) })
 	t.Run("no rule fails, and most of the body conforms", func(t *testing.T) { standing(t, s) })
+	t.Run("every directive judges the same evidence", func(t *testing.T) { rulebooks(t, s) })
 	t.Run("every register has entries and every field of computers was seen", func(t *testing.T) { filled(t, s) })
 	t.Run("events have come, and rules have found what they should", func(t *testing.T) { happened(t, s) })
 	t.Run("a first login can be made", func(t *testing.T) { firstRun(t, s) })
@@ -417,6 +421,38 @@ func standing(t *testing.T, s *server.Server) {
 	}
 	if len(idle) > 10 { // by their defaults, some parameters switch their controls off
 		t.Errorf("%d controls have nothing to judge: %v", len(idle), idle)
+	}
+}
+
+// rulebooks judges the body by every directive on hand: none needs a change to the
+// program, and what is neither clause nor value is the same under each.
+func rulebooks(t *testing.T, s *server.Server) {
+	lib := library.Shipped()
+	first := map[string]verdict.Outcome{}
+	for _, d := range lib.Directives {
+		st, err := s.Posture.Under(posture.NewTerms(d, control.For(s.Kinds, lib, d), s.Kinds)).Now(t.Context(), ask(t, s), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := st.Clause(clause.ID(d.Source), "*")
+		if all[verdict.Error] > 0 || all[verdict.Conforms] < all.Total()/3 {
+			t.Errorf("%s: %v of %d", d.Source, all, all.Total())
+		}
+		same := 0
+		for _, p := range st.Pairs(posture.Filter{}) {
+			if p.Clause.Source() != d.Source {
+				t.Fatalf("%s: %s is judged for %s", d.Source, p.Control, p.Clause)
+			}
+			key := string(p.Subject) + " " + p.Control
+			if d == lib.Directives[0] {
+				first[key] = p.Outcome
+			} else if first[key] == p.Outcome {
+				same++
+			}
+		}
+		if d != lib.Directives[0] && same < len(first)*8/10 {
+			t.Errorf("%s agrees on %d of %d pairs, and only few values differ", d.Source, same, len(first))
+		}
 	}
 }
 

@@ -123,6 +123,7 @@ type overviewData struct {
 	Lines       []line
 	Total       int
 	Obligations []tile // each rolled up
+	Of          int    // so many
 	Next        []row
 	Own         *posture.Subject
 	OwnTally    posture.Tally
@@ -140,7 +141,9 @@ func (s pages) overview(r *web.Request) (web.Answer, error) {
 	d.Tiles = tiles(all, func(o verdict.Outcome) string { return "/verdicts?outcome=" + string(o) }, "")
 	d.Columns = s.columns(st, d.Words, r.Lang)
 	d.Lines = s.lines(st, d.Columns, clause.ID(r.URL.Query().Get("open")), r)
-	d.Obligations = tiles(s.obligations(st), func(verdict.Outcome) string { return "/clauses" }, "")
+	rolled := s.obligations(st)
+	d.Of = rolled.Total()
+	d.Obligations = tiles(rolled, func(verdict.Outcome) string { return "/clauses" }, "")
 	d.Next = s.rows(st, st.Soonest(8), r.Lang)
 	if own, ok := st.Named("system/" + s.own); ok {
 		d.Own, d.OwnTally = own, st.Clause(clause.ID(s.posture.Directive().Source), s.own)
