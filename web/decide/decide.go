@@ -15,6 +15,7 @@ import (
 	"kakusho/bilingual"
 	"kakusho/clause"
 	"kakusho/control"
+	"kakusho/control/carry"
 	"kakusho/decision"
 	"kakusho/fact"
 	"kakusho/gate"
@@ -142,8 +143,15 @@ type formData struct {
 	Clauses   []clause.Clause
 	Derived   []kind.Field
 	Faults    []kind.Fault
-	Earlier   []decision.Decision
+	Earlier   []earlier
 	Default   string // end proposed
+}
+
+// earlier is an answer that was given before; Other: under another directive, where it
+// counts no more.
+type earlier struct {
+	decision.Decision
+	Other bool
 }
 
 func (s pages) form(r *web.Request) (web.Answer, error) {
@@ -180,12 +188,15 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 		}
 	}
 	d.Derived = sub.Kind.Layer(kind.Derived)
-	for _, x := range sub.Decisions {
+	all, err := s.govern.Of(r.Context(), r.Permit, sub.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	for _, x := range all {
 		if x.Control == typed["control"] && x.Control != "" {
-			d.Earlier = append(d.Earlier, x)
+			d.Earlier = append(d.Earlier, earlier{x, !carry.Under(s.posture.Directive().Source, x)})
 		}
 	}
-	slices.Reverse(d.Earlier)
 	d.Default = r.At.AddDate(0, 6, 0).Format("2006-01-02")
 	a := web.Answer{Page: "form", Title: title(d), Data: d}
 	if len(faults) > 0 {
