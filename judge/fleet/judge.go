@@ -109,7 +109,7 @@ func (f *Fleet) judge(at time.Time) {
 // judge brings a body to an instant and returns until when all of it holds.
 func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 	for _, a := range b.Answered {
-		until = earlier(until, a.Settle(f.values, at, func(row int) { b.Dirty[row/bits.Size] = true }))
+		until = earlier(until, a.Settle(&f.reign, b.Scope, ruled, at, func(row int) { b.Dirty[row/bits.Size] = true }))
 	}
 	used := make([]bool, len(b.Leaves))
 	for _, p := range b.programs {

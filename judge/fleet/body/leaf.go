@@ -82,7 +82,7 @@ func (l *Leaf) fork(columns map[table.Source]*Column) *Leaf {
 // It returns until when they hold.
 func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time) {
 	if ruled || l.classes == nil {
-		of, first := r.Classes(func(g *reign.Regime) string { return g.Signature(l.Params) })
+		of, first := r.Parted(l.Params)
 		classes := make([]Class, len(first))
 		for i, g := range first {
 			key := g.Signature(l.Params)
@@ -128,10 +128,9 @@ type View struct {
 	At    time.Time
 	Page  int
 
-	truths []*bits.Truths // by leaf
-	done   []int          // by leaf: page + 1 for which truths are
-	rows   []bits.Block
-	parted int // page + 1 for which rows are
+	truths []*bits.Truths  // by leaf
+	done   []int           // by leaf: page + 1 for which truths are
+	parts  map[*int]*parts // by partition of the regimes
 	codes  [][bits.Size]uint32
 	part   bits.Truths
 	Stack  table.Stack
@@ -141,6 +140,7 @@ type View struct {
 func NewView(b *Body, r *reign.Reign, at time.Time) *View {
 	return &View{
 		Body: b, Reign: r, Veil: &b.Veil, At: at, truths: make([]*bits.Truths, len(b.Leaves)), done: make([]int, len(b.Leaves)),
+		parts: map[*int]*parts{},
 	}
 }
 
@@ -166,20 +166,52 @@ func (v *View) paint(l *Leaf, into *bits.Truths) {
 		v.lay(l, &l.classes[0], into)
 		return
 	}
-	into.Reset()
+	parts := v.parted(l.of, len(l.classes))
+	v.lay(l, &l.classes[parts.most], into)
 	for i := range l.classes {
-		rows := v.within(l.of, i)
-		if rows.Empty() {
-			continue
-		}
-		v.lay(l, &l.classes[i], &v.part)
-		v.part.Keep(&rows)
-		for p := range bits.Flagged {
-			if v.part.Used>>p&1 != 0 {
-				into.Planes[p].Or(&v.part.Planes[p])
+		switch c := &l.classes[i]; {
+		case i == parts.most || parts.count[i] == 0:
+		case parts.count[i] <= sparse:
+			v.dot(l, c, &parts.rows[i], into)
+		default:
+			v.lay(l, c, &v.part)
+			v.part.Keep(&parts.rows[i])
+			into.Set(&parts.rows[i], bits.Broken)
+			for p := range bits.Flagged {
+				if v.part.Used>>p&1 != 0 {
+					into.Planes[p].Or(&v.part.Planes[p])
+				}
 			}
+			into.Used |= v.part.Used
 		}
-		into.Used |= v.part.Used
+	}
+}
+
+// sparse is up to how many rows are looked up one by one.
+const sparse = 300
+
+// dot is lay for a few rows.
+func (v *View) dot(l *Leaf, c *Class, rows *bits.Block, into *bits.Truths) {
+	var hidden bits.Block
+	var flags []bits.Flags
+	switch len(l.Columns) {
+	case 0:
+	case 1:
+		hidden, _ = v.hidden(l.Columns[0])
+	default:
+		flags = c.table.Flags(l.domain, v.At)
+	}
+	for i := range rows.All() {
+		switch {
+		case len(l.Columns) == 0:
+			into.Put(i, c.flags[0])
+		case len(l.Columns) > 1:
+			into.Put(i, flags[v.codes[0][i]])
+		case hidden.Has(i):
+			into.Put(i, c.flags[column.Missing])
+		default:
+			into.Put(i, c.flags[l.Columns[0].Codes.At(v.Page*bits.Size+i)])
+		}
 	}
 }
 
@@ -221,23 +253,38 @@ func (v *View) pair(l *Leaf) {
 	}
 }
 
-// within is the rows of the page whose regime is of a class.
-func (v *View) within(of []int, class int) (rows bits.Block) {
-	if v.parted != v.Page+1 {
-		v.parted = v.Page + 1
-		v.rows = append(v.rows[:0], make([]bits.Block, len(v.Reign.Regimes))...)
-		var codes [bits.Size]uint32
-		v.Body.Scope.Codes(v.Page, &codes)
-		for row := range v.Body.Alive[v.Page].All() {
-			v.rows[v.Reign.Of[codes[row]]].Add(row)
+// parts are the rows of a page by class of their regimes.
+type parts struct {
+	page  int // + 1
+	rows  []bits.Block
+	count []int
+	most  int // the class of most rows
+}
+
+// parted parts the rows of the page as of parts the regimes.
+func (v *View) parted(of []int, classes int) *parts {
+	p := v.parts[&of[0]]
+	if p == nil {
+		p = &parts{}
+		v.parts[&of[0]] = p
+	}
+	if p.page == v.Page+1 {
+		return p
+	}
+	*p = parts{page: v.Page + 1, rows: append(p.rows[:0], make([]bits.Block, classes)...), count: append(p.count[:0], make([]int, classes)...)}
+	var codes [bits.Size]uint32
+	v.Body.Scope.Codes(v.Page, &codes)
+	for row := range v.Body.Alive[v.Page].All() {
+		c := of[v.Reign.Of[codes[row]]]
+		p.rows[c].Add(row)
+		p.count[c]++
+	}
+	for c, n := range p.count {
+		if n > p.count[p.most] {
+			p.most = c
 		}
 	}
-	for regime, c := range of {
-		if c == class {
-			rows.Or(&v.rows[regime])
-		}
-	}
-	return rows
+	return p
 }
 
 // hidden is the rows of the page in which a column's cell is not to be believed.
@@ -251,7 +298,7 @@ func (v *View) hidden(c *Column) (rows bits.Block, any bool) {
 	}
 	for i, f := range found {
 		if f.Any {
-			in := v.within(v.Veil.of, i)
+			in := v.parted(v.Veil.of, len(found)).rows[i]
 			in.And(&f.Rows)
 			rows.Or(&in)
 		}

@@ -59,6 +59,15 @@ type Reign struct {
 	by       map[directive.Scope]int
 	layered  map[string]bool // layers that some setting is of
 	Shuffled bool            // a scope went to another regime in the last call of rule
+
+	partings map[string]parting // by the parameters that were asked about
+	shapes   map[string][]int   // so that equal partings are one
+}
+
+// parting is how regimes are parted by some parameters.
+type parting struct {
+	of    []int
+	first []*Regime
 }
 
 // Regime is the values that hold in some scopes.
@@ -141,6 +150,7 @@ func (r *Reign) Fork() Reign {
 	n := *r
 	n.Of, n.Regimes = slices.Clip(r.Of), slices.Clip(r.Regimes) // appending makes copies
 	n.by = maps.Clone(r.by)
+	n.partings, n.shapes = nil, nil
 	return n
 }
 
@@ -155,6 +165,31 @@ func (r *Reign) Forget() { r.by = nil }
 
 // Under is the regime of a scope, by its number.
 func (r *Reign) Under(scope uint32) *Regime { return r.Regimes[r.Of[scope]] }
+
+// Parted parts regimes by the values of parameters, as Classes does. Partings that
+// are equal are the same slice, as long as the regimes stay.
+func (r *Reign) Parted(params []*rule.Param) (of []int, first []*Regime) {
+	var key strings.Builder
+	for _, p := range params {
+		key.WriteString(p.Key)
+		key.WriteByte(0)
+	}
+	if p, ok := r.partings[key.String()]; ok && len(p.of) == len(r.Regimes) {
+		return p.of, p.first
+	}
+	if r.partings == nil {
+		r.partings, r.shapes = map[string]parting{}, map[string][]int{}
+	}
+	of, first = r.Classes(func(g *Regime) string { return g.Signature(params) })
+	shape := fmt.Sprint(of)
+	if same, ok := r.shapes[shape]; ok {
+		of = same
+	} else {
+		r.shapes[shape] = of
+	}
+	r.partings[key.String()] = parting{of, first}
+	return of, first
+}
 
 // Classes parts regimes by a signature: the class of every regime, and one regime
 // of each class.

@@ -2,6 +2,8 @@ package table
 
 import (
 	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/common/types/ref"
@@ -12,6 +14,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
+	"kakusho/rule"
 	"kakusho/rule/weigh"
 )
 
@@ -31,7 +34,7 @@ func newProber(l *Leaf, values directive.Values, now time.Time) *prober {
 		record := *m.Control.Record
 		record.Fresh = everFresh
 		m.Control.Record, m.Params = &record, maps.Clone(values)
-		m.Params[everFresh] = directive.Value{Value: weigh.Farthest}
+		m.Params[everFresh] = directive.Value{Value: time.Duration(math.MaxInt64)}
 	}
 	p := &prober{leaf: l, m: m}
 	p.set(now)
@@ -127,9 +130,22 @@ func flagged(r weigh.Result) (bits.Flags, time.Time) {
 	return bits.Broken, r.Until
 }
 
-// AnswerValue is how the column of answers holds one.
-func AnswerValue(d *decision.Decision) string {
-	return d.Answer + "\x00" + d.At.Format(time.RFC3339Nano)
+// AnswerValue is how the column of answers holds one. Unless dated is set, when it
+// was given does not matter.
+func AnswerValue(d *decision.Decision, dated bool) string {
+	at := time.Unix(0, 0).UTC()
+	if dated {
+		at = d.At
+	}
+	return d.Answer + "\x00" + at.Format(time.RFC3339Nano)
+}
+
+// Dated reports whether a rule reads when an answer was given.
+func Dated(r *judge.Rule) bool {
+	applies, check, exceptions := r.Plans()
+	return slices.ContainsFunc(append([]*rule.Plan{applies, check}, exceptions...), func(p *rule.Plan) bool {
+		return slices.ContainsFunc(scanned(p.Root).reads, func(x rule.Read) bool { return x.From == rule.FromAnswer && x.Name == "at" })
+	})
 }
 
 // answered is a decision with the answer that a value holds.
