@@ -119,7 +119,7 @@ func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 	}
 	for i, l := range b.Leaves {
 		if used[i] {
-			until = earlier(until, l.Settle(&f.reign, ruled, at))
+			until = earlier(until, l.Settle(&f.reign, len(b.Alive), ruled, at))
 		}
 	}
 	until = earlier(until, b.pages(f, b.SetVeil(&f.reign, ruled), at))

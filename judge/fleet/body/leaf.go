@@ -8,6 +8,7 @@ import (
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/sight"
 	"kakusho/judge/fleet/table"
 	"kakusho/judge/fleet/tuple"
 )
@@ -22,8 +23,10 @@ type Leaf struct {
 	tables  map[string]*table.Table
 
 	classes []Class
-	of      []int // regime → class
-	Moved   bool  // what it comes to changed since the last judgement
+	of      []int   // regime → class
+	Moved   bool    // what it comes to changed since the last judgement
+	version int     // grows whenever it does
+	kept    []*kept // by page
 }
 
 // Class is the regimes under which a leaf comes to the same.
@@ -62,7 +65,7 @@ func (l *Leaf) bind(columns map[table.Source]*Column) {
 func (l *Leaf) fork(columns map[table.Source]*Column) *Leaf {
 	g := *l
 	g.bind(columns)
-	g.classes = slices.Clone(l.classes)
+	g.classes, g.kept = slices.Clone(l.classes), slices.Clone(l.kept)
 	g.tables = maps.Clone(l.tables)
 	if !l.Clocked {
 		return &g
@@ -78,9 +81,10 @@ func (l *Leaf) fork(columns map[table.Source]*Column) *Leaf {
 	return &g
 }
 
-// Settle brings the leaf's tables to an instant, and notes whether anything moved.
-// It returns until when they hold.
-func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time) {
+// Settle brings the leaf's tables to an instant, for so many pages, and notes
+// whether anything moved. It returns until when the tables hold.
+func (l *Leaf) Settle(r *reign.Reign, pages int, ruled bool, at time.Time) (until time.Time) {
+	moved := false
 	if ruled || l.classes == nil {
 		of, first := r.Parted(l.Params)
 		classes := make([]Class, len(first))
@@ -91,7 +95,7 @@ func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time
 			}
 			classes[i].table = l.tables[key]
 		}
-		l.Moved = l.Moved || r.Shuffled && len(l.classes)+len(classes) > 2 || !slices.Equal(of, l.of) || !slices.EqualFunc(classes, l.classes, func(a, b Class) bool { return a.table == b.table })
+		moved = r.Shuffled && len(l.classes)+len(classes) > 2 || !slices.Equal(of, l.of) || !slices.EqualFunc(classes, l.classes, func(a, b Class) bool { return a.table == b.table })
 		for i := range classes {
 			if i < len(l.classes) && l.classes[i].table == classes[i].table {
 				classes[i].serial = l.classes[i].serial
@@ -103,8 +107,15 @@ func (l *Leaf) Settle(r *reign.Reign, ruled bool, at time.Time) (until time.Time
 		c := &l.classes[i]
 		c.flags = c.table.Flags(l.domain, at)
 		if s := c.table.Serial(); s != c.serial {
-			c.serial, l.Moved = s, true
+			c.serial, moved = s, true
 		}
+	}
+	if moved {
+		l.Moved = true
+		l.version++
+	}
+	if len(l.kept) < pages {
+		l.kept = append(l.kept, make([]*kept, pages-len(l.kept))...)
 	}
 	return l.Until()
 }
@@ -132,6 +143,7 @@ type View struct {
 	done   []int           // by leaf: page + 1 for which truths are
 	parts  map[*int]*parts // by partition of the regimes
 	codes  [][bits.Size]uint32
+	hid    []*sight.Found
 	part   bits.Truths
 	Stack  table.Stack
 }
@@ -159,9 +171,18 @@ func (v *View) Leaf(l *table.Leaf) *bits.Truths {
 
 // paint lays a leaf's tables on the page, each on the rows of its regimes.
 func (v *View) paint(l *Leaf, into *bits.Truths) {
-	if len(l.Columns) > 1 {
-		v.pair(l)
+	if len(l.Columns) == 0 {
+		v.layAll(l, into)
+		return
 	}
+	if !v.recall(l, into) {
+		v.pair(l)
+		v.layAll(l, into)
+		v.keep(l, into)
+	}
+}
+
+func (v *View) layAll(l *Leaf, into *bits.Truths) {
 	if len(l.classes) == 1 {
 		v.lay(l, &l.classes[0], into)
 		return
@@ -233,6 +254,9 @@ func (v *View) lay(l *Leaf, c *Class, into *bits.Truths) {
 
 // pair turns the codes of several columns into those of their tuples.
 func (v *View) pair(l *Leaf) {
+	if len(l.Columns) < 2 {
+		return
+	}
 	for len(v.codes) < len(l.Columns) {
 		v.codes = append(v.codes, [bits.Size]uint32{})
 	}
