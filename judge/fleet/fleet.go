@@ -56,6 +56,7 @@ type Fleet struct {
 	hanging   bool           // something does
 	owner     *program.Owner // of the sheets that nobody else holds
 	last      *Outcomes      // nil: something changed since
+	views     []*body.View   // one for each worker; no fork has them
 	changed   []*body.Column
 	room      int // codes that may be held before those nobody uses are dropped; 0: not counted yet
 }
@@ -113,7 +114,7 @@ func (f *Fleet) Hold(t Terms) {
 // one is seen by the other. It shares with f whatever neither has changed.
 func (f *Fleet) Fork() *Fleet {
 	g := *f
-	f.owner, g.owner, g.changed = new(program.Owner), new(program.Owner), nil
+	f.owner, g.owner, g.changed, g.views = new(program.Owner), new(program.Owner), nil, nil
 	g.reign = f.reign.Fork()
 	g.bodies = make(map[string]*kin, len(f.bodies))
 	for id, b := range f.bodies {

@@ -152,9 +152,12 @@ func (b *kin) pages(f *Fleet, parted bool, at time.Time) (until time.Time) {
 		next <- page
 	}
 	close(next)
-	for range min(runtime.GOMAXPROCS(0), len(b.Alive)) {
+	for worker := range min(runtime.GOMAXPROCS(0), len(b.Alive)) {
+		if worker == len(f.views) {
+			f.views = append(f.views, new(body.View))
+		}
+		v := f.views[worker].Over(b.Body, &f.reign, at)
 		wait.Go(func() {
-			v := body.NewView(b.Body, &f.reign, at)
 			moved := make([]bool, len(b.Columns))
 			var soonest time.Time
 			for v.Page = range next {

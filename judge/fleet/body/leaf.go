@@ -149,11 +149,18 @@ type View struct {
 }
 
 // NewView is for one worker at one instant.
-func NewView(b *Body, r *reign.Reign, at time.Time) *View {
-	return &View{
-		Body: b, Reign: r, Veil: &b.Veil, At: at, truths: make([]*bits.Truths, len(b.Leaves)), done: make([]int, len(b.Leaves)),
-		parts: map[*int]*parts{},
+func NewView(b *Body, r *reign.Reign, at time.Time) *View { return new(View).Over(b, r, at) }
+
+// Over makes a view that is not used any more one over another body, or at another
+// instant.
+func (v *View) Over(b *Body, r *reign.Reign, at time.Time) *View {
+	v.Body, v.Reign, v.Veil, v.At = b, r, &b.Veil, at
+	if n := len(b.Leaves) - len(v.truths); n > 0 {
+		v.truths, v.done = append(v.truths, make([]*bits.Truths, n)...), append(v.done, make([]int, n)...)
 	}
+	clear(v.done)
+	v.parts = map[*int]*parts{}
+	return v
 }
 
 // Leaf implements table.Page.
