@@ -352,7 +352,9 @@ func (t *Table) arrange(ask *prober, d Domain) {
 	t.cuts = nil
 	clear(t.ordered)
 	for _, order := range t.orders(d, 1) {
-		order = slices.DeleteFunc(order, func(code uint32) bool { return int(code) >= len(t.flags) }) // a fork may have brought more
+		if later := func(code uint32) bool { return int(code) >= len(t.flags) }; slices.ContainsFunc(order, later) {
+			order = slices.DeleteFunc(slices.Clone(order), later) // a fork brought more; the order is the dictionary's
+		}
 		c, ok := t.search(ask, d, order)
 		if !ok {
 			continue
