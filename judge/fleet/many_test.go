@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,4 +97,37 @@ func TestACrowdAgreesWithJudge(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestForksLiveBesideEachOther lets a fleet and its forks take in subjects and
+// judge at different instants at the same time.
+func TestForksLiveBesideEachOther(t *testing.T) {
+	g := ruletest.New(77)
+	var rules []*judge.Rule
+	for i := range 12 {
+		rules = append(rules, ruleOf(t, fmt.Sprintf("fork/%d", i), g.Expr(2).String(), nil))
+	}
+	terms := fleet.Terms{Rules: rules, Parameters: ruletest.Params()}
+	f := fleet.New(set(), terms)
+	all := crowd(g, 200)
+	for _, s := range all[:60] {
+		f.Put(s)
+	}
+	f.Judge(ruletest.At)
+	var wait sync.WaitGroup
+	for i := range 4 {
+		fork, slow := f.Fork(), newPairwise(set(), terms)
+		wait.Go(func() {
+			at := ruletest.At.Add(time.Duration(i) * 7 * time.Hour)
+			for n, s := range all[:80+30*i] {
+				fork.Put(s)
+				slow.subjects[s.Ref] = s
+				if n%20 == 0 {
+					fork.Judge(at)
+				}
+			}
+			slow.compare(t, fork.Judge(at), at)
+		})
+	}
+	wait.Wait()
 }
