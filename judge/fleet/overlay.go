@@ -12,6 +12,7 @@ import (
 	"kakusho/judge/fleet/body"
 	"kakusho/judge/fleet/program"
 	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/roll"
 	"kakusho/verdict"
 )
 
@@ -47,7 +48,7 @@ func (o *overlays) fork() *overlays {
 // a violation, and whether one has conditions.
 func laid(r *judge.Rule, s *Subject) (any, conditional bool) {
 	for i := range s.Decisions {
-		if d := &s.Decisions[i]; body.Overlies(*d) && r.About(*d) {
+		if d := &s.Decisions[i]; roll.Overlies(*d) && r.About(*d) {
 			any, conditional = true, conditional || len(d.Conditions) > 0
 		}
 	}

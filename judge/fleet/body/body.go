@@ -7,68 +7,23 @@ package body
 
 import (
 	"slices"
-	"sync"
 
-	"kakusho/decision"
-	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/reign"
+	"kakusho/judge/fleet/roll"
 	"kakusho/judge/fleet/sight"
 	"kakusho/judge/fleet/table"
 	"kakusho/kind"
 )
 
-// Names numbers the subjects of a kind. A number, once given, is the subject's for
-// ever, so that forks share names and outcomes outlive their fleet.
-type Names struct {
-	mu   sync.RWMutex
-	rows map[fact.Ref]int
-	refs []fact.Ref
-}
-
-// Row is the number of a subject; without add, of one that never came it is -1.
-func (n *Names) Row(ref fact.Ref, add bool) int {
-	n.mu.RLock()
-	row, ok := n.rows[ref]
-	n.mu.RUnlock()
-	if ok || !add {
-		if !ok {
-			return -1
-		}
-		return row
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if row, ok := n.rows[ref]; ok {
-		return row
-	}
-	n.rows[ref] = len(n.refs)
-	n.refs = append(n.refs, ref)
-	return len(n.refs) - 1
-}
-
-// List is the subject of every number given so far.
-func (n *Names) List() []fact.Ref {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return n.refs[:len(n.refs):len(n.refs)]
-}
-
-// Subject is one subject, the system it belongs to and whose parameter values it
-// is held to.
-type Subject struct {
-	judge.Subject
-	System string
-	Scope  directive.Scope
-}
-
-// Overlies reports whether a decision lies over violations.
-func Overlies(d decision.Decision) bool {
-	return d.Type == decision.Exception || d.Type == decision.Deferral || d.Type == decision.Special
-}
+// Subject is one subject; Names numbers those of a kind.
+type (
+	Subject = roll.Subject
+	Names   = roll.Names
+)
 
 // Body is the subjects of one kind.
 type Body struct {
@@ -77,7 +32,7 @@ type Body struct {
 	Moments *sight.Moments
 	Scopes  *reign.Scopes
 
-	heads   heads
+	heads   roll.Heads
 	fetch   Fetch
 	Alive   []bits.Block // by page
 	Laid    []bits.Block // by page: rows over which a decision may lie
@@ -114,7 +69,7 @@ type Column struct {
 // New makes a body without subjects.
 func New(k kind.Kind, m *sight.Moments, s *reign.Scopes, fetch Fetch) *Body {
 	return &Body{
-		Kind: k, Names: &Names{rows: map[fact.Ref]int{}}, Moments: m, Scopes: s, Scope: column.New(), fetch: fetch,
+		Kind: k, Names: roll.NewNames(), Moments: m, Scopes: s, Scope: column.New(), fetch: fetch,
 		columns: map[table.Source]*Column{}, named: map[string][]*Column{}, Maker: table.NewMaker(), Answered: map[string]*Answers{},
 	}
 }
@@ -130,7 +85,7 @@ func (b *Body) grow(n int) {
 func (b *Body) Put(s *Subject) (old *Subject) {
 	row := b.Names.Row(s.Ref, true)
 	b.grow(row + 1)
-	old = b.heads.at(row)
+	old = b.heads.At(row)
 	head := b.head(s)
 	b.place(row, head)
 	b.write(row, s, b.Columns)
@@ -141,10 +96,10 @@ func (b *Body) Put(s *Subject) (old *Subject) {
 
 // place makes s the subject of a row.
 func (b *Body) place(row int, s *Subject) {
-	b.heads.set(row, s)
+	b.heads.Set(row, s)
 	page, i := row/bits.Size, row%bits.Size
 	b.Alive[page].Add(i)
-	b.Laid[page].Put(i, slices.ContainsFunc(s.Decisions, Overlies))
+	b.Laid[page].Put(i, slices.ContainsFunc(s.Decisions, roll.Overlies))
 	b.Dirty[page] = true
 	b.Scope.Set(row, b.Scopes.Code(s.Scope))
 }
@@ -156,7 +111,7 @@ func (b *Body) Drop(ref fact.Ref) bool {
 		return false
 	}
 	page, i := row/bits.Size, row%bits.Size
-	b.heads.set(row, nil)
+	b.heads.Set(row, nil)
 	b.Alive[page].Remove(i)
 	b.Laid[page].Remove(i)
 	b.Dirty[page] = true
@@ -171,7 +126,7 @@ func (b *Body) Drop(ref fact.Ref) bool {
 // another time.
 func (b *Body) Replace(s *Subject, changed []*Column) []*Column {
 	row := b.Names.Row(s.Ref, false)
-	b.heads.set(row, b.head(s))
+	b.heads.Set(row, b.head(s))
 	b.note = changed
 	b.write(row, s, b.Columns)
 	changed, b.note = b.note, nil
@@ -331,7 +286,7 @@ func (b *Body) answer(row int, s *Subject) {
 // Fork copies a body; both share every page that neither changes.
 func (b *Body) Fork() *Body {
 	g := *b
-	g.heads = b.heads.fork()
+	g.heads = b.heads.Fork()
 	g.Alive, g.Laid, g.Dirty = slices.Clone(b.Alive), slices.Clone(b.Laid), slices.Clone(b.Dirty)
 	g.Scope = b.Scope.Fork()
 	g.columns, g.Columns, g.named = make(map[table.Source]*Column, len(b.columns)), nil, map[string][]*Column{}

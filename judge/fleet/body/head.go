@@ -2,7 +2,6 @@ package body
 
 import (
 	"maps"
-	"slices"
 
 	"kakusho/fact"
 	"kakusho/judge"
@@ -14,38 +13,6 @@ import (
 
 // Fetch finds the cells of a subject, as they were last told to the fleet.
 type Fetch func(fact.Ref) (judge.Subject, bool)
-
-// heads is a subject for every row, a page at a time. Forks share pages.
-type heads struct {
-	pages  []*[bits.Size]*Subject
-	shared []bool // page → somebody else may hold it
-}
-
-func (h *heads) at(row int) *Subject {
-	if row < 0 || row/bits.Size >= len(h.pages) {
-		return nil
-	}
-	return h.pages[row/bits.Size][row%bits.Size]
-}
-
-func (h *heads) set(row int, s *Subject) {
-	page := row / bits.Size
-	for len(h.pages) <= page {
-		h.pages, h.shared = append(h.pages, new([bits.Size]*Subject)), append(h.shared, false)
-	}
-	if h.shared[page] {
-		own := *h.pages[page]
-		h.pages[page], h.shared[page] = &own, false
-	}
-	h.pages[page][row%bits.Size] = s
-}
-
-func (h *heads) fork() heads {
-	for i := range h.shared {
-		h.shared[i] = true
-	}
-	return heads{slices.Clone(h.pages), slices.Clone(h.shared)}
-}
 
 // head is what is kept of a subject: without its cells, if they can be fetched.
 func (b *Body) head(s *Subject) *Subject {
@@ -63,26 +30,18 @@ func (b *Body) head(s *Subject) *Subject {
 func bare(head *Subject) bool { return head.Facts == nil && head.Declared == nil }
 
 // Head is what is kept of the subject of a row; nil if there is none.
-func (b *Body) Head(row int) *Subject { return b.heads.at(row) }
+func (b *Body) Head(row int) *Subject { return b.heads.At(row) }
 
 // Subject finds what is kept of a subject.
 func (b *Body) Subject(ref fact.Ref) *Subject { return b.Head(b.Names.Row(ref, false)) }
 
 // All lists what is kept of the subjects that are there.
-func (b *Body) All(yield func(int, *Subject) bool) {
-	for page := range b.heads.pages {
-		for i, s := range b.heads.pages[page] {
-			if s != nil && !yield(page*bits.Size+i, s) {
-				return
-			}
-		}
-	}
-}
+func (b *Body) All(yield func(int, *Subject) bool) { b.heads.All(yield) }
 
 // Freeze is the body's subjects and columns as they are, to be read only. It does
 // not change any more. What did not change since the last time is the same.
 func (b *Body) Freeze() *Body {
-	f := &Body{Kind: b.Kind, Names: b.Names, Moments: b.Moments, Scopes: b.Scopes, fetch: b.fetch, heads: b.heads.fork(), columns: map[table.Source]*Column{}}
+	f := &Body{Kind: b.Kind, Names: b.Names, Moments: b.Moments, Scopes: b.Scopes, fetch: b.fetch, heads: b.heads.Fork(), columns: map[table.Source]*Column{}}
 	f.Scope = b.Scope.Fork()
 	f.Columns = make([]*Column, len(b.Columns))
 	for i, c := range b.Columns {
@@ -156,17 +115,17 @@ func (b *Body) restore(row int, s *Subject) {
 // See takes over cells of a row, as rules read them through s, and adds to changed
 // the columns whose cell is another now, or seen at another time.
 func (b *Body) See(row int, cells map[string]judge.Cell, changed []*Column) []*Column {
-	head := b.heads.at(row)
+	head := b.heads.At(row)
 	switch {
 	case !bare(head):
 		s := *head
 		s.Facts = make(map[string]judge.Cell, len(head.Facts)+len(cells))
 		maps.Copy(s.Facts, head.Facts)
 		maps.Copy(s.Facts, cells)
-		b.heads.set(row, &s)
+		b.heads.Set(row, &s)
 	case b.Laid[row/bits.Size].Has(row % bits.Size): // what Judge said of it is void
 		s := *head
-		b.heads.set(row, &s)
+		b.heads.Set(row, &s)
 	}
 	if bare(head) && b.fetch == nil {
 		b.keep(cells)

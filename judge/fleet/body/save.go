@@ -70,7 +70,7 @@ func (b *Body) raw(layer table.Layer, cells map[string]judge.Cell) {
 // for every old one which it is.
 func (b *Body) Packed(m *sight.Moments, to []uint32) *Body {
 	p := New(b.Kind, m, b.Scopes, b.fetch)
-	p.Names, p.heads, p.Scope = b.Names, b.heads.fork(), b.Scope.Fork()
+	p.Names, p.heads, p.Scope = b.Names, b.heads.Fork(), b.Scope.Fork()
 	p.Alive, p.Laid, p.Dirty = slices.Clone(b.Alive), slices.Clone(b.Laid), make([]bool, len(b.Dirty))
 	p.partial = b.partial
 	for _, c := range b.Columns {
@@ -163,10 +163,10 @@ const most = 1 << 31
 // Read reads a body that Write wrote.
 func Read(r *frame.Reader, k kind.Kind, m *sight.Moments, scopes *reign.Scopes) *Body {
 	b := New(k, m, scopes, nil)
-	for n := r.Count(most); r.Err() == nil && len(b.Names.refs) < n; {
+	for n := r.Count(most); r.Err() == nil && len(b.Names.List()) < n; {
 		ref := fact.Ref(r.Text())
 		row := b.Names.Row(ref, true)
-		if row != len(b.Names.refs)-1 || ref.Kind() != k.ID {
+		if row != len(b.Names.List())-1 || ref.Kind() != k.ID {
 			r.Fail("subject %q", ref)
 		}
 		if b.grow(row + 1); r.Bool() && r.Err() == nil {
