@@ -31,11 +31,11 @@ type Layer struct {
 	settings   []directive.Setting // nil: those of the world
 	table      map[string]Derivation
 
-	base    *Layer  // that this one departed from; nil: none
-	nodes   []*node // by slot
-	readers map[dep]map[*Item]bool
-	queue   []*Item // to be derived again
-	place   int     // in the log of changes
+	base    *Layer             // that this one departed from; nil: none
+	nodes   []*node            // by slot
+	readers map[int32]*readers // by number of a dep
+	queue   []*Item            // to be derived again
+	place   int                // in the log of changes
 	begun   bool
 	frame   *frame
 
@@ -48,7 +48,7 @@ type node struct {
 	old   []memo // what they were
 	done  []bool
 	busy  []bool
-	deps  map[dep]bool
+	deps  deps
 	until time.Time // a cell may be another from then on; zero: never by time alone
 	wait  bool      // in the queue
 	turns int       // how often it was derived in this Move
@@ -95,7 +95,7 @@ type resolved struct {
 // NewLayer is a layer of w under parameters, and under settings when they are not
 // nil. derivations compute the derived fields of kinds, by the name a field gives.
 func NewLayer(w *World, parameters directive.Parameters, settings []directive.Setting, derivations map[string]Derivation) *Layer {
-	return &Layer{w: w, parameters: parameters, settings: settings, table: derivations, readers: map[dep]map[*Item]bool{}, resolved: map[directive.Scope]resolved{}}
+	return &Layer{w: w, parameters: parameters, settings: settings, table: derivations, readers: map[int32]*readers{}, resolved: map[directive.Scope]resolved{}}
 }
 
 // Fork is a layer that starts as l is, under other parameters and settings. It is
@@ -197,7 +197,7 @@ func (l *Layer) Move(at time.Time) []*Item {
 
 // reset forgets everything.
 func (l *Layer) reset() {
-	l.nodes, l.readers, l.queue, l.base = nil, map[dep]map[*Item]bool{}, nil, nil
+	l.nodes, l.readers, l.queue, l.base = nil, map[int32]*readers{}, nil, nil
 	clear(l.resolved)
 	for _, it := range l.w.Items() {
 		l.invalidate(it)
@@ -243,8 +243,12 @@ const tooOften = 16
 // spread puts into the queue whatever rests on one of deps.
 func (l *Layer) spread(deps []dep) {
 	for _, d := range deps {
+		id, known := l.w.numbers[d]
+		if !known {
+			continue
+		}
 		for from := l; from != nil; from = from.base {
-			for it := range from.readers[d] {
+			for _, it := range from.readers[id].list() {
 				l.invalidate(it)
 			}
 		}
@@ -270,15 +274,15 @@ func (l *Layer) invalidate(it *Item) {
 		l.queue = append(l.queue, it)
 	}
 	n.turns++
-	for d := range n.deps {
-		delete(l.readers[d], it)
+	for _, id := range n.deps.list {
+		l.readers[id].remove(it)
 	}
 	n.clear(len(it.shape.Derived))
 	l.spread(early)
 }
 
 func (n *node) clear(size int) {
-	n.cells, n.done, n.busy, n.deps, n.until = make([]memo, size), make([]bool, size), make([]bool, size), map[dep]bool{}, time.Time{}
+	n.cells, n.done, n.busy, n.deps, n.until = make([]memo, size), make([]bool, size), make([]bool, size), deps{}, time.Time{}
 }
 
 // peek is the node of a slot, here or where l departed from.
@@ -359,14 +363,17 @@ func (l *Layer) overridden(it *Item, f kind.Field, m memo) memo {
 // read notes that the running derivation rests on something.
 func (l *Layer) read(d dep) {
 	f := l.frame
-	if f == nil || f.node.deps[d] {
+	if f == nil || d.a == string(f.it.ref) && (d.what == item || d.what == seen || d.what == derived) {
+		return // what happens to an item itself it never outlives
+	}
+	id := l.w.number(d)
+	if !f.node.deps.add(id) {
 		return
 	}
-	f.node.deps[d] = true
-	if l.readers[d] == nil {
-		l.readers[d] = map[*Item]bool{}
+	if l.readers[id] == nil {
+		l.readers[id] = &readers{}
 	}
-	l.readers[d][f.it] = true
+	l.readers[id].add(f.it)
 }
 
 // Until notes an instant, if it is still to come, from which on the running

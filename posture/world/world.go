@@ -47,6 +47,7 @@ type World struct {
 	columns  map[column]map[string][]*Item // Where
 	holdings map[records]*holding          // Holding
 	changes  log
+	numbers  map[dep]int32
 
 	// while rows are read
 	pool  *state.Pool
@@ -75,7 +76,7 @@ type Item struct {
 func New(kinds kind.Set) *World {
 	w := &World{
 		kinds: kinds, shapes: map[string]*state.Shape{}, rank: map[string]int{}, items: map[fact.Ref]*Item{}, decisions: map[string]store.Decision{},
-		settings: map[string]store.Setting{}, columns: map[column]map[string][]*Item{}, holdings: map[records]*holding{},
+		settings: map[string]store.Setting{}, columns: map[column]map[string][]*Item{}, holdings: map[records]*holding{}, numbers: map[dep]int32{},
 	}
 	w.begin()
 	for i, id := range kinds.IDs() {
