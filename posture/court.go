@@ -74,7 +74,7 @@ func (c *court) judge(at time.Time) *ground {
 func (c *court) enter(moved []*world.Item, at time.Time) {
 	was := make([]*entry, len(moved))
 	for i, it := range moved {
-		was[i] = c.book.put(it.Slot, &entry{it.Ref(), it.Kind, it.State, c.layer.Derived(it)})
+		was[i] = c.book.put(it.Slot, &entry{it.Slot, it.Ref(), it.Kind, it.State, c.layer.Derived(it)})
 	}
 	c.shelf.Store(&shelf{c.directory(moved), c.book.snapshot(), at})
 	for i, it := range moved {
@@ -145,6 +145,7 @@ func (c *court) suppose(at time.Time, d Draft) *ground {
 
 // entry is one subject as it is judged. It does not change.
 type entry struct {
+	slot    int
 	ref     fact.Ref
 	kind    *kind.Kind
 	state   *state.State

@@ -3,6 +3,7 @@ package posture
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"kakusho/clause"
 	"kakusho/fact"
@@ -52,6 +53,28 @@ type directory struct {
 	groups []group // whose outcomes are counted together
 
 	below map[string]map[string]bool // of a unit: itself and the units below it
+
+	alphabet alphabet
+}
+
+// alphabet is the subjects in the order of their references.
+type alphabet struct {
+	slots []int // by rank
+	rank  []int // by slot
+}
+
+func newAlphabet(items []*world.Item) alphabet {
+	sorted := slices.Clone(items)
+	slices.SortFunc(sorted, func(a, b *world.Item) int { return strings.Compare(string(a.Ref()), string(b.Ref())) })
+	var a alphabet
+	for i, it := range sorted {
+		a.slots = append(a.slots, it.Slot)
+		if short := it.Slot + 1 - len(a.rank); short > 0 {
+			a.rank = append(a.rank, make([]int, short)...)
+		}
+		a.rank[it.Slot] = i
+	}
+	return a
 }
 
 // group is a system in a unit of a prefecture; each may be empty.
@@ -75,7 +98,7 @@ func (c *court) directory(moved []*world.Item) *directory {
 	if last := c.last; last != nil && len(items) == len(last.order) && !slices.ContainsFunc(moved, func(it *world.Item) bool { return c.relocated(it, last) }) {
 		return last.directory
 	}
-	d := &directory{slot: make(map[fact.Ref]int, len(items)), byKind: map[string][]int{}, bySystem: map[string][]int{}, below: c.below()}
+	d := &directory{slot: make(map[fact.Ref]int, len(items)), byKind: map[string][]int{}, bySystem: map[string][]int{}, below: c.below(), alphabet: newAlphabet(items)}
 	known := map[group]int{}
 	for _, it := range items {
 		e := c.book.at(it.Slot)

@@ -2,6 +2,7 @@ package posture
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -112,28 +113,41 @@ type Filter struct {
 
 // Pairs lists those f selects, worst first, then by clause and subject.
 func (s *Standing) Pairs(f Filter) []Pair {
-	type line struct {
-		Pair
-		rank, clause int
-	}
+	pairs, _ := s.Part(f, 0, math.MaxInt)
+	return pairs
+}
+
+// Part is n of the Pairs f selects, beginning with the from-th, and how many there
+// are in all.
+func (s *Standing) Part(f Filter, from, n int) (part []Pair, total int) {
 	var lines []line
 	s.each(f, func(e *entry, i int, o verdict.Outcome) {
-		c := &s.terms.controls[i]
-		l := line{Pair{e.ref, c.ID, "", o}, slices.Index(verdict.Outcomes, o), -1}
+		lines = append(lines, newLine(slices.Index(verdict.Outcomes, o), s.terms.first[i], s.alphabet.rank[e.slot], i))
+	})
+	slices.Sort(lines)
+	from = min(max(from, 0), len(lines))
+	for _, l := range lines[from:][:min(n, len(lines)-from)] {
+		c := &s.terms.controls[l.control()]
+		p := Pair{Subject: s.book.at(s.alphabet.slots[l.subject()]).ref, Control: c.ID, Outcome: verdict.Outcomes[l.outcome()]}
 		if len(c.Clauses) > 0 {
-			l.Clause, l.clause = c.Clauses[0], s.terms.rank[c.Clauses[0]]
+			p.Clause = c.Clauses[0]
 		}
-		lines = append(lines, l)
-	})
-	slices.SortStableFunc(lines, func(a, b line) int {
-		return cmp.Or(a.rank-b.rank, a.clause-b.clause, strings.Compare(string(a.Subject), string(b.Subject)))
-	})
-	out := make([]Pair, len(lines))
-	for i, l := range lines {
-		out[i] = l.Pair
+		part = append(part, p)
 	}
-	return out
+	return part, len(lines)
 }
+
+// line is a pair as a number that sorts as pairs do: outcome, rank of the clause,
+// rank of the subject, place of the control.
+type line uint64
+
+func newLine(outcome, clause, subject, control int) line {
+	return line(outcome)<<60 | line(clause)<<44 | line(subject)<<16 | line(control)
+}
+
+func (l line) outcome() int { return int(l >> 60) }
+func (l line) subject() int { return int(l >> 16 & (1<<28 - 1)) }
+func (l line) control() int { return int(l & (1<<16 - 1)) }
 
 // Tally counts those f selects.
 func (s *Standing) Tally(f Filter) Tally {

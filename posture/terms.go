@@ -26,7 +26,7 @@ type Terms struct {
 	place  map[string]int      // of a control
 	byKind map[string][]int    // the controls that are about a kind
 	under  map[clause.ID][]int // the controls of a clause, or of one under it
-	rank   map[clause.ID]int   // of the clauses that controls name, in order
+	first  []int               // rank of a control's first clause among those that controls name
 	plain  []string            // what a search finds a control by
 }
 
@@ -57,7 +57,7 @@ func (t *Terms) With(controls ...control.Control) *Terms {
 }
 
 func (t *Terms) index() {
-	t.place, t.byKind, t.under, t.rank = map[string]int{}, map[string][]int{}, map[clause.ID][]int{}, map[clause.ID]int{}
+	t.place, t.byKind, t.under = map[string]int{}, map[string][]int{}, map[clause.ID][]int{}
 	t.plain = make([]string, len(t.controls))
 	var named []clause.ID
 	for i, c := range t.controls {
@@ -72,8 +72,12 @@ func (t *Terms) index() {
 		}
 	}
 	slices.SortFunc(named, clause.Compare)
-	for i, id := range slices.Compact(named) {
-		t.rank[id] = i
+	named = slices.Compact(named)
+	t.first = make([]int, len(t.controls))
+	for i, c := range t.controls {
+		if len(c.Clauses) > 0 {
+			t.first[i], _ = slices.BinarySearchFunc(named, c.Clauses[0], clause.Compare)
+		}
 	}
 }
 

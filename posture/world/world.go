@@ -150,6 +150,9 @@ func (w *World) Settle() {
 			}
 		}
 	}
+	for s := range w.fresh {
+		s.Fit()
+	}
 	w.begin()
 }
 

@@ -57,7 +57,7 @@ func Mount(site *web.Site, p *posture.Posture, g *govern.Govern) error {
 
 // waiting is an answer that a control asks of a person and nobody has given.
 type waiting struct {
-	verdict.Verdict
+	posture.Pair
 	Control control.Control
 	Name    string
 	Clause  string
@@ -84,27 +84,21 @@ func (s pages) list(r *web.Request) (web.Answer, error) {
 	}
 	d := listData{Words: strings.TrimSpace(r.URL.Query().Get("q")), Mine: r.URL.Query().Get("all") == ""}
 	all = slices.DeleteFunc(all, func(x decision.Decision) bool { return s.closed(r, x.Subject) })
-	var open []waiting
-	asking := slices.DeleteFunc(st.Pairs(posture.Filter{Words: d.Words}), func(p posture.Pair) bool {
-		c, ok := s.posture.Control(p.Control)
-		return !ok || c.Record == nil || p.Outcome != verdict.Undecided && p.Outcome != verdict.Unknown ||
-			d.Mine && !slices.ContainsFunc(c.Record.Duty, r.Actor.Has)
+	open := s.waiting(st, posture.Filter{Words: d.Words}, func(c control.Control) bool {
+		return !d.Mine || slices.ContainsFunc(c.Record.Duty, r.Actor.Has)
 	})
-	for _, v := range st.Judged(asking) {
-		c, _ := s.posture.Control(v.Control)
-		if !wants(v) {
-			continue
-		}
-		w := waiting{Verdict: v, Control: c, Name: v.Subject, Clause: string(v.Clause)}
-		if sub, ok := st.Named(v.Subject); ok {
+	for _, p := range web.Part(r, open) {
+		w := waiting{Pair: p, Name: string(p.Subject), Clause: string(p.Clause)}
+		w.Control, _ = s.posture.Control(p.Control)
+		if sub, ok := st.Subject(p.Subject); ok {
 			w.Name = sub.Name
 		}
-		if cl, ok := s.posture.Directive().Clause(v.Clause); ok {
+		if cl, ok := s.posture.Directive().Clause(p.Clause); ok {
 			w.Clause = cl.Label.In(r.Lang)
 		}
-		open = append(open, w)
+		d.Waiting = append(d.Waiting, w)
 	}
-	d.Waiting, d.Pager = web.Part(r, open), r.Pager(len(open))
+	d.Pager = r.Pager(len(open))
 	for _, x := range all {
 		switch {
 		case x.Type.NeedsApproval() && x.ApprovedAt.IsZero() && x.WithdrawnAt.IsZero() && x.Until.After(r.At):
@@ -123,14 +117,31 @@ func (s pages) closed(r *web.Request, ref fact.Ref) bool {
 	return !s.posture.Kinds()[ref.Kind()].MayRead(r.Actor)
 }
 
-// wants reports whether an answer is missing or too old.
-func wants(v verdict.Verdict) bool {
-	if v.Outcome == verdict.Undecided {
-		return true
+// waiting lists the pairs whose answer is missing or too old, of controls for which
+// asks holds.
+func (s pages) waiting(st *posture.Standing, f posture.Filter, asks func(control.Control) bool) []posture.Pair {
+	var doubt []posture.Pair // what is unknown may be so for another reason: the judge says
+	f.Outcome = verdict.Unknown
+	for _, p := range st.Pairs(f) {
+		if c, ok := s.posture.Control(p.Control); ok && c.Record != nil && asks(c) {
+			doubt = append(doubt, p)
+		}
 	}
-	return v.Outcome == verdict.Unknown && slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool {
-		return r.Code == "no-record" || r.Code == "stale" && strings.HasPrefix(r.Fact, "a.")
-	})
+	var open []posture.Pair
+	for i, v := range st.Judged(doubt) {
+		if slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool {
+			return r.Code == "no-record" || r.Code == "stale" && strings.HasPrefix(r.Fact, "a.")
+		}) {
+			open = append(open, doubt[i])
+		}
+	}
+	f.Outcome = verdict.Undecided
+	for _, p := range st.Pairs(f) {
+		if c, ok := s.posture.Control(p.Control); ok && c.Record != nil && asks(c) {
+			open = append(open, p)
+		}
+	}
+	return open
 }
 
 type formData struct {

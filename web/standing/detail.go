@@ -105,8 +105,8 @@ func (s pages) clause(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	pairs := st.Pairs(posture.Filter{Clause: c.ID})
-	d := clauseData{Clause: c, Tally: st.Clause(c.ID, "*"), Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs))}
+	pairs, total := st.Part(posture.Filter{Clause: c.ID}, r.Offset(), web.PageSize)
+	d := clauseData{Clause: c, Tally: st.Clause(c.ID, "*"), Rows: s.rows(st, st.Judged(pairs), r.Lang), Pager: r.Pager(total)}
 	d.Outcome = d.Tally.Outcome()
 	for _, x := range dir.SubItems(c.ID) {
 		t := st.Clause(x.ID, "*")
@@ -158,8 +158,8 @@ func (s pages) control(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	pairs := st.Pairs(posture.Filter{Control: c.ID})
-	d := controlData{Control: c, Tally: st.Control(c.ID), Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs))}
+	pairs, total := st.Part(posture.Filter{Control: c.ID}, r.Offset(), web.PageSize)
+	d := controlData{Control: c, Tally: st.Control(c.ID), Rows: s.rows(st, st.Judged(pairs), r.Lang), Pager: r.Pager(total)}
 	if rule, ok := st.Terms().Rule(c.ID); ok && rule.Fault() != nil {
 		d.Fault = rule.Fault().Error()
 	}

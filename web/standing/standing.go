@@ -261,15 +261,15 @@ func (s pages) verdicts(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	f, system := filter(r)
-	pairs := st.Pairs(f)
 	if r.URL.Query().Get("format") == "csv" {
-		return s.export(r, st, st.Judged(pairs))
+		return s.export(r, st, st.Verdicts(f))
 	}
+	pairs, total := st.Part(f, r.Offset(), web.PageSize)
 	wide := f
 	wide.Outcome = ""
 	t := st.Tally(wide)
 	d := verdictsData{
-		Filter: f, System: system, Rows: s.rows(st, st.Judged(web.Part(r, pairs)), r.Lang), Pager: r.Pager(len(pairs)),
+		Filter: f, System: system, Rows: s.rows(st, st.Judged(pairs), r.Lang), Pager: r.Pager(total),
 		Systems: st.Systems(), CSV: r.With("format", "csv"), Any: t.Total() > 0,
 		Tiles: tiles(t, func(o verdict.Outcome) string {
 			if o == f.Outcome {

@@ -5,7 +5,9 @@ package state
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"kakusho/fact"
@@ -94,11 +96,13 @@ type Pool struct {
 	helds  map[held]*held
 	tales  map[string]*told
 	values map[any]any
+
+	records map[string]map[string]any // nil: records are somebody's already
 }
 
 // NewPool is an empty one.
 func NewPool() *Pool {
-	return &Pool{map[look]*look{}, map[held]*held{}, map[string]*told{}, map[any]any{}}
+	return &Pool{map[look]*look{}, map[held]*held{}, map[string]*told{}, map[any]any{}, map[string]map[string]any{}}
 }
 
 func one[K comparable](m map[K]*K, v K) *K {
@@ -131,8 +135,37 @@ func (p *Pool) value(v any) any {
 			return same
 		}
 		p.values[v] = v
+	case []any:
+		for i, e := range v.([]any) {
+			if m, ok := e.(map[string]any); ok && p.records != nil {
+				v.([]any)[i] = p.record(m)
+			}
+		}
 	}
 	return v
+}
+
+// record makes equal records one: a package stands on many machines.
+func (p *Pool) record(m map[string]any) map[string]any {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		switch v := m[name].(type) {
+		case string:
+			m[name] = p.value(v)
+			fmt.Fprintf(&b, "%q=%q ", name, v)
+		case int64, float64, bool, time.Duration:
+			fmt.Fprintf(&b, "%q:%T%v ", name, v, v)
+		case time.Time:
+			fmt.Fprintf(&b, "%q@%s ", name, v.Format(time.RFC3339Nano))
+		default:
+			return m
+		}
+	}
+	if same, ok := p.records[b.String()]; ok {
+		return same
+	}
+	p.records[b.String()] = m
+	return m
 }
 
 func (p *Pool) stored(key int, c Cell) stored {

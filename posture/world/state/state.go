@@ -88,6 +88,13 @@ func (s *State) Enter(row store.Subject, p *Pool) {
 	s.Row.Values, s.Row.Since = nil, nil // they stand in the cells
 }
 
+// Fit lets go of room for cells that did not come.
+func (s *State) Fit() {
+	if cap(s.cells) > len(s.cells)+len(s.cells)/8 {
+		s.cells = append(make([]stored, 0, len(s.cells)), s.cells...)
+	}
+}
+
 // See takes over the latest fact of the field at a place.
 func (s *State) See(row store.Fact, place int, p *Pool) {
 	c := p.stored(key(place, true), observed(row, s.shape.Kind.Fields[place]))
@@ -237,6 +244,7 @@ func same(a, b []decision.Decision) bool {
 // Observing is s with other observed cells; nil: they are no other ones.
 func (s *State) Observing(observed func(kind.Field, Cell) Cell) *State {
 	pool := NewPool()
+	pool.records = nil
 	next := *s
 	next.cells = nil
 	for i, c := range s.cells {
