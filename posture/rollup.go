@@ -139,8 +139,8 @@ func (c *court) count(g *ground) *counts {
 		n.of[i] = make([][9]int32, len(g.groups))
 	}
 	for _, slot := range g.order {
-		for rule, o := range g.outcomes.Row(c.book.at(slot).ref) {
-			n.of[g.terms.place[rule.Control().ID]][g.group[slot]][slices.Index(verdict.Outcomes, o)]++
+		for i, o := range g.row(c.book.at(slot)) {
+			n.of[i][g.group[slot]][slices.Index(verdict.Outcomes, o)]++
 		}
 	}
 	return n

@@ -2,6 +2,7 @@ package posture
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -206,6 +207,13 @@ func (s *Standing) each(f Filter, call func(e *entry, control int, o verdict.Out
 	if f.Clause != "" {
 		controls = s.terms.selected(s.terms.under[f.Clause])
 	}
+	if f.Control != "" {
+		i, known := s.terms.place[f.Control]
+		if !known || controls != nil && !controls[i] {
+			return
+		}
+		controls = s.terms.selected([]int{i})
+	}
 	words := strings.Fields(store.Plain(f.Words))
 	slots := s.order
 	switch {
@@ -225,13 +233,24 @@ func (s *Standing) each(f Filter, call func(e *entry, control int, o verdict.Out
 		if len(words) > 0 {
 			left = lacking(store.Plain(s.name(e)+" "+string(e.ref)), words)
 		}
-		for rule, o := range s.outcomes.Row(e.ref) {
-			id := rule.Control().ID
-			i := s.terms.place[id]
-			if f.Outcome != "" && o != f.Outcome || f.Control != "" && id != f.Control || controls != nil && !controls[i] || len(lacking(s.terms.plain[i], left)) > 0 {
+		for i, o := range s.row(e) {
+			if f.Outcome != "" && o != f.Outcome || controls != nil && !controls[i] || len(lacking(s.terms.plain[i], left)) > 0 {
 				continue
 			}
 			call(e, i, o)
+		}
+	}
+}
+
+// row is every outcome of a subject, by place of the control.
+func (g *ground) row(e *entry) iter.Seq2[int, verdict.Outcome] {
+	return func(yield func(int, verdict.Outcome) bool) {
+		places := g.terms.byKind[e.kind.ID] // as the fleet has them: in the order of the terms
+		for _, o := range g.outcomes.Row(e.ref) {
+			if !yield(places[0], o) {
+				return
+			}
+			places = places[1:]
 		}
 	}
 }
