@@ -1,7 +1,6 @@
 package world
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -38,71 +37,6 @@ func (w *World) number(d dep) int32 {
 		w.numbers[d] = id
 	}
 	return id
-}
-
-// deps are numbers, each once.
-type deps struct {
-	list []int32
-	set  map[int32]bool // when there are many
-}
-
-const many = 32
-
-func (d *deps) add(id int32) bool {
-	if d.set[id] || len(d.list) < many && slices.Contains(d.list, id) {
-		return false
-	}
-	d.list = append(d.list, id)
-	if len(d.list) == many {
-		d.set = map[int32]bool{}
-		for _, id := range d.list {
-			d.set[id] = true
-		}
-	} else if len(d.list) > many {
-		d.set[id] = true
-	}
-	return true
-}
-
-// readers are who rests on something. Of most things that is one.
-type readers struct {
-	one  *Item
-	more map[*Item]bool
-}
-
-func (r *readers) add(it *Item) {
-	switch {
-	case r.one == nil || r.one == it:
-		r.one = it
-	case r.more == nil:
-		r.more = map[*Item]bool{it: true}
-	default:
-		r.more[it] = true
-	}
-}
-
-func (r *readers) remove(it *Item) {
-	if r == nil {
-		return
-	}
-	if r.one == it {
-		r.one = nil
-	}
-	delete(r.more, it)
-}
-
-// list is a copy: who reads it changes readers.
-func (r *readers) list() (out []*Item) {
-	if r == nil {
-		return nil
-	}
-	if r.one != nil {
-		out = append(out, r.one)
-	}
-	for it := range r.more {
-		out = append(out, it)
-	}
-	return out
 }
 
 // change is something that happened to an item, and to whom that matters.

@@ -11,6 +11,7 @@ import (
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
+	"kakusho/posture/world/rest"
 	"kakusho/posture/world/state"
 )
 
@@ -31,11 +32,11 @@ type Layer struct {
 	settings   []directive.Setting // nil: those of the world
 	table      map[string]Derivation
 
-	base    *Layer             // that this one departed from; nil: none
-	nodes   []*node            // by slot
-	readers map[int32]*readers // by number of a dep
-	queue   []*Item            // to be derived again
-	place   int                // in the log of changes
+	base    *Layer                         // that this one departed from; nil: none
+	nodes   []*node                        // by slot
+	readers map[int32]*rest.Readers[*Item] // by number of a dep
+	queue   []*Item                        // to be derived again
+	place   int                            // in the log of changes
 	begun   bool
 	frame   *frame
 
@@ -48,7 +49,7 @@ type node struct {
 	old   []memo // what they were
 	done  []bool
 	busy  []bool
-	deps  deps
+	deps  rest.Notes
 	until time.Time // a cell may be another from then on; zero: never by time alone
 	wait  bool      // in the queue
 	turns int       // how often it was derived in this Move
@@ -95,7 +96,7 @@ type resolved struct {
 // NewLayer is a layer of w under parameters, and under settings when they are not
 // nil. derivations compute the derived fields of kinds, by the name a field gives.
 func NewLayer(w *World, parameters directive.Parameters, settings []directive.Setting, derivations map[string]Derivation) *Layer {
-	return &Layer{w: w, parameters: parameters, settings: settings, table: derivations, readers: map[int32]*readers{}, resolved: map[directive.Scope]resolved{}}
+	return &Layer{w: w, parameters: parameters, settings: settings, table: derivations, readers: map[int32]*rest.Readers[*Item]{}, resolved: map[directive.Scope]resolved{}}
 }
 
 // Fork is a layer that starts as l is, under other parameters and settings. It is
@@ -197,7 +198,7 @@ func (l *Layer) Move(at time.Time) []*Item {
 
 // reset forgets everything.
 func (l *Layer) reset() {
-	l.nodes, l.readers, l.queue, l.base = nil, map[int32]*readers{}, nil, nil
+	l.nodes, l.readers, l.queue, l.base = nil, map[int32]*rest.Readers[*Item]{}, nil, nil
 	clear(l.resolved)
 	for _, it := range l.w.Items() {
 		l.invalidate(it)
@@ -248,7 +249,7 @@ func (l *Layer) spread(deps []dep) {
 			continue
 		}
 		for from := l; from != nil; from = from.base {
-			for _, it := range from.readers[id].list() {
+			for _, it := range from.readers[id].List() {
 				l.invalidate(it)
 			}
 		}
@@ -274,15 +275,15 @@ func (l *Layer) invalidate(it *Item) {
 		l.queue = append(l.queue, it)
 	}
 	n.turns++
-	for _, id := range n.deps.list {
-		l.readers[id].remove(it)
+	for _, id := range n.deps.List {
+		l.readers[id].Remove(it)
 	}
 	n.clear(len(it.shape.Derived))
 	l.spread(early)
 }
 
 func (n *node) clear(size int) {
-	n.cells, n.done, n.busy, n.deps, n.until = make([]memo, size), make([]bool, size), make([]bool, size), deps{}, time.Time{}
+	n.cells, n.done, n.busy, n.deps, n.until = make([]memo, size), make([]bool, size), make([]bool, size), rest.Notes{}, time.Time{}
 }
 
 // peek is the node of a slot, here or where l departed from.
@@ -367,13 +368,13 @@ func (l *Layer) read(d dep) {
 		return // what happens to an item itself it never outlives
 	}
 	id := l.w.number(d)
-	if !f.node.deps.add(id) {
+	if !f.node.deps.Add(id) {
 		return
 	}
 	if l.readers[id] == nil {
-		l.readers[id] = &readers{}
+		l.readers[id] = &rest.Readers[*Item]{}
 	}
-	l.readers[id].add(f.it)
+	l.readers[id].Add(f.it)
 }
 
 // Until notes an instant, if it is still to come, from which on the running
