@@ -60,7 +60,7 @@ func New(rows store.Store, d *directive.Directive, controls []control.Control, k
 
 // Over judges rows by terms.
 func Over(rows store.Store, t *Terms, derivations map[string]world.Derivation) (*Posture, error) {
-	if err := world.Missing(t.kinds, derivations); err != nil {
+	if err := missing(t.kinds, derivations); err != nil {
 		return nil, err
 	}
 	return over(rows, t, derivations), nil
@@ -158,4 +158,16 @@ func (p *Posture) Suppose(ctx context.Context, permit gate.Permit, now time.Time
 		at = g.at
 	}
 	return &Standing{ground: g, At: g.at, who: who}, &Standing{ground: p.court.suppose(at, d), At: at, who: who}, nil
+}
+
+// missing reports the first derived field of the kinds that no derivation computes.
+func missing(kinds kind.Set, derivations map[string]world.Derivation) error {
+	for id, k := range kinds {
+		for _, f := range k.Layer(kind.Derived) {
+			if _, ok := derivations[f.Derive]; !ok {
+				return fmt.Errorf("kind %s: field %s: no derivation is called %q", id, f.Name, f.Derive)
+			}
+		}
+	}
+	return nil
 }

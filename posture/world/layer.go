@@ -1,7 +1,6 @@
 package world
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -571,16 +570,4 @@ func (d Derived) Since(old Derived, cells map[string]judge.Cell, at time.Time) {
 			cells[d.shape.Kind.Fields[d.shape.Derived[i]].Name] = m.at(at)
 		}
 	}
-}
-
-// Missing reports the first derived field of the kinds that no derivation computes.
-func Missing(kinds kind.Set, derivations map[string]Derivation) error {
-	for id, k := range kinds {
-		for _, f := range k.Layer(kind.Derived) {
-			if _, ok := derivations[f.Derive]; !ok {
-				return fmt.Errorf("kind %s: field %s: no derivation is called %q", id, f.Name, f.Derive)
-			}
-		}
-	}
-	return nil
 }

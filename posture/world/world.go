@@ -88,12 +88,6 @@ func New(kinds kind.Set) *World {
 	return w
 }
 
-// Kinds are the kinds of subject it holds.
-func (w *World) Kinds() kind.Set { return w.kinds }
-
-// Cursor is how many entries were read.
-func (w *World) Cursor() int64 { return w.cursor }
-
 // Refresh reads what was folded since the last time and reports whether anything
 // was.
 func (w *World) Refresh(ctx context.Context, rows store.Store) (changed bool, err error) {
