@@ -4,6 +4,7 @@
 //	kakusho check     how this machine, or a folder of one, stands, clause by clause
 //	kakusho report    how everything registered stands, now or at another time
 //	kakusho trace     clause → control → facts → collector → page
+//	kakusho what-if   try other values, texts, exceptions or another day
 //	kakusho clauses   what the directive demands and what checks it
 //	kakusho control   try, lint, explain and begin controls
 //	kakusho trail     verify the trail, prove an entry, compare checkpoints, exchange the key
@@ -33,6 +34,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/cmd/kakusho/controls"
+	"kakusho/cmd/kakusho/drafts"
 	"kakusho/cmd/kakusho/rules"
 	"kakusho/cmd/kakusho/trails"
 	"kakusho/gate"
@@ -166,6 +168,7 @@ func (p *program) root() *cobra.Command {
 		p.events(), p.retention(), p.sender(), p.forward(), p.index())
 	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
 	root.AddCommand(controls.Command(controls.Terminal{Stdout: p.stdout, Lang: p.lang, Verdict: p.verdictAt}))
+	root.AddCommand(drafts.Command(drafts.Terminal{Stdout: p.stdout, Lang: p.lang, Ask: p.control}))
 	root.AddCommand(rules.Command(rules.Terminal{Stdout: p.stdout, Lang: p.lang, Progress: p.progress}))
 	noExtra(root)
 	return root
