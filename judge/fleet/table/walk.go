@@ -115,7 +115,9 @@ func (t *Table) walkAll(c Cells, now time.Time, n int) {
 	ask := newProber(t.leaf, t.values, now)
 	from := len(t.flags)
 	t.flags = append(t.flags, make([]bits.Flags, n-from)...)
-	t.again(ask, c, now)
+	if t.leaf.Clocked { // else what was handed out stays: forks at other instants read it
+		t.again(ask, c, now)
+	}
 	entries := c.Entries()
 	if again {
 		for code, plain := range t.walk.plain {
