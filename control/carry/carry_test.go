@@ -15,6 +15,10 @@ import (
 
 // body is a directive of the given source with three clauses and a group.
 func body(source, first, value string) fstest.MapFS {
+	deferral := "deferral"
+	if first == "granted otherwise" {
+		first, deferral = "first", first
+	}
 	head := `id: ` + source + `
 title: {ja: "要件", en: "Requirements"}
 number: {ja: "第1号", en: "No. 1"}
@@ -40,7 +44,7 @@ grants: {deferral: ` + source + `@1.4}
 label: {ja: "第1", en: "Part 1"}
 title: {ja: "節", en: "Section"}
 clauses:
-` + item("1.1", first, "    delegates: P01\n") + item("1.2", "same", "") + item("1.3", "third", "") + item("1.4", "deferral", "")
+` + item("1.1", first, "    delegates: P01\n") + item("1.2", "same", "") + item("1.3", "third", "") + item("1.4", deferral, "")
 	group := `group: P01
 clause: ` + source + `@1.1
 title: {ja: "群", en: "Group"}
@@ -72,7 +76,12 @@ func planner(t *testing.T, first, value string, repealed bool, change func(*cont
 		fsys[name] = f
 	}
 	relation, third := "equal", `{from: ["1.3"], to: ["1.3"], relation: equal}`
-	if first != "first" {
+	grant := "equal"
+	switch first {
+	case "first":
+	case "granted otherwise":
+		grant = "changed"
+	default:
 		relation = "changed"
 	}
 	if repealed {
@@ -85,7 +94,7 @@ note: {ja: 注, en: Note}
 rows:
   - {from: ["1.1"], to: ["1.1"], relation: ` + relation + `}
   - {from: ["1.2"], to: ["1.2"], relation: equal}
-  - {from: ["1.4"], to: ["1.4"], relation: equal}
+  - {from: ["1.4"], to: ["1.4"], relation: ` + grant + `}
   - ` + third + "\n")}
 	lib, err := library.Load(fsys)
 	if err != nil {
@@ -143,6 +152,8 @@ func TestAnAnswerIsCarriedOnlyWhereNothingItRestsOnChanged(t *testing.T) {
 		{"a deferral of what did not change", "first", "10d", false, nil, deferral, carry.Carried, nil},
 		{"a deferral of what changed", "other", "10d", false, nil, deferral, carry.Asked, []carry.Change{{By: carry.ByClause, What: "old@1.1"}}},
 		{"a deferral of what is checked otherwise", "first", "10d", false, func(c *control.Control) { c.Rule = "true" }, deferral, carry.Asked, []carry.Change{{By: carry.ByCheck, What: "a/first"}}},
+		{"a deferral by a clause that grants otherwise now", "granted otherwise", "10d", false, nil, deferral, carry.Asked, []carry.Change{{By: carry.ByClause, What: "old@1.4"}}},
+		{"an answer has nothing to do with that", "granted otherwise", "10d", false, nil, answer("a/first"), carry.Carried, nil},
 		{"an override is about a fact", "other", "9d", true, nil, override, carry.Carried, nil},
 	} {
 		line := planner(t, c.first, c.value, c.repealed, c.change).Of(c.of)
