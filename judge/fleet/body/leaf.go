@@ -73,8 +73,8 @@ func (l *Leaf) fork(columns map[table.Source]*Column) *Leaf {
 	for key, t := range l.tables {
 		g.tables[key] = t.Fork()
 		for i := range g.classes {
-			if l.classes[i].table == t {
-				g.classes[i].table = g.tables[key]
+			if l.classes[i].table == t { // whose flags go with the clock of l
+				g.classes[i].table, g.classes[i].flags = g.tables[key], nil
 			}
 		}
 	}

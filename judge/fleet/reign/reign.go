@@ -133,7 +133,8 @@ func (r *Reign) Rule(params directive.Parameters, settings []directive.Setting, 
 		if !ok {
 			changed, i = true, len(r.Regimes)
 			r.by[s] = i
-			g := &Regime{Values: params.Resolve(settings, s, r.from), digests: map[string]string{}}
+			r.from = at // what holds there may not have held before
+			g := &Regime{Values: params.Resolve(settings, s, at), digests: map[string]string{}}
 			for _, v := range g.Values {
 				r.Until = earlier(r.Until, v.Next)
 			}

@@ -114,6 +114,12 @@ func (b *builder) key(n *rule.Node, s scan, sources []Source, pol int) string {
 	if s.all {
 		fmt.Fprintf(&k, "|empty %s", c.Empty)
 	}
+	if c.Record != nil && slices.ContainsFunc(sources, func(x Source) bool { return x.Layer == Answer }) {
+		fmt.Fprintf(&k, "|%s", c.Record.Type)
+		for _, a := range c.Record.Answers {
+			fmt.Fprintf(&k, " %q", a.Value)
+		}
+	}
 	if b.within != nil {
 		fmt.Fprintf(&k, "|%s of %s", b.within.Variable, b.within.List.Field.Name)
 	}

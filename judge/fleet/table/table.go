@@ -91,7 +91,7 @@ type Table struct {
 	values directive.Values
 
 	mu      sync.Mutex
-	flags   []bits.Flags // grows; what was handed out changes only as now does
+	flags   []bits.Flags // grows; what was handed out changes, and is written to, only as now does
 	loose   []loose      // where now matters: the codes that stand in no order
 	at      time.Time    // the instant for which the flags are
 	until   time.Time    // before then they are right; zero: for ever
@@ -148,7 +148,7 @@ func (t *Table) Flags(d Domain, now time.Time) []bits.Flags {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := d.Len()
-	stale := t.leaf.Clocked && len(t.flags) > 0 && (now.Before(t.at) || !t.until.IsZero() && !now.Before(t.until))
+	stale := t.leaf.Clocked && len(t.flags) > 0 && !now.Equal(t.at) && (now.Before(t.at) || !t.until.IsZero() && !now.Before(t.until))
 	if len(t.flags) >= n && !stale {
 		return t.flags[:n:n]
 	}
@@ -347,14 +347,14 @@ func (t *Table) growClocked(ask *prober, d Domain, from, n int) {
 	}
 }
 
-// arrange searches in all orders there are now.
+// arrange searches in all orders there are now. Codes of an order that has no turn
+// any more go by their own instants.
 func (t *Table) arrange(ask *prober, d Domain) {
+	before := slices.Clone(t.ordered)
 	t.cuts = nil
 	clear(t.ordered)
 	for _, order := range t.orders(d, 1) {
-		if later := func(code uint32) bool { return int(code) >= len(t.flags) }; slices.ContainsFunc(order, later) {
-			order = slices.DeleteFunc(slices.Clone(order), later) // a fork brought more; the order is the dictionary's
-		}
+		order = t.held(order)
 		c, ok := t.search(ask, d, order)
 		if !ok {
 			continue
@@ -366,6 +366,31 @@ func (t *Table) arrange(ask *prober, d Domain) {
 		}
 	}
 	t.loose = slices.DeleteFunc(t.loose, func(x loose) bool { return t.ordered[x.code] })
+	t.release(ask, d, before)
+}
+
+// release lets codes that stood in an order before, and do in none now, go by their
+// own instants.
+func (t *Table) release(ask *prober, d Domain, before []bool) {
+	for code, was := range before {
+		if !was || t.ordered[code] {
+			continue
+		}
+		f := t.flags[code]
+		if t.loosen(ask, d, uint32(code)); t.flags[code] != f {
+			t.serial++
+		}
+	}
+}
+
+// held is an order without the codes that came since: those of a fork, or new ones
+// that are asked about later. The order itself is the dictionary's.
+func (t *Table) held(order []uint32) []uint32 {
+	late := func(code uint32) bool { return int(code) >= len(t.flags) }
+	if !slices.ContainsFunc(order, late) {
+		return order
+	}
+	return slices.DeleteFunc(slices.Clone(order), late)
 }
 
 // say takes down a flag.
@@ -376,7 +401,7 @@ func (t *Table) say(code uint32, f bits.Flags) {
 	}
 }
 
-// loosen asks about a code for the first time.
+// loosen asks about a code that goes by its own instant from now on.
 func (t *Table) loosen(ask *prober, d Domain, code uint32) {
 	f, until := t.weigh(ask, d, code)
 	t.flags[code] = f
