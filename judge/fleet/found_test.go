@@ -162,3 +162,22 @@ func TestATableTurnsOnceForAllPages(t *testing.T) {
 		t.Errorf("%d evaluations for one date that may turn", b.fast.Evaluations()-before)
 	}
 }
+
+func TestEvidenceGrowsOldByTheScopeThatIsHeldToItNow(t *testing.T) {
+	short := func(layer string) []directive.Setting {
+		return []directive.Setting{{ID: "1", Key: ruletest.Fresh, Layer: layer, Value: "10h"}}
+	}
+	terms := fleet.Terms{Rules: []*judge.Rule{ruleOf(t, "x/y", "s.b1", nil)}, Parameters: parameters(), Settings: short("prefecture/A")}
+	b := newBoth(terms)
+	for i, prefecture := range prefectures {
+		b.put(lone(fmt.Sprint(i), directive.Scope{Prefecture: prefecture}, seen("b1", true, ruletest.At.Add(-20*time.Hour), ruletest.Fresh)))
+		b.judge(t, ruletest.At)
+	}
+	b.judge(t, ruletest.At.Add(time.Second))
+	for _, layer := range []string{"prefecture/B", "prefecture/A", "prefecture/B"} {
+		terms.Settings = short(layer)
+		b.fast.Hold(terms)
+		b.slow.hold(terms)
+		b.judge(t, ruletest.At.Add(time.Second))
+	}
+}

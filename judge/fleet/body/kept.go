@@ -10,7 +10,7 @@ import (
 // kept is what a leaf came to on a page: to look every row up again, and above all
 // to find tuples, costs more than all the rest. It does not change.
 type kept struct {
-	edits   uint64         // of the columns' page and of the scopes
+	edits   uint64         // of the columns' page, of the scopes and of the veil's classes
 	version int            // of the leaf
 	found   []*sight.Found // what was hidden
 	used    bits.Flags
@@ -48,7 +48,7 @@ func (v *View) keep(l *Leaf, t *bits.Truths) {
 
 // edits names the state of what the leaf reads on the page.
 func (v *View) edits(l *Leaf) uint64 {
-	n := v.Body.Scope.PageEdits(v.Page)
+	n := v.Body.Scope.PageEdits(v.Page) + uint64(v.Veil.version)
 	for _, c := range l.Columns {
 		n += c.Codes.PageEdits(v.Page)
 	}

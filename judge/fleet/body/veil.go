@@ -21,6 +21,7 @@ type Veil struct {
 	doubts     []*sight.Doubt
 	of         []int            // regime → class
 	found      [][]*sight.Found // page → column × class; what was found last
+	version    int              // grows whenever regimes went to other classes
 }
 
 func (v *Veil) fork() Veil {
@@ -58,7 +59,7 @@ func (b *Body) SetVeil(r *reign.Reign, ruled bool) (parted bool) {
 			return s.String()
 		})
 		before := *v
-		*v = Veil{keys: len(keys), of: of, found: v.found}
+		*v = Veil{keys: len(keys), of: of, found: v.found, version: v.version}
 		for _, g := range first {
 			v.add(b, g, keys, &before)
 		}
@@ -66,6 +67,9 @@ func (b *Body) SetVeil(r *reign.Reign, ruled bool) (parted bool) {
 			v.found = nil
 		}
 		parted = len(first)+len(before.doubts) > 2 && (r.Shuffled || !slices.Equal(of, before.of) || !slices.Equal(v.signatures, before.signatures))
+		if parted {
+			v.version++
+		}
 	}
 	for page := range b.Alive {
 		if page == len(v.found) {
