@@ -11,6 +11,7 @@ import (
 	"kakusho/gate"
 	"kakusho/posture/trial"
 	"kakusho/posture/under"
+	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/web"
 	"kakusho/web/directives"
@@ -19,7 +20,7 @@ import (
 // shelf is what the pages of directives are given.
 func (s *Server) shelf(r Rooms) directives.Shelf {
 	return directives.Shelf{
-		Library: s.books.Library, InForce: r.InForce, Controls: s.books.Controls, Planner: s.books.Planner,
+		Library: s.books.Library, InForce: r.InForce, Kinds: s.Kinds, Controls: s.books.Controls, Planner: s.books.Planner,
 		Drafts: s.demo, Adopted: s.turn,
 	}
 }
@@ -44,8 +45,17 @@ func (s *Server) tried(held *directive.Directive) (find trial.Books, others func
 	return find, others
 }
 
-// turn makes the pages anew after another directive was adopted, in place of those
-// that are served.
+// present are the rooms of the present, under the directive in force.
+func (s *Server) present() Rooms {
+	if r := s.turned.Load(); r != nil {
+		return *r
+	}
+	return s.Rooms
+}
+
+// turn makes the rooms and the pages anew after another directive was adopted, in
+// place of those that are served. A past that is by what is known today is made again
+// when it is asked for.
 func (s *Server) turn() error {
 	d, err := s.books.InForce(context.Background(), s.rows)
 	if err != nil {
@@ -59,13 +69,14 @@ func (s *Server) turn() error {
 	if err != nil {
 		return err
 	}
+	s.turned.Store(&rooms)
 	s.served.Store(&handler)
-	return nil
+	return s.past.Renew()
 }
 
 // openBook serves the pages of some rows under another directive than theirs, for
 // looking only.
-func (s *Server) openBook(rows store.Store, past calendar.Past) web.Opens {
+func (s *Server) openBook(rows store.Store, p calendar.Past) web.Opens {
 	var making sync.Mutex
 	made := map[string]http.Handler{}
 	return func(source string) (http.Handler, error) {
@@ -78,12 +89,12 @@ func (s *Server) openBook(rows store.Store, past calendar.Past) web.Opens {
 		if !ok {
 			return nil, web.ErrNotFound
 		}
-		g := gate.New(onlyLooking{river: s.river, now: s.cfg.Now, past: past, book: source})
-		rooms, err := s.under(context.Background(), d, rows, g, past)
+		g := gate.New(past.Looking{Recorder: s.river, Now: s.cfg.Now, Past: p, Book: source})
+		rooms, err := s.under(context.Background(), d, rows, g, p)
 		if err != nil {
 			return nil, err
 		}
-		site, err := s.site(rooms, past, web.Book{Source: source, Title: d.Title, Draft: d.Draft})
+		site, err := s.site(rooms, p, web.Book{Source: source, Title: d.Title, Draft: d.Draft})
 		if err != nil {
 			return nil, err
 		}

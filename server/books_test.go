@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -157,6 +160,60 @@ func TestTheDirectiveAdoptedHoldsAfterARestart(t *testing.T) {
 	_, err := server.New(b.ctx, server.Config{Data: t.TempDir(), Directive: "npa-r9", Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "npa-next") {
 		t.Errorf("a directive that is not there: %v, want the choices named", err)
+	}
+}
+
+// atMachine asks over the control socket.
+func (b *body) atMachine(path string) string {
+	b.t.Helper()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(b.dir, server.ControlSocket))
+	}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://machine" + path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestAnAdoptionHoldsAtTheMachineAndForDaysToCome(t *testing.T) {
+	b := answered(t)
+	base := b.open()
+	coming := "?as_of=" + b.Now().AddDate(0, 0, 10).Format(time.DateOnly)
+	const wire, ref = "physical/security-wire", "computer/CA-1"
+	look := func(want string) {
+		t.Helper()
+		if got := b.atMachine("/verdict?subject=" + ref + "&control=" + wire); !strings.Contains(got, want) {
+			t.Errorf("at the machine: want %s: %.300s", want, got)
+		}
+		if got := b.under(base, coming, wire, ref).Clause; string(got) != want {
+			t.Errorf("in ten days: got %s, want %s", got, want)
+		}
+	}
+	look("npa-r3@2.1.1")
+	form := url.Values{"from": {"npa-r3"}, "to": {"npa-next"}, "document": {"通達第1号"}, "reason": {"改正"}}
+	if status, page := b.ask(base, "s-admin", http.MethodPost, "/directives/adopt", form); status != http.StatusSeeOther {
+		t.Fatalf("adopt: %d %.300s", status, page)
+	}
+	look("npa-next@3.2.1")
+}
+
+func TestNoTextIsTriedOverWhatIsNotForTheReadersDuties(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	address := "?control=crypto/key-rotation&applies=&exceptions=&rule=" + url.QueryEscape("s.rotate_by > now")
+	for person, want := range map[string]int{"s-admin": http.StatusOK, "s-staff": http.StatusUnprocessableEntity} {
+		for _, path := range []string{"/what-if", "/api/v1/what-if"} {
+			if status, page := b.get(base, person, path+address); status != want {
+				t.Errorf("%s at %s: %d, want %d: %.300s", person, path, status, want, page)
+			}
+		}
 	}
 }
 

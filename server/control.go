@@ -109,7 +109,7 @@ func (s *Server) controlVerdict(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := s.Posture.Now(r.Context(), permit, at)
+	st, err := s.present().Posture.Now(r.Context(), permit, at)
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +134,9 @@ func (s *Server) controlTrial(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	find, _ := s.tried(s.Posture.Directive())
-	t, err := trial.Run(r.Context(), s.Posture, permit, d, find, at)
+	p := s.present().Posture
+	find, _ := s.tried(p.Directive())
+	t, err := trial.Run(r.Context(), p, permit, d, find, at)
 	if err != nil {
 		return nil, err
 	}

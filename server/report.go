@@ -34,7 +34,7 @@ const foldingMost = time.Hour
 // at are the rooms of a past, and the instant they show. Call done after use.
 func (s *Server) at(ctx context.Context, p calendar.Past, now time.Time) (rooms Rooms, at time.Time, done func(), err error) {
 	if p.AsOf.IsZero() {
-		return s.Rooms, now, func() {}, nil
+		return s.present(), now, func() {}, nil
 	}
 	o, err := s.past.Open(ctx, p, foldingMost)
 	if err != nil {

@@ -88,7 +88,7 @@ type Server struct {
 	Directive *directive.Directive // in force
 	Kinds     kind.Set
 	Controls  []control.Control
-	Rooms     // of the present
+	Rooms     // of the present, as it was opened; see present
 	Intake    *intake.Intake
 	Identity  *identity.Identity
 	Events    *events.Events
@@ -96,6 +96,7 @@ type Server struct {
 	demo   bool
 	books  *books.Books
 	served atomic.Pointer[http.Handler] // the pages of the present
+	turned atomic.Pointer[Rooms]        // those of the present since another directive was adopted; nil: none was
 	stop   func() error
 }
 
@@ -157,7 +158,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	cfg := s.cfg.Events
 	cfg.Data, cfg.Now, cfg.Log, cfg.Sample = s.cfg.Data, s.cfg.Now, s.cfg.Log, s.demo
 	s.Events, err = events.Open(ctx, cfg, events.Parts{
-		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Register: s.Register, Govern: s.Govern, Intake: s.Intake, Identity: s.Identity,
+		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Register: s.Register, Values: s.values, Intake: s.Intake, Identity: s.Identity,
 		Changed: s.river.changed.Load, Certificate: s.ownCertificate,
 	})
 	return err
@@ -237,9 +238,14 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
+// values are the parameters of the directive in force, as they hold for a scope.
+func (s *Server) values(ctx context.Context, scope directive.Scope, at time.Time) (directive.Values, error) {
+	return s.present().Govern.Values(ctx, scope, at)
+}
+
 // policy reads what the parameters say about logging in.
 func (s *Server) policy(ctx context.Context, at time.Time) (identity.Policy, error) {
-	v, err := s.Govern.Values(ctx, directive.Scope{}, at)
+	v, err := s.values(ctx, directive.Scope{}, at)
 	if err != nil {
 		return identity.Policy{}, err
 	}

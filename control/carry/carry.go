@@ -189,6 +189,11 @@ func (p *Planner) ofClause(d decision.Decision) (clause.ID, []Change) {
 		}
 		why = append(why, p.parameters(readBy(c))...)
 	}
+	for _, c := range sorted(p.after) { // what checks it now and did not
+		if slices.Contains(c.Clauses, became[0]) && !slices.Contains(p.before[c.ID].Clauses, d.Clause) {
+			why = append(why, Change{ByCheck, c.ID})
+		}
+	}
 	return became[0], compact(why)
 }
 

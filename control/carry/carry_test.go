@@ -154,6 +154,11 @@ func TestAnAnswerIsCarriedOnlyWhereNothingItRestsOnChanged(t *testing.T) {
 		{"a deferral of what is checked otherwise", "first", "10d", false, func(c *control.Control) { c.Rule = "true" }, deferral, carry.Asked, []carry.Change{{By: carry.ByCheck, What: "a/first"}}},
 		{"a deferral by a clause that grants otherwise now", "granted otherwise", "10d", false, nil, deferral, carry.Asked, []carry.Change{{By: carry.ByClause, What: "old@1.4"}}},
 		{"an answer has nothing to do with that", "granted otherwise", "10d", false, nil, answer("a/first"), carry.Carried, nil},
+		{"a deferral of what more is checked about", "first", "10d", false, func(c *control.Control) {
+			if c.ID == "a/second" {
+				c.Clauses = append(slices.Clone(c.Clauses), "next@1.1")
+			}
+		}, deferral, carry.Asked, []carry.Change{{By: carry.ByCheck, What: "a/second"}}},
 		{"an override is about a fact", "other", "9d", true, nil, override, carry.Carried, nil},
 	} {
 		line := planner(t, c.first, c.value, c.repealed, c.change).Of(c.of)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"kakusho/actor"
 	"kakusho/bilingual"
 	"kakusho/control"
 	"kakusho/decision"
@@ -130,6 +131,26 @@ func (d Draft) checkDecisions(dir *directive.Directive, faults *Faults) {
 	}
 	if d.Renewed != "" && d.Renewed != Routine && d.Renewed != Never {
 		faults.add("renewed", "証拠の更新は routine 又は never とすること。", "Renewal of evidence is routine or never.")
+	}
+}
+
+// checkSight refuses a text over what is not for the reader's duties: by its outcomes
+// he could ask for any value, one question at a time.
+func (d Draft) checkSight(t *posture.Terms, who actor.Actor, faults *Faults) {
+	for _, x := range d.Texts {
+		c, _ := t.Control(x.Control)
+		for _, id := range c.Kinds {
+			k := t.Kinds()[id]
+			if !k.MayRead(who) {
+				faults.add("control", "「"+k.Label.JA+"」は、閲覧する職務ではないため、文を改めて試すことができない。", "“"+k.Label.EN+"” is not for your duties; no other text can be tried over it.")
+				continue
+			}
+			for _, name := range c.Needs {
+				if f, ok := k.Field(name); ok && !f.MayRead(who) {
+					faults.add("rule", "「"+f.Label.JA+"」は、閲覧する職務ではないため、これを読む文を試すことができない。", "“"+f.Label.EN+"” is not for your duties; no text that reads it can be tried.")
+				}
+			}
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ func (m Move) Sort() Sort {
 // Run tries a draft at the instant at. Faults are what keeps it from being tried.
 func Run(ctx context.Context, p *posture.Posture, permit gate.Permit, d Draft, books Books, at time.Time) (*Trial, error) {
 	book, faults := d.book(p.Terms(), books)
+	d.checkSight(book.Terms, permit.Who(), &faults)
 	on := d.On
 	if on.IsZero() {
 		on = at

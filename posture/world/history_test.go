@@ -258,3 +258,20 @@ func TestALayerThatFollowedSaysWhatANewOneSays(t *testing.T) {
 		}
 	}
 }
+
+func TestADecisionSeenAsOfAnotherClauseIsAnother(t *testing.T) {
+	w := world.New(kind.Default())
+	w.PutSubject(store.Subject{Kind: "system", ID: "A", System: "A", Entry: 1})
+	w.PutDecision(store.Decision{Decision: decision.Decision{ID: "d", Type: decision.Deferral, Subject: "system/A", Clause: "npa-r3@2.1.1", From: start}, Entry: 2})
+	w.Settle()
+	touched, undo := w.Suppose(func(all []decision.Decision) []decision.Decision {
+		for i := range all {
+			all[i].Clause = "npa-next@3.2.1"
+		}
+		return all
+	}, nil)
+	if len(touched) != 1 || touched[0].Decisions[0].Clause != "npa-next@3.2.1" {
+		t.Errorf("touched %d, want the system with its decision about the other clause", len(touched))
+	}
+	undo()
+}

@@ -316,9 +316,9 @@ func (w *World) fitted(it *Item, by map[fact.Ref][]Decision) (*state.State, bool
 }
 
 // same reports whether a decision stands as it stood: it never changes but by being
-// approved or withdrawn.
+// approved or withdrawn, and by being seen as another directive sees it.
 func same(a, b Decision) bool {
-	return a.ID == b.ID && a.ApprovedAt.Equal(b.ApprovedAt) && a.WithdrawnAt.Equal(b.WithdrawnAt) && a.Until.Equal(b.Until) && a.From.Equal(b.From)
+	return a.ID == b.ID && a.Clause == b.Clause && a.Control == b.Control && a.Directive == b.Directive && a.ApprovedAt.Equal(b.ApprovedAt) && a.WithdrawnAt.Equal(b.WithdrawnAt) && a.Until.Equal(b.Until) && a.From.Equal(b.From)
 }
 
 // prefecture is that of the item's unit, or of its system's unit: the nearest

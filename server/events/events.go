@@ -27,7 +27,6 @@ import (
 	"kakusho/directive"
 	"kakusho/event"
 	"kakusho/gate"
-	"kakusho/govern"
 	"kakusho/identity"
 	"kakusho/ingest"
 	"kakusho/intake"
@@ -81,7 +80,7 @@ type Parts struct {
 	Kinds       kind.Set
 	Gate        *gate.Gate
 	Register    *register.Register
-	Govern      *govern.Govern
+	Values      func(context.Context, directive.Scope, time.Time) (directive.Values, error) // of the directive in force
 	Intake      *intake.Intake
 	Identity    *identity.Identity
 	Certificate func() (tls.Certificate, error) // of the server, for doors behind TLS
@@ -117,7 +116,7 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(parts.Key, "kakusho/"), "+")
 	e := &Events{cfg: cfg, parts: parts, told: map[string]told{}, opened: cfg.Now()}
 	e.sources = sources.New(sources.Options{
-		Rows: parts.Rows, Kinds: parts.Kinds, Values: parts.Govern.Values, Changed: parts.Changed, Now: cfg.Now,
+		Rows: parts.Rows, Kinds: parts.Kinds, Values: parts.Values, Changed: parts.Changed, Now: cfg.Now,
 		Failed: func(err error) { cfg.Log.Error("look up a source of events", "error", err) },
 	})
 	var err error
@@ -313,7 +312,7 @@ func (e *Events) watchDisk(ctx context.Context, at time.Time) {
 	if err != nil || size == 0 {
 		return
 	}
-	v, err := e.parts.Govern.Values(ctx, directive.Scope{}, at)
+	v, err := e.parts.Values(ctx, directive.Scope{}, at)
 	if err != nil {
 		return // cover has said so
 	}

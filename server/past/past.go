@@ -205,10 +205,34 @@ func (k *Keeper) leave(r *room) {
 	if r.using--; r.isReady() && r.err != nil && k.rooms[r.past] == r {
 		delete(k.rooms, r.past)
 	}
+	if r.using == 0 && k.rooms[r.past] != r { // renewed meanwhile
+		if err := r.drop(); err != nil {
+			k.cfg.Log.Error("drop a past", "error", err)
+		}
+	}
 	k.evict()
 	if r.using == 0 && k.rooms[r.past] == r {
 		r.idle = time.AfterFunc(idleMost, func() { k.expire(r) }) // by the machine's own clock, like the memory
 	}
+}
+
+// Renew has every past that is by what is known today made again when it is next asked
+// for: something was recorded that rows alone do not show, as another directive. Who
+// looks at one keeps it until he has his answer.
+func (k *Keeper) Renew() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var errs []error
+	for past, r := range k.rooms {
+		if !past.KnownAt.IsZero() || !r.isReady() {
+			continue
+		}
+		delete(k.rooms, past)
+		if r.using == 0 {
+			errs = append(errs, r.drop())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // expire drops a room that nobody has looked at for long.

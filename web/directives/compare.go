@@ -166,7 +166,8 @@ func values(from, to *directive.Directive, l bilingual.Lang) (out []value) {
 	return out
 }
 
-// plan fills in what becomes of the answers that stand.
+// plan fills in what becomes of the answers that stand. Those about what is not for the
+// reader's duties are counted, and not shown.
 func (s pages) plan(r *web.Request, d *compareData) error {
 	planner, ok := s.Planner(d.From, d.To)
 	if !ok {
@@ -188,7 +189,7 @@ func (s pages) plan(r *web.Request, d *compareData) error {
 	var shown []line
 	for _, x := range lines {
 		number[x.Fate]++
-		if x.Fate == d.Fate {
+		if x.Fate == d.Fate && s.Kinds[x.Old.Subject.Kind()].MayRead(r.Actor) {
 			shown = append(shown, named(x, byID, d.From))
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"kakusho/directive"
 	"kakusho/directive/library"
 	"kakusho/govern"
+	"kakusho/kind"
 	"kakusho/web"
 )
 
@@ -25,6 +26,7 @@ var files embed.FS
 type Shelf struct {
 	Library  func() *library.Library
 	InForce  *directive.Directive
+	Kinds    kind.Set
 	Controls func(*directive.Directive) []control.Control
 	Planner  func(from, to *directive.Directive) (*carry.Planner, bool)
 	Drafts   bool         // a draft may be adopted: an invented body
