@@ -230,7 +230,7 @@ func (g *ground) worsening() []Pair {
 }
 
 // mostSoonest is how many of those anybody asks for.
-const mostSoonest = 100
+const mostSoonest = 20
 
 // resolve finds the values of a scope, once.
 func (g *ground) resolve(scope directive.Scope) directive.Values {

@@ -282,7 +282,7 @@ func Under(c, top clause.ID) bool {
 	return c == top || strings.HasPrefix(string(c), string(top)+".")
 }
 
-// Soonest lists the n verdicts, a hundred at most, that become worse soonest by time
+// Soonest lists the n verdicts, twenty at most, that become worse soonest by time
 // alone.
 func (s *Standing) Soonest(n int) []verdict.Verdict {
 	pairs := s.worsening()
