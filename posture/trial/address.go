@@ -2,7 +2,6 @@ package trial
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,9 +164,4 @@ func (d Draft) Address() url.Values {
 		add("minutes", strconv.Itoa(d.Minutes))
 	}
 	return q
-}
-
-// Names lists what in an address belongs to a draft.
-func Names() []string {
-	return slices.Clone([]string{"directive", "key", "layer", "value", "control", "rule", "applies", "exceptions", "lapse", "withdraw", "give", "to", "clause", "longest", "on", "renewed", "minutes"})
 }

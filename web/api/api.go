@@ -9,6 +9,7 @@
 //	GET /api/v1/register/{kind}/{id}
 //	PUT /api/v1/register/{kind}/{id}     {"rev": 0, "values": {…}}
 //	GET /api/v1/verdicts?clause=&system=&kind=&control=&outcome=&q=
+//	GET /api/v1/what-if?key=&layer=&value=&…  a draft tried: package web/whatif
 package api
 
 import (
