@@ -281,7 +281,7 @@ func (l *load) check() {
 		}
 	}
 	for text, n := range times {
-		if n > 1 {
+		if n > 1 && l.sent[text] { // what the program says itself, as that a disk fills up, it may say again
 			twice++
 		}
 		if !l.sent[text] && strings.HasPrefix(text, "sender-") {
