@@ -237,11 +237,7 @@ type Held struct {
 // the other.
 func (s *Setting) Fill(terms fleet.Terms, decisions bool) *Held {
 	h := &Held{Fleet: fleet.New(s.Kinds, terms), terms: terms}
-	if f, ok := any(h.Fleet).(interface {
-		Recall(func(fact.Ref) (judge.Subject, bool))
-	}); ok {
-		f.Recall(func(ref fact.Ref) (judge.Subject, bool) { x, ok := s.Body.Find(ref); return x.Subject, ok })
-	}
+	h.Recall(func(ref fact.Ref) (judge.Subject, bool) { x, ok := s.Body.Find(ref); return x.Subject, ok })
 	about := map[string]int{}
 	for _, r := range terms.Rules {
 		for _, k := range r.Control().Kinds {
@@ -274,19 +270,4 @@ func (s *Setting) Fill(terms fleet.Terms, decisions bool) *Held {
 		}
 	})
 	return h
-}
-
-// Again forgets what was judged and keeps the tables, where the fleet can.
-func (h *Held) Again() {
-	if f, ok := any(h.Fleet).(interface{ Again() }); ok {
-		f.Again()
-	}
-}
-
-// Evaluations is how often cel-go was asked so far.
-func (h *Held) Evaluations() int64 {
-	if f, ok := any(h.Fleet).(interface{ Evaluations() int64 }); ok {
-		return f.Evaluations()
-	}
-	return 0
 }

@@ -17,6 +17,17 @@ func (f *Fleet) Again() {
 	}
 }
 
+// Forget is Again from the codes in columns on: what leaves came to on a page is
+// forgotten too.
+func (f *Fleet) Forget() {
+	f.Again()
+	for _, b := range f.bodies {
+		for page := range b.Dirty {
+			b.Dirty[page] = true
+		}
+	}
+}
+
 // Evaluations is how many times rule/weigh had to be asked so far, for all tables
 // together; forks share what was asked before them.
 func (f *Fleet) Evaluations() (n int64) {
