@@ -181,3 +181,19 @@ func TestEvidenceGrowsOldByTheScopeThatIsHeldToItNow(t *testing.T) {
 		b.judge(t, ruletest.At.Add(time.Second))
 	}
 }
+
+func TestDraftsOfARuleAreForgottenWithIt(t *testing.T) {
+	terms := fleet.Terms{Parameters: ruletest.Params()}
+	f := fleet.New(set(), terms)
+	s := lone("1", directive.Scope{}, seen("b1", false, ruletest.At, ""))
+	s.Decisions = given(decision.Exception, func(*decision.Decision) {})
+	f.Put(s)
+	for range 5 {
+		terms.Rules = []*judge.Rule{ruleOf(t, "x/y", "s.b1", nil)}
+		f.Hold(terms)
+		f.Judge(ruletest.At)
+		if f.Laid() != 1 {
+			t.Fatalf("%d pairs are remembered of one", f.Laid())
+		}
+	}
+}

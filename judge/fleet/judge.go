@@ -60,6 +60,7 @@ func (b *kin) hold(rules []*judge.Rule) {
 		}
 		own, b.programs = append(own, r), append(b.programs, p)
 	}
+	b.over.keep(own)
 	b.Take()
 	b.Ask(own)
 	b.number = make(map[string]int, len(own))

@@ -44,6 +44,13 @@ func (o *overlays) fork() *overlays {
 	return &overlays{pairs: maps.Clone(o.pairs)}
 }
 
+// keep forgets what rules that are not held any more came to.
+func (o *overlays) keep(rules []*judge.Rule) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.pairs, func(p laidPair, _ overlay) bool { return !slices.Contains(rules, p.rule) })
+}
+
 // laid reports whether a decision in any state is about the rule and may lie over
 // a violation, and whether one has conditions.
 func laid(r *judge.Rule, s *Subject) (any, conditional bool) {

@@ -277,7 +277,7 @@ func (r *Reader) Time() time.Time {
 // Count reads a number of things of which there cannot be more than most.
 func (r *Reader) Count(most int) int {
 	n := r.Uint()
-	if n > uint64(most) {
+	if most < 0 || n > uint64(most) {
 		r.Fail("%d where at most %d are possible", n, most)
 		return 0
 	}
