@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -44,9 +45,11 @@ func TestRepeatedFailuresAtADoorBecomeAnAlert(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if page.Total > 0 {
-			e := page.Entries[0]
-			if e.Values["rule"] != "login_failures_repeated" || e.Values["account"] != "taro" || e.Values["state"] != "open" || e.ChangedBy != actor.Program.Person {
+		// The machine may have an alert of its own: that its disk fills up.
+		i := slices.IndexFunc(page.Entries, func(e register.Entry) bool { return e.Values["rule"] == "login_failures_repeated" })
+		if i >= 0 {
+			e := page.Entries[i]
+			if e.Values["account"] != "taro" || e.Values["state"] != "open" || e.ChangedBy != actor.Program.Person {
 				t.Errorf("%+v", e)
 			}
 			if wait := e.Values["deadline"].(time.Time).Sub(e.Values["raised_at"].(time.Time)); wait != 24*time.Hour {
