@@ -2,11 +2,13 @@ package library_test
 
 import (
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"kakusho/bilingual"
 	"kakusho/clause"
 	"kakusho/directive"
 	"kakusho/directive/library"
@@ -33,6 +35,38 @@ func TestADraftSaysThatItIsOneInEveryLabel(t *testing.T) {
 	for _, c := range next.Clauses {
 		if !strings.HasPrefix(c.Label.JA, "案 ") || !strings.HasPrefix(c.Label.EN, "Draft ") {
 			t.Errorf("%s is labelled %v", c.ID, c.Label)
+		}
+	}
+}
+
+// What one directive says of itself is read under another that took its words over.
+func TestTextsReferToClausesOfTheirOwnDirective(t *testing.T) {
+	mention := regexp.MustCompile(`(案 )?第[0-9]+の[0-9]+|(Draft )?[Pp]art [0-9]+, [0-9]+`)
+	for _, d := range library.All() {
+		var labels []string
+		for _, s := range d.Sections {
+			labels = append(labels, s.Label.JA, s.Label.EN)
+		}
+		for _, c := range d.Clauses {
+			labels = append(labels, c.Label.JA, c.Label.EN)
+		}
+		check := func(where string, texts ...bilingual.Text) {
+			for _, x := range texts {
+				for _, m := range mention.FindAllString(x.JA+"\n"+x.EN, -1) {
+					if !slices.Contains(labels, m) {
+						t.Errorf("%s refers to %q, which %s has not: %v", where, m, d.Source, x)
+					}
+				}
+			}
+		}
+		for _, c := range d.Clauses {
+			check(string(c.ID), slices.Concat([]bilingual.Text{c.Title, c.Statement}, c.Conditions, c.Exceptions, c.Notes)...)
+		}
+		for _, g := range d.Groups {
+			check(g.ID, g.Title, g.About)
+		}
+		for _, p := range d.Parameters {
+			check(p.Key, p.About, p.Basis)
 		}
 	}
 }
