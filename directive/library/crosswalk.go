@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -64,13 +63,6 @@ type Row struct {
 	line int
 }
 
-func (r Row) side(name string) []clause.ID {
-	if name == "from" {
-		return r.From
-	}
-	return r.To
-}
-
 // crosswalkFile is the form of crosswalk/FROM--TO.yaml. Clauses are written
 // without their source.
 type crosswalkFile struct {
@@ -103,10 +95,8 @@ func lines(b []byte) []int {
 	return out
 }
 
-var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
-
-// ReadCrosswalk reads one file of the folder crosswalk. Whether its clauses exist
-// is for Load, which knows the directives.
+// ReadCrosswalk reads one file of the folder crosswalk. Whether its directives and
+// their clauses exist is for Load, which knows them.
 func ReadCrosswalk(name string, b []byte) (*Crosswalk, error) {
 	var f crosswalkFile
 	dec := yaml.NewDecoder(bytes.NewReader(b))
@@ -119,7 +109,7 @@ func ReadCrosswalk(name string, b []byte) (*Crosswalk, error) {
 	}
 	x := &Crosswalk{From: f.From, To: f.To, Note: f.Note, file: name}
 	var faults []error
-	if want := f.From + "--" + f.To + ".yaml"; path.Base(name) != want || !sourceName.MatchString(f.From) || !sourceName.MatchString(f.To) || f.From == f.To {
+	if want := f.From + "--" + f.To + ".yaml"; path.Base(name) != want || f.From == f.To {
 		faults = append(faults, fmt.Errorf("%s: it is from %q to %q and should be called %s", name, f.From, f.To, want))
 	}
 	if !f.Note.Complete() {

@@ -8,12 +8,12 @@
 package library
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -23,11 +23,11 @@ import (
 
 // Library is every directive on hand, and how they correspond.
 type Library struct {
-	Directives []*directive.Directive // those that inherit nothing first, then by source
+	Directives []*directive.Directive // those that inherit nothing, then successors, then the others; each by source
 	Crosswalks []*Crosswalk
 }
 
-// All are the directives that ship with the program, the one in force first.
+// All are the directives that ship with the program, in the order of a Library.
 func All() []*directive.Directive { return Shipped().Directives }
 
 // Shipped is the library that ships with the program. It panics when the data is
@@ -81,10 +81,7 @@ func Load(fsys fs.FS) (*Library, error) {
 		}
 	}
 	slices.SortFunc(s.library.Directives, func(a, b *directive.Directive) int {
-		if (a.Inherits == "") != (b.Inherits == "") {
-			return len(a.Inherits) - len(b.Inherits)
-		}
-		return -strings.Compare(a.Source, b.Source)
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Source, b.Source))
 	})
 	if len(s.faults) == 0 { // else much would follow from what is broken
 		for _, x := range s.library.Crosswalks {
@@ -95,6 +92,17 @@ func Load(fsys fs.FS) (*Library, error) {
 		return nil, errors.Join(s.faults...)
 	}
 	return s.library, nil
+}
+
+// rank orders directives: those others rest on, what takes their place, the rest.
+func rank(d *directive.Directive) int {
+	switch {
+	case d.Inherits == "":
+		return 0
+	case d.Succeeds != "":
+		return 1
+	}
+	return 2
 }
 
 // shelving gathers what Load reads.
@@ -198,12 +206,11 @@ func (l *Library) lint(x *Crosswalk) (faults []error) {
 		bad := func(format string, a ...any) {
 			faults = append(faults, fmt.Errorf("%s: line %d: %s", x.file, r.line, fmt.Sprintf(format, a...)))
 		}
-		for side, d := range map[string]*directive.Directive{"from": from, "to": to} {
-			for _, id := range r.side(side) {
-				named[id] = true
-				if _, ok := d.Clause(id); !ok {
-					bad("%s: %s has no clause %s", side, d.Source, id)
-				}
+		for _, id := range slices.Concat(r.From, r.To) {
+			named[id] = true
+			_, okFrom := from.Clause(id)
+			if _, okTo := to.Clause(id); !okFrom && !okTo {
+				bad("there is no clause %s", id)
 			}
 		}
 		if len(r.From) == 1 && len(r.To) == 1 {
