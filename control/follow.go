@@ -12,9 +12,9 @@ import (
 )
 
 // For is the controls that check a directive of the library: those written for its
-// own clauses, and those of every directive that a crosswalk leads from, each
-// following its clauses. What has no clause left is not among them. Like Default
-// it leaves the cases out and panics when the controls are broken.
+// own clauses, and those that check the directive it inherits from, each following
+// its clauses over the crosswalk. What has no clause left is not among them. Like
+// Default it leaves the cases out and panics when the controls are broken.
 func For(kinds kind.Set, lib *library.Library, d *directive.Directive) []Control {
 	return gather(kinds, lib, d, reading{ours: true})
 }
@@ -26,10 +26,9 @@ func ForWithCases(kinds kind.Set, lib *library.Library, d *directive.Directive) 
 
 func gather(kinds kind.Set, lib *library.Library, d *directive.Directive, what reading) []Control {
 	out := shipped(loadWith(files, kinds, d, what))
-	for _, other := range lib.Directives {
-		if x, ok := lib.Crosswalk(other.Source, d.Source); ok && x.From == other.Source && other.Source == d.Inherits {
-			out = append(out, Follow(shipped(loadWith(files, kinds, other, what)), x)...)
-		}
+	if parent, ok := lib.Of(d.Inherits); ok {
+		x, _ := lib.Crosswalk(parent.Source, d.Source) // library.Load lets nothing inherit without one
+		out = append(out, Follow(gather(kinds, lib, parent, what), x)...)
 	}
 	slices.SortFunc(out, func(a, b Control) int { return strings.Compare(a.ID, b.ID) })
 	return out

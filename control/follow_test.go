@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"path"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -33,6 +34,22 @@ func TestEveryControlFollowsItsClauses(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A control whose main clause is of no directive on hand would be passed over by
+// each of them.
+func TestEveryFolderIsAControlOfSomeDirective(t *testing.T) {
+	folders, err := filepath.Glob("*/*/control.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, d := range library.All() {
+		n += len(control.Default(kinds, d))
+	}
+	if n != len(folders) {
+		t.Errorf("the directives have %d controls of their own, and there are %d folders", n, len(folders))
 	}
 }
 

@@ -12,6 +12,7 @@ package carry
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"kakusho/bilingual"
@@ -243,12 +244,7 @@ func texts(words []string) []any {
 }
 
 func sorted(controls map[string]control.Control) []control.Control {
-	out := make([]control.Control, 0, len(controls))
-	for _, c := range controls {
-		out = append(out, c)
-	}
-	slices.SortFunc(out, func(a, b control.Control) int { return cmp.Compare(a.ID, b.ID) })
-	return out
+	return slices.SortedFunc(maps.Values(controls), func(a, b control.Control) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func compact(why []Change) (out []Change) {
