@@ -115,9 +115,9 @@ func TestEveryImportGoesDownstairs(t *testing.T) {
 // The engine knows no clause: which there are, and what they are called, is data.
 func TestEnginesNameNoClause(t *testing.T) {
 	named := regexp.MustCompile(`[a-z0-9-]+@[0-9]`)
-	data := []string{"clause", "directive", "control", "kind", "rule", "judge", "verdict", "decision", "gate", "govern", "register", "posture", "report", "store"}
+	engines := []string{"clause", "directive", "control", "kind", "rule", "judge", "verdict", "decision", "gate", "govern", "register", "posture", "report", "store"}
 	for _, s := range sources(t) {
-		if s.test() || !slices.Contains(data, s.room()) || strings.HasPrefix(s.path, "store/storetest/") {
+		if s.test() || !slices.Contains(engines, s.room()) || strings.HasPrefix(s.path, "store/storetest/") {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

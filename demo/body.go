@@ -122,7 +122,7 @@ func invent(from string, kinds kind.Set, now time.Time) (*body, error) {
 // sheet reads the entries of one register. Blocks that are as one of the prefectural
 // body take its fields over where they have none of their own.
 func (b *body) sheet(id string) (spread.Sheet, error) {
-	s := spread.Sheet{Kind: id}
+	var s spread.Sheet
 	if err := b.read("register/"+id+".yaml", &s); err != nil || b.from == prefectural {
 		return s, err
 	}

@@ -8,7 +8,8 @@
 // by the doors' own way, where the rules look at them. So the trails of a sample verify,
 // and its rows fold again to the same.
 //
-// The body is data, in the folder data; the code knows only how to read them. All
+// The body is data, in the folder data; the code knows only how to read them. The
+// folder national holds another, a nation of such bodies (FillNation). All
 // dates count from the day of filling, and what looks like chance depends on names
 // alone: the same day gives the same body. The sample shows that day. Its facts
 // grow stale like any other, and after a day the first verdicts turn unknown.

@@ -19,7 +19,6 @@ import (
 
 // Sheet is one file of data: the entries of one register, in blocks.
 type Sheet struct {
-	Kind    string  // the file's name
 	By      string  `yaml:"by"`      // staff number of who enters them; empty: the program, at the first set-up
 	Entered int     `yaml:"entered"` // the day they are first entered, from today
 	Blocks  []Block `yaml:"blocks"`
@@ -220,6 +219,7 @@ func (b Block) Make(kind string, now time.Time, others func(kind string) []map[s
 	return out
 }
 
+// Fits reports whether an entry is one of those that Where names.
 func (b Block) Fits(of map[string]any) bool {
 	for field, texts := range b.Where {
 		if !slices.Contains(texts, fmt.Sprint(of[field])) {
