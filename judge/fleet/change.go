@@ -9,6 +9,7 @@ import (
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
 	"kakusho/judge/fleet/program"
+	"kakusho/rule/weigh"
 )
 
 // Put adds a subject, or replaces it. The fleet keeps its maps and slices: they
@@ -74,17 +75,17 @@ func (f *Fleet) rejudge(b *kin, row int) {
 	b.rounds++
 	for _, c := range f.changed {
 		_, until := r.Doubts(c)
-		f.until = earlier(f.until, until)
+		f.until = weigh.Earlier(f.until, until)
 		for _, reader := range b.readers[c.Index] {
 			if b.judged[reader.program] == b.rounds {
 				continue
 			}
 			b.judged[reader.program] = b.rounds
-			f.until = earlier(f.until, f.judgeRow(b, b.programs[reader.program], r))
+			f.until = weigh.Earlier(f.until, f.judgeRow(b, b.programs[reader.program], r))
 		}
 		for _, reader := range b.readers[c.Index] {
 			for _, l := range reader.leaves {
-				f.until = earlier(f.until, r.Until(l))
+				f.until = weigh.Earlier(f.until, r.Until(l))
 			}
 		}
 	}
@@ -103,7 +104,7 @@ func (f *Fleet) judgeRow(b *kin, p *program.Program, r *body.Row) (until time.Ti
 		case any:
 			x := b.over.ask(b.Body, p.Rule, r.N, f.values(head), r.At)
 			rank, until = program.RankOf(x.outcome), x.until
-			p.Untils[page] = earlier(p.Untils[page], until)
+			p.Untils[page] = weigh.Earlier(p.Untils[page], until)
 		}
 	}
 	if p.Sheets[page].At(i) != rank {

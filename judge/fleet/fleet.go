@@ -25,6 +25,7 @@ import (
 	"kakusho/judge/fleet/reign"
 	"kakusho/judge/fleet/sight"
 	"kakusho/kind"
+	"kakusho/rule/weigh"
 )
 
 // Subject is one subject, the system it belongs to and whose parameter values it
@@ -154,7 +155,7 @@ func (f *Fleet) Judge(at time.Time) *Outcomes {
 	case !f.settled || at.Before(f.at) || !f.until.IsZero() && !at.Before(f.until):
 		f.judge(at)
 	case f.pending:
-		f.at, f.until, f.pending = at, earlier(f.until, f.settleConditions(at)), false
+		f.at, f.until, f.pending = at, weigh.Earlier(f.until, f.settleConditions(at)), false
 	}
 	if f.last == nil {
 		f.last = f.snapshot()

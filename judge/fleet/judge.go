@@ -10,6 +10,7 @@ import (
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
 	"kakusho/judge/fleet/program"
+	"kakusho/rule/weigh"
 )
 
 // kin is the subjects of one kind and the rules that are about them.
@@ -101,16 +102,16 @@ func (f *Fleet) judge(at time.Time) {
 	ruled := f.reign.Rule(f.terms.Parameters, f.terms.Settings, f.scopes, at)
 	f.at, f.until = at, f.reign.Until
 	for _, b := range f.bodies {
-		f.until = earlier(f.until, b.judge(f, ruled, at))
+		f.until = weigh.Earlier(f.until, b.judge(f, ruled, at))
 	}
-	f.until = earlier(f.until, f.settleConditions(at))
+	f.until = weigh.Earlier(f.until, f.settleConditions(at))
 	f.settled, f.pending, f.last = true, false, nil
 }
 
 // judge brings a body to an instant and returns until when all of it holds.
 func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 	for _, a := range b.Answered {
-		until = earlier(until, a.Settle(&f.reign, b.Scope, ruled, at, func(row int) { b.Dirty[row/bits.Size] = true }))
+		until = weigh.Earlier(until, a.Settle(&f.reign, b.Scope, ruled, at, func(row int) { b.Dirty[row/bits.Size] = true }))
 	}
 	used := make([]bool, len(b.Leaves))
 	for _, p := range b.programs {
@@ -120,13 +121,13 @@ func (b *kin) judge(f *Fleet, ruled bool, at time.Time) (until time.Time) {
 	}
 	for i, l := range b.Leaves {
 		if used[i] {
-			until = earlier(until, l.Settle(&f.reign, len(b.Alive), ruled, at))
+			until = weigh.Earlier(until, l.Settle(&f.reign, len(b.Alive), ruled, at))
 		}
 	}
-	until = earlier(until, b.pages(f, b.SetVeil(&f.reign, ruled), at))
+	until = weigh.Earlier(until, b.pages(f, b.SetVeil(&f.reign, ruled), at))
 	for i, l := range b.Leaves { // pages find new tuples, with instants of their own
 		if used[i] {
-			until = earlier(until, l.Until())
+			until = weigh.Earlier(until, l.Until())
 		}
 	}
 	for _, l := range b.Leaves {
@@ -162,10 +163,10 @@ func (b *kin) pages(f *Fleet, parted bool, at time.Time) (until time.Time) {
 			moved := make([]bool, len(b.Columns))
 			var soonest time.Time
 			for v.Page = range next {
-				soonest = earlier(soonest, b.page(f, v, all, moved))
+				soonest = weigh.Earlier(soonest, b.page(f, v, all, moved))
 			}
 			mu.Lock()
-			until = earlier(until, soonest)
+			until = weigh.Earlier(until, soonest)
 			mu.Unlock()
 		})
 	}
@@ -184,7 +185,7 @@ func (b *kin) page(f *Fleet, v *body.View, all, moved []bool) (until time.Time) 
 		if all[i] || b.Dirty[v.Page] || b.due(p, v) || slices.ContainsFunc(p.Columns, func(c int) bool { return moved[c] }) {
 			b.rule(f, p, v)
 		}
-		until = earlier(until, p.Untils[v.Page])
+		until = weigh.Earlier(until, p.Untils[v.Page])
 	}
 	return until
 }
@@ -212,12 +213,4 @@ func (b *kin) rule(f *Fleet, p *program.Program, v *body.View) {
 	if *p.Sheets[v.Page] != s {
 		*p.Write(v.Page, f.owner) = s
 	}
-}
-
-// earlier is the earlier of two instants of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -13,6 +13,7 @@ import (
 	"kakusho/judge/fleet/program"
 	"kakusho/judge/fleet/reign"
 	"kakusho/judge/fleet/roll"
+	"kakusho/rule/weigh"
 	"kakusho/verdict"
 )
 
@@ -73,10 +74,7 @@ func (o *overlays) ask(b *body.Body, r *judge.Rule, row int, g *reign.Regime, at
 		return x
 	}
 	v := r.Judge(b.Full(row).Subject, g.Values, at, nil)
-	x = overlay{subject: s, regime: g, from: at, outcome: v.Outcome}
-	if !v.NextChange.IsZero() { // a whole second: it may change between two
-		x.until = v.NextChange.Add(1 - time.Second)
-	}
+	x = overlay{subject: s, regime: g, from: at, until: weigh.Exact(v.NextChange), outcome: v.Outcome}
 	o.mu.Lock()
 	o.pairs[key] = x
 	o.mu.Unlock()
@@ -97,7 +95,7 @@ func (b *kin) lay(f *Fleet, p *program.Program, v *body.View, left bits.Block, s
 			asked = append(asked, row)
 		case any:
 			x := b.over.ask(b.Body, p.Rule, row, f.values(sub), v.At)
-			until = earlier(until, x.until)
+			until = weigh.Earlier(until, x.until)
 			s.Put(i, program.RankOf(x.outcome))
 		}
 	}
@@ -137,9 +135,7 @@ func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 // here.
 func (c *conditions) judge(r *judge.Rule, s *Subject, asking []string) verdict.Outcome {
 	v := r.Judge(s.Subject, c.values(s).Values, c.at, c.holds(s, asking))
-	if !v.NextChange.IsZero() {
-		c.until = earlier(c.until, v.NextChange.Add(1-time.Second))
-	}
+	c.until = weigh.Earlier(c.until, weigh.Exact(v.NextChange))
 	return v.Outcome
 }
 

@@ -117,7 +117,7 @@ type turnsKey struct {
 func (c *calendar) row(row int) (at time.Time) {
 	c.look(row)
 	for rule := range c.judged.rules {
-		at = earlier(at, c.rule(row, rule))
+		at = weigh.Earlier(at, c.rule(row, rule))
 	}
 	return at
 }
@@ -159,13 +159,13 @@ func (c *calendar) rule(row, rule int) (at time.Time) {
 	r, head := c.judged.rules[rule], c.body.Head(row)
 	for _, l := range c.reads[rule] {
 		for _, column := range c.forms[l].Columns {
-			at = earlier(at, c.columns[column.Index])
+			at = weigh.Earlier(at, c.columns[column.Index])
 		}
-		at = earlier(at, c.leaves[l])
+		at = weigh.Earlier(at, c.leaves[l])
 	}
-	at = earlier(at, c.next(c.regimes(head), rule))
+	at = weigh.Earlier(at, c.next(c.regimes(head), rule))
 	for i := range head.Decisions {
-		at = earlier(at, c.decided(r, head, i))
+		at = weigh.Earlier(at, c.decided(r, head, i))
 	}
 	return at
 }
@@ -175,12 +175,12 @@ func (c *calendar) decided(r *judge.Rule, head *Subject, i int) (at time.Time) {
 	d := &head.Decisions[i]
 	for _, t := range weigh.Edges(*d) {
 		if t.After(c.at) {
-			at = earlier(at, t)
+			at = weigh.Earlier(at, t)
 		}
 	}
 	if rec := r.Control().Record; rec != nil && d.Control == r.Control().ID {
 		if limit, ok := c.regimes(head).Values[rec.Fresh].Value.(time.Duration); ok && d.At.Add(limit).After(c.at) {
-			at = earlier(at, d.At.Add(limit))
+			at = weigh.Earlier(at, d.At.Add(limit))
 		}
 	}
 	if len(d.Conditions) > 0 && r.About(*d) {
@@ -202,7 +202,7 @@ func (c *calendar) next(g *reign.Regime, rule int) time.Time {
 			var at time.Time
 			for _, key := range keys {
 				if next := g.Values[key].Next; next.After(c.at) {
-					at = earlier(at, next)
+					at = weigh.Earlier(at, next)
 				}
 			}
 			all = append(all, at)
@@ -270,7 +270,7 @@ func (c *court) judge(r *judge.Rule, b *body.Body, row int, asking []string) (p 
 		if w.Outcome != v.Outcome {
 			return pair{v.Outcome, then.at, w.Outcome}
 		}
-		then = &court{Outcomes: c.Outcomes, at: earlier(next, w.NextChange)}
+		then = &court{Outcomes: c.Outcomes, at: weigh.Earlier(next, w.NextChange)}
 	}
 	return p
 }
@@ -296,7 +296,7 @@ func (c *court) holds(s *Subject, asking []string, next *time.Time) func(string)
 			if _, about := m.number[id]; about {
 				p := c.judge(r, m.body, m.row, append(slices.Clone(asking), id))
 				outcomes = append(outcomes, p.outcome)
-				*next = earlier(*next, p.next)
+				*next = weigh.Earlier(*next, p.next)
 			}
 		}
 		return verdict.RollUp(outcomes...)

@@ -136,7 +136,7 @@ func (s *Scale) overridden(f *rule.Field) (until time.Time, known bool) {
 		}
 		for _, t := range Edges(d) {
 			if t.After(s.At) {
-				until = earlier(until, t)
+				until = Earlier(until, t)
 			}
 		}
 	}
@@ -182,7 +182,7 @@ func (s *Scale) convert(st *State, f *rule.Field, declared bool) {
 func (s *Scale) age(st *State, c Cell) {
 	if c.ObservedAt.After(s.Now.Add(MaxFuture)) {
 		st.Code, st.Detail = Future, "observed at "+c.ObservedAt.UTC().Format(time.RFC3339)
-		st.Until = earlier(st.Until, c.ObservedAt.Add(-MaxFuture))
+		st.Until = Earlier(st.Until, c.ObservedAt.Add(-MaxFuture))
 		return
 	}
 	if c.Fresh == "" {
@@ -204,7 +204,7 @@ func (s *Scale) expire(st *State, key string, from time.Time) {
 		st.Code, st.Parameter = Horizon, key
 		return
 	}
-	st.Until = earlier(st.Until, s.ahead(v.Next))
+	st.Until = Earlier(st.Until, s.ahead(v.Next))
 	st.Fresh = from.Add(limit)
 	if !s.Now.Before(st.Fresh) {
 		if st.Code == "" || st.Code == Absent || st.Code == NotApplicable || st.Code == Truncated {
@@ -214,7 +214,7 @@ func (s *Scale) expire(st *State, key string, from time.Time) {
 		}
 		return
 	}
-	st.Until = earlier(st.Until, st.Fresh)
+	st.Until = Earlier(st.Until, st.Fresh)
 }
 
 // beyond reports whether the value of a parameter is not known at the scale's
@@ -316,8 +316,8 @@ func toList(a types.Adapter, list []any, f *rule.Field) (ref.Val, string) {
 	return types.NewRefValList(a, vals), ""
 }
 
-// earlier is the earlier of two instants of which zero means never.
-func earlier(a, b time.Time) time.Time {
+// Earlier is the earlier of two instants of which zero means never.
+func Earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

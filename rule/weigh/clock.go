@@ -22,6 +22,15 @@ func Second(t time.Time) time.Time {
 	return t
 }
 
+// Exact turns a whole second at which a change is told into an instant before which
+// there surely was none: it may have come between two seconds. Zero stays never.
+func Exact(second time.Time) time.Time {
+	if second.IsZero() {
+		return second
+	}
+	return second.Add(1 - time.Second)
+}
+
 // crossing finds when an atom that mentions now last changed and will next
 // change by time alone. Both sides are straight lines in now, so they meet once;
 // CEL confirms on which second the value turns.
@@ -120,7 +129,7 @@ func (s *Scale) newest(t decision.Type, st *State) (found *decision.Decision) {
 		}
 		for _, b := range Edges(*d) {
 			if b.After(s.Now) {
-				st.Until = earlier(st.Until, b)
+				st.Until = Earlier(st.Until, b)
 			}
 		}
 		if !d.InForce(s.Now) || d.At.After(s.Now) {

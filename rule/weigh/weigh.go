@@ -111,13 +111,13 @@ func (s *Scale) choose(n *rule.Node, pol int) Result {
 		branch = n.Kids[2]
 	}
 	r := s.Weigh(branch, pol).and(c)
-	r.decay = earlier(r.decay, c.Until) // the other branch may be unsure
+	r.decay = Earlier(r.decay, c.Until) // the other branch may be unsure
 	return r
 }
 
 // and is r, resting on o as well.
 func (r Result) and(o Result) Result {
-	r.Since, r.Until, r.decay = later(r.Since, o.Since), earlier(r.Until, o.Until), earlier(r.decay, o.decay)
+	r.Since, r.Until, r.decay = later(r.Since, o.Since), Earlier(r.Until, o.Until), Earlier(r.decay, o.decay)
 	return r
 }
 
@@ -138,7 +138,7 @@ func newFold(and bool) *fold {
 }
 
 func (f *fold) add(r Result) {
-	f.all, f.decay = earlier(f.all, r.Until), earlier(f.decay, r.decay)
+	f.all, f.decay = Earlier(f.all, r.Until), Earlier(f.decay, r.decay)
 	b := &f.by[r.Truth]
 	if f.n[r.Truth]++; f.n[r.Truth] == 1 {
 		*b = r
@@ -160,7 +160,7 @@ func (f *fold) result() Result {
 		case t != f.decisive:
 			r.Until = f.all
 		case f.n[Unsure]+f.n[Broken] > 0: // which show when what decides is over
-			r.decay = earlier(r.decay, r.Until)
+			r.decay = Earlier(r.decay, r.Until)
 		}
 		return r
 	}
@@ -272,7 +272,7 @@ func (s *Scale) compareCount(n *rule.Node, untils [2][]time.Time, r, over Result
 		return r
 	}
 	// As long as all stays known, it takes several elements to turn the count.
-	r.Until = earlier(over.Until, r.decay)
+	r.Until = Earlier(over.Until, r.decay)
 	for _, toward := range []int{-1, +1} {
 		leaving := untils[No]
 		if toward < 0 {
@@ -280,7 +280,7 @@ func (s *Scale) compareCount(n *rule.Node, untils [2][]time.Time, r, over Result
 		}
 		for k := range leaving {
 			if t, _ := compare(n.Cmp, types.Int(hits+toward*(k+1)), right, fault); t != r.Truth {
-				r.Until = earlier(r.Until, kth(leaving, k))
+				r.Until = Earlier(r.Until, kth(leaving, k))
 				break
 			}
 		}
@@ -347,7 +347,7 @@ func (s *Scale) atom(n *rule.Node) Result {
 	r.Cause = 0
 	if n.Clocked != 0 && r.Truth <= Yes {
 		since, until := s.crossing(n, r.Truth)
-		r.Since, r.Until = later(r.Since, since), earlier(r.Until, until)
+		r.Since, r.Until = later(r.Since, since), Earlier(r.Until, until)
 	}
 	return r
 }
@@ -369,7 +369,7 @@ func (s *Scale) Value(p cel.Program) (ref.Val, string) {
 // since and until.
 func (s *Scale) leaf(reads []rule.Read, params []*rule.Param) (r Result) {
 	add := func(st *State, c Cause) {
-		r.Since, r.Until = later(r.Since, st.Since), earlier(r.Until, st.Until)
+		r.Since, r.Until = later(r.Since, st.Since), Earlier(r.Until, st.Until)
 		r.Cause |= c
 		r.decay = r.Until
 	}

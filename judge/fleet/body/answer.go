@@ -101,11 +101,11 @@ func (a *Answers) Settle(r *reign.Reign, scopes *column.Column, ruled bool, at t
 	if ruled || at.Before(a.from) || !a.until.IsZero() && !at.Before(a.until) {
 		a.from, a.until = at, time.Time{}
 		for row, x := range a.rows {
-			a.until = earlier(a.until, see(row, x))
+			a.until = weigh.Earlier(a.until, see(row, x))
 		}
 	} else {
 		for row := range a.came {
-			a.until = earlier(a.until, see(row, a.rows[row]))
+			a.until = weigh.Earlier(a.until, see(row, a.rows[row]))
 		}
 	}
 	if len(a.came) > 0 {

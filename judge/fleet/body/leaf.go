@@ -11,6 +11,7 @@ import (
 	"kakusho/judge/fleet/sight"
 	"kakusho/judge/fleet/table"
 	"kakusho/judge/fleet/tuple"
+	"kakusho/rule/weigh"
 )
 
 // Leaf is a part of rules over the columns of a body, with a table for each set
@@ -126,7 +127,7 @@ func (l *Leaf) Until() (until time.Time) {
 		return until
 	}
 	for i := range l.classes {
-		until = earlier(until, l.classes[i].table.Until())
+		until = weigh.Earlier(until, l.classes[i].table.Until())
 	}
 	return until
 }
@@ -396,12 +397,4 @@ func (r *Row) Doubts(c *Column) (doubted bool, until time.Time) {
 		return false, until
 	}
 	return r.Veil.doubts[r.Veil.of[r.regime]].Seen(r.Body.Sights[c.Group].At(r.N, c.Field), r.At)
-}
-
-// earlier is the earlier of two instants of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

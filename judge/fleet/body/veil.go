@@ -115,7 +115,7 @@ func (b *Body) Turn(page int, at time.Time, moved func(c *Column)) (until time.T
 		found, same := v.in(page, c), true
 		for i, d := range v.doubts {
 			f, next := d.In(b.Sights[c.Group], c.Group, page, c.Field, at)
-			until = earlier(until, next)
+			until = weigh.Earlier(until, next)
 			same, found[i] = same && f == found[i], f
 		}
 		if !same {

@@ -14,6 +14,7 @@ import (
 
 	"kakusho/directive"
 	"kakusho/rule"
+	"kakusho/rule/weigh"
 )
 
 // Scopes numbers scopes. It only grows, and forks share it.
@@ -136,7 +137,7 @@ func (r *Reign) Rule(params directive.Parameters, settings []directive.Setting, 
 			r.from = at // what holds there may not have held before
 			g := &Regime{Values: params.Resolve(settings, s, at), digests: map[string]string{}}
 			for _, v := range g.Values {
-				r.Until = earlier(r.Until, v.Next)
+				r.Until = weigh.Earlier(r.Until, v.Next)
 			}
 			r.Regimes = append(r.Regimes, g)
 		}
@@ -207,12 +208,4 @@ func (r *Reign) Classes(signature func(*Regime) string) (of []int, first []*Regi
 		of = append(of, c)
 	}
 	return of, first
-}
-
-// earlier is the earlier of two instants of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -15,6 +15,7 @@ import (
 	"kakusho/judge/fleet/table/like"
 	"kakusho/kind"
 	"kakusho/rule"
+	"kakusho/rule/weigh"
 )
 
 // Leaf is a part of a rule that is looked up in a table. It does not change.
@@ -165,22 +166,13 @@ func (t *Table) Flags(d Domain, now time.Time) []bits.Flags {
 		t.at = now
 		t.until = time.Time{}
 		for _, c := range t.cuts {
-			t.until = earlier(t.until, c.until)
+			t.until = weigh.Earlier(t.until, c.until)
 		}
 		for _, x := range t.loose {
-			t.until = earlier(t.until, x.until)
+			t.until = weigh.Earlier(t.until, x.until)
 		}
 	}
 	return t.flags[:n:n]
-}
-
-// exact turns the whole second at which weigh says that a result may change into
-// an instant at which it has not yet: it may change between two seconds.
-func exact(until time.Time) time.Time {
-	if until.IsZero() {
-		return until
-	}
-	return until.Add(1 - time.Second)
 }
 
 // weigh asks for one code.
@@ -188,7 +180,7 @@ func (t *Table) weigh(ask *prober, d Domain, code uint32) (bits.Flags, time.Time
 	var room [4]column.Entry
 	t.asked++
 	f, until := ask.ask(d.Cells(code, room[:0]))
-	return f, exact(until)
+	return f, weigh.Exact(until)
 }
 
 // liken is what a code comes to where now does not matter. Among those that are
@@ -309,7 +301,7 @@ func (t *Table) search(ask *prober, d Domain, order []uint32) (c cut, ok bool) {
 	}
 	at := func(i int) bits.Flags {
 		f, until := t.weigh(ask, d, order[i])
-		c.until = earlier(c.until, until)
+		c.until = weigh.Earlier(c.until, until)
 		return f
 	}
 	last := len(order) - 1
@@ -512,12 +504,4 @@ func (l *Leaf) rises(side rule.Side) bool {
 	}
 	name := regexp.MustCompile(`\b` + v + `\.` + r.Field.Name + `\b`)
 	return straight.MatchString(name.ReplaceAllString(side.Text, "F"))
-}
-
-// earlier is the earlier of two instants of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

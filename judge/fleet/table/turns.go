@@ -5,6 +5,7 @@ import (
 
 	"kakusho/directive"
 	"kakusho/judge/fleet/column"
+	"kakusho/rule/weigh"
 )
 
 // Turns says when a leaf may come to something else by time alone, code by code.
@@ -38,7 +39,7 @@ func (t *Turns) Until(code uint32) time.Time {
 		return until
 	}
 	_, until := t.ask.ask(cells)
-	until = exact(until)
+	until = weigh.Exact(until)
 	t.known[code] = until
 	if dated && !until.IsZero() {
 		t.lines = append(t.lines, until.Sub(value))

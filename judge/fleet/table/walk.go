@@ -11,6 +11,7 @@ import (
 	"kakusho/judge/fleet/column"
 	"kakusho/judge/fleet/table/like"
 	"kakusho/rule"
+	"kakusho/rule/weigh"
 )
 
 // Elements is what the lists of a column hold, each distinct element once, with
@@ -141,10 +142,10 @@ func (t *Table) walkAll(c Cells, now time.Time, n int) {
 	}
 	t.at, t.until = now, time.Time{}
 	for _, in := range t.walk.tables {
-		t.until = earlier(t.until, in.Until())
+		t.until = weigh.Earlier(t.until, in.Until())
 	}
 	for _, x := range t.loose {
-		t.until = earlier(t.until, x.until)
+		t.until = weigh.Earlier(t.until, x.until)
 	}
 }
 
