@@ -52,7 +52,7 @@ func twoKinds() kind.Set {
 	return kind.Set{thing.ID: thing, other.ID: other}
 }
 
-// scale is the grain of the random instants: most expiries lie within days of At.
+// spans are the grain of the random instants: most expiries lie within days of At.
 var spans = []time.Duration{0, time.Nanosecond, time.Second, time.Minute, time.Hour, 24 * time.Hour, 48 * time.Hour, 72 * time.Hour}
 
 // instant is near At, often on the very second at which something turns.

@@ -67,20 +67,6 @@ func (b *Block) Xor(o *Block) {
 	}
 }
 
-// First makes b the first n rows.
-func (b *Block) First(n int) {
-	for i := range b {
-		switch left := n - i*64; {
-		case left >= 64:
-			b[i] = ^uint64(0)
-		case left > 0:
-			b[i] = 1<<left - 1
-		default:
-			b[i] = 0
-		}
-	}
-}
-
 // Empty reports whether no row is in b.
 func (b *Block) Empty() bool {
 	for _, w := range b {
@@ -89,22 +75,6 @@ func (b *Block) Empty() bool {
 		}
 	}
 	return true
-}
-
-// Count is how many rows are in b.
-func (b *Block) Count() (n int) {
-	for _, w := range b {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
-// CountIn is how many rows are in both.
-func (b *Block) CountIn(o *Block) (n int) {
-	for i, w := range b {
-		n += bits.OnesCount64(w & o[i])
-	}
-	return n
 }
 
 // All lists the rows in b in order.

@@ -117,10 +117,6 @@ func (t *Truths) Keep(in *Block) {
 	}
 }
 
-// Hide makes the rows of in unsure because nothing is known there, whatever
-// they were: their evidence is stale, or from the future.
-func (t *Truths) Hide(in *Block) { t.Set(in, Unsure|Unknown) }
-
 // Not turns yes into no and no into yes.
 func (t *Truths) Not() {
 	t.Planes[0], t.Planes[1] = t.Planes[1], t.Planes[0]

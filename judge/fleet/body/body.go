@@ -81,17 +81,17 @@ func (b *Body) grow(n int) {
 	}
 }
 
-// Put adds or replaces a subject and returns the one it replaces.
-func (b *Body) Put(s *Subject) (old *Subject) {
+// Put adds or replaces a subject.
+func (b *Body) Put(s *Subject) {
 	row := b.Names.Row(s.Ref, true)
 	b.grow(row + 1)
-	old = b.heads.At(row)
 	head := b.head(s)
 	b.place(row, head)
 	b.write(row, s, b.Columns)
 	b.note = b.note[:0]
-	b.answer(row, head) // answers keep it: it must not keep cells
-	return old
+	for _, a := range b.Answered {
+		a.put(row, head) // which it keeps: it must not keep cells
+	}
 }
 
 // place makes s the subject of a row.
@@ -274,12 +274,6 @@ func (b *Body) Ask(rules []*judge.Rule) {
 		for row, s := range b.All {
 			a.put(row, s)
 		}
-	}
-}
-
-func (b *Body) answer(row int, s *Subject) {
-	for _, a := range b.Answered {
-		a.put(row, s)
 	}
 }
 

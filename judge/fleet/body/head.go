@@ -128,7 +128,7 @@ func (b *Body) See(row int, cells map[string]judge.Cell, changed []*Column) []*C
 		b.heads.Set(row, &s)
 	}
 	if bare(head) && b.fetch == nil {
-		b.keep(cells)
+		b.keep(table.Facts, cells)
 	}
 	for name := range cells {
 		cell := cells[name]

@@ -23,15 +23,15 @@ type Leaf struct {
 	tuples  *tuple.Dictionary // of several columns
 	tables  map[string]*table.Table
 
-	classes []Class
+	classes []class
 	of      []int   // regime → class
 	Moved   bool    // what it comes to changed since the last judgement
 	version int     // grows whenever it does
 	kept    []*kept // by page
 }
 
-// Class is the regimes under which a leaf comes to the same.
-type Class struct {
+// class is the regimes under which a leaf comes to the same.
+type class struct {
 	table  *table.Table
 	flags  []bits.Flags
 	serial int
@@ -88,7 +88,7 @@ func (l *Leaf) Settle(r *reign.Reign, pages int, ruled bool, at time.Time) (unti
 	moved := false
 	if ruled || l.classes == nil {
 		of, first := r.Parted(l.Params)
-		classes := make([]Class, len(first))
+		classes := make([]class, len(first))
 		for i, g := range first {
 			key := g.Signature(l.Params)
 			if l.tables[key] == nil {
@@ -96,7 +96,7 @@ func (l *Leaf) Settle(r *reign.Reign, pages int, ruled bool, at time.Time) (unti
 			}
 			classes[i].table = l.tables[key]
 		}
-		moved = r.Shuffled && len(l.classes)+len(classes) > 2 || !slices.Equal(of, l.of) || !slices.EqualFunc(classes, l.classes, func(a, b Class) bool { return a.table == b.table })
+		moved = r.Shuffled && len(l.classes)+len(classes) > 2 || !slices.Equal(of, l.of) || !slices.EqualFunc(classes, l.classes, func(a, b class) bool { return a.table == b.table })
 		for i := range classes {
 			if i < len(l.classes) && l.classes[i].table == classes[i].table {
 				classes[i].serial = l.classes[i].serial
@@ -130,6 +130,16 @@ func (l *Leaf) Until() (until time.Time) {
 		until = weigh.Earlier(until, l.classes[i].table.Until())
 	}
 	return until
+}
+
+// Asked is how often the tables of all leaves had to ask rule/weigh.
+func (b *Body) Asked() (n int) {
+	for _, l := range b.Leaves {
+		for _, t := range l.tables {
+			n += t.Asked()
+		}
+	}
+	return n
 }
 
 // View is what one worker sees of a body while it judges page after page.
@@ -220,7 +230,7 @@ func (v *View) layAll(l *Leaf, into *bits.Truths) {
 const sparse = 300
 
 // dot is lay for a few rows.
-func (v *View) dot(l *Leaf, c *Class, rows *bits.Block, into *bits.Truths) {
+func (v *View) dot(l *Leaf, c *class, rows *bits.Block, into *bits.Truths) {
 	var hidden bits.Block
 	var flags []bits.Flags
 	switch len(l.Columns) {
@@ -246,7 +256,7 @@ func (v *View) dot(l *Leaf, c *Class, rows *bits.Block, into *bits.Truths) {
 
 // lay is what one table comes to for every row of the page. A cell that is not to
 // be believed is as good as missing.
-func (v *View) lay(l *Leaf, c *Class, into *bits.Truths) {
+func (v *View) lay(l *Leaf, c *class, into *bits.Truths) {
 	switch len(l.Columns) {
 	case 0:
 		into.All(c.flags[0])

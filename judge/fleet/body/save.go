@@ -45,18 +45,14 @@ func (b *Body) Mark(used []bool) {
 func (b *Body) Whole() {
 	for row := range b.All {
 		if head := b.Head(row); !bare(head) {
-			b.keep(head.Facts)
-			b.keepDeclared(head.Declared)
+			b.keep(table.Facts, head.Facts)
+			b.keep(table.Declared, head.Declared)
 		}
 	}
 }
 
-// keep makes columns of facts that have none.
-func (b *Body) keep(cells map[string]judge.Cell) { b.raw(table.Facts, cells) }
-
-func (b *Body) keepDeclared(cells map[string]judge.Cell) { b.raw(table.Declared, cells) }
-
-func (b *Body) raw(layer table.Layer, cells map[string]judge.Cell) {
+// keep makes columns of the cells that have none.
+func (b *Body) keep(layer table.Layer, cells map[string]judge.Cell) {
 	for name := range cells {
 		s := table.Source{Layer: layer, Name: name}
 		if f, ok := b.Kind.Field(name); ok && b.columns[s] == nil {

@@ -50,14 +50,7 @@ func (v *Veil) Knows(m *sight.Moments) bool { return len(m.Keys()) == v.keys }
 func (b *Body) SetVeil(r *reign.Reign, ruled bool) (parted bool) {
 	v, keys := &b.Veil, b.Moments.Keys()
 	if ruled || len(keys) != v.keys || len(v.of) != len(r.Regimes) {
-		of, first := r.Classes(func(g *reign.Regime) string {
-			var s strings.Builder
-			for _, key := range keys {
-				s.WriteString(g.Digest(key))
-				s.WriteByte(0)
-			}
-			return s.String()
-		})
+		of, first := r.Classes(func(g *reign.Regime) string { return signature(g, keys) })
 		before := *v
 		*v = Veil{keys: len(keys), of: of, found: v.found, version: v.version}
 		for _, g := range first {
@@ -87,21 +80,24 @@ func (b *Body) SetVeil(r *reign.Reign, ruled bool) (parted bool) {
 
 // add makes the doubt of a class, or takes over the one that had the same limits.
 func (v *Veil) add(b *Body, g *reign.Regime, keys []string, before *Veil) {
-	limits := map[string]sight.Limit{}
-	var signature strings.Builder
-	for _, key := range keys {
-		signature.WriteString(key + "\x00" + g.Digest(key) + "\x00")
-		limit, ok := g.Values[key].Value.(time.Duration)
-		limits[key] = sight.Limit{For: limit, Never: !ok}
-	}
-	v.signatures = append(v.signatures, signature.String())
+	limits := signature(g, keys)
+	v.signatures = append(v.signatures, limits)
 	for i, s := range before.signatures {
-		if s == signature.String() && !slices.Contains(v.doubts, before.doubts[i]) {
+		if s == limits && !slices.Contains(v.doubts, before.doubts[i]) {
 			v.doubts = append(v.doubts, before.doubts[i])
 			return
 		}
 	}
-	v.doubts = append(v.doubts, sight.NewDoubt(b.Moments, weigh.MaxFuture, func(key string) sight.Limit { return limits[key] }))
+	v.doubts = append(v.doubts, sight.NewDoubt(b.Moments, weigh.MaxFuture, Limits(keys, g.Values)))
+}
+
+// signature tells a regime's limits from others.
+func signature(g *reign.Regime, keys []string) string {
+	var s strings.Builder
+	for _, key := range keys {
+		s.WriteString(key + "\x00" + g.Digest(key) + "\x00")
+	}
+	return s.String()
 }
 
 // Turn brings the veil over a page to an instant. It calls moved with the columns

@@ -57,23 +57,6 @@ func (c *Column) Fork() *Column {
 	return &f
 }
 
-// SharesPage reports whether the two columns hold the same page, so that it
-// cannot differ.
-func (c *Column) SharesPage(page int, o *Column) bool {
-	if c.width != o.width || page >= len(c.shared) || page >= len(o.shared) {
-		return false
-	}
-	switch {
-	case c.width <= 4:
-		return &c.sliced[page][0] == &o.sliced[page][0]
-	case c.width == 8:
-		return c.bytes[page] == o.bytes[page]
-	case c.width == 16:
-		return c.shorts[page] == o.shorts[page]
-	}
-	return c.words[page] == o.words[page]
-}
-
 // Grow makes room for rows up to n, which read 0.
 func (c *Column) Grow(n int) {
 	if n <= c.rows {

@@ -25,12 +25,9 @@ func (m *model) check(t *testing.T) {
 	}
 	var got [bits.Size]uint32
 	var truths bits.Truths
-	var rows bits.Block
 	for page := range bits.Blocks(len(m.codes)) {
 		m.col.Codes(page, &got)
 		m.col.Paint(page, table, &truths)
-		probe := m.codes[page*bits.Size]
-		m.col.Rows(page, probe, &rows)
 		for i := range bits.Size {
 			want := uint32(0)
 			if row := page*bits.Size + i; row < len(m.codes) {
@@ -41,9 +38,6 @@ func (m *model) check(t *testing.T) {
 			}
 			if f := truths.At(i); f != table[want] {
 				t.Fatalf("row %d, code %d: painted %07b, want %07b", i, want, f, table[want])
-			}
-			if rows.Has(i) != (want == probe) {
-				t.Fatalf("row %d, code %d: in the rows of %d: %v", i, want, probe, rows.Has(i))
 			}
 		}
 	}
@@ -83,65 +77,16 @@ func TestForksDoNotSeeEachOther(t *testing.T) {
 	for _, m := range all {
 		m.check(t)
 	}
-	for _, a := range all {
-		for _, b := range all {
-			differ(t, a, b)
-		}
-	}
-}
-
-func differ(t *testing.T, a, b *model) {
-	t.Helper()
-	var d bits.Block
-	at := func(m *model, row int) uint32 {
-		if row < len(m.codes) {
-			return m.codes[row]
-		}
-		return 0
-	}
-	for page := range 3 {
-		a.col.Differ(page, b.col, &d)
-		for i := range bits.Size {
-			row := page*bits.Size + i
-			if d.Has(i) != (at(a, row) != at(b, row)) {
-				t.Fatalf("row %d: %d and %d differ: %v", row, at(a, row), at(b, row), d.Has(i))
-			}
-		}
-	}
-}
-
-func TestRowsAreFilled(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 5))
-	m := &model{col: column.New()}
-	m.set(2*bits.Size-1, 0)
-	f := m.col.Fork()
-	for range 30 {
-		var in bits.Block
-		page, code := r.IntN(2), r.Uint32N(1<<r.IntN(10))
-		for range r.IntN(500) {
-			i := r.IntN(bits.Size)
-			in.Add(i)
-			m.codes[page*bits.Size+i] = code
-		}
-		m.col.Fill(page, &in, code)
-		m.check(t)
-	}
-	for row := range 2 * bits.Size {
-		if f.At(row) != 0 {
-			t.Fatalf("the fork sees row %d filled", row)
-		}
-	}
 }
 
 func TestWritingWhatIsThereChangesNothing(t *testing.T) {
 	c := column.New()
 	c.Set(5, 3)
-	f := c.Fork()
-	n := c.Edits()
-	if c.Set(5, 3); c.Edits() != n || !c.SharesPage(0, f) {
+	n, page := c.Edits(), c.PageEdits(0)
+	if c.Set(5, 3); c.Edits() != n || c.PageEdits(0) != page {
 		t.Error("an equal code was written")
 	}
-	if c.Set(5, 2); c.Edits() == n || c.SharesPage(0, f) {
+	if c.Set(5, 2); c.Edits() == n || c.PageEdits(0) == page {
 		t.Error("a change was not noticed")
 	}
 }

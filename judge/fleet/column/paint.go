@@ -1,10 +1,6 @@
 package column
 
-import (
-	mathbits "math/bits"
-
-	"kakusho/judge/fleet/bits"
-)
+import "kakusho/judge/fleet/bits"
 
 // Paint makes into, for every row of a page, what the table says of its code.
 // The table must hold every code of the column; rows beyond the last read 0.
@@ -116,106 +112,4 @@ func transpose(x uint64) uint64 {
 	x ^= t ^ t<<14
 	t = (x ^ x>>28) & 0x00000000f0f0f0f0
 	return x ^ t ^ t<<28
-}
-
-// Rows makes into the rows of a page whose code is code.
-func (c *Column) Rows(page int, code uint32, into *bits.Block) {
-	switch {
-	case page >= len(c.shared):
-		*into = bits.Block{}
-		if code == 0 {
-			into.First(bits.Size)
-		}
-	case c.width <= 4 && code < 1<<c.width:
-		c.rowsOf(page, code, into)
-	case c.width <= 4 || code>>c.width != 0:
-		*into = bits.Block{}
-	case c.width == 8:
-		find(c.bytes[page], uint8(code), into)
-	case c.width == 16:
-		find(c.shorts[page], uint16(code), into)
-	default:
-		find(c.words[page], code, into)
-	}
-}
-
-func find[T uint8 | uint16 | uint32](codes *[bits.Size]T, code T, into *bits.Block) {
-	for w := range into {
-		var word uint64
-		for i, c := range codes[w*64 : w*64+64] {
-			if c == code {
-				word |= 1 << i
-			}
-		}
-		into[w] = word
-	}
-}
-
-// Fill gives every row of in, within a page, a code.
-func (c *Column) Fill(page int, in *bits.Block, code uint32) {
-	if in.Empty() {
-		return
-	}
-	last := page*bits.Size + lastOf(in)
-	c.Grow(last + 1)
-	c.widen(code)
-	if c.width > 4 {
-		for row := range in.All() {
-			c.Set(page*bits.Size+row, code)
-		}
-		return
-	}
-	c.own(page)
-	c.edit(page)
-	for s := range c.sliced[page] {
-		if code>>s&1 != 0 {
-			c.sliced[page][s].Or(in)
-		} else {
-			c.sliced[page][s].AndNot(in)
-		}
-	}
-}
-
-func lastOf(b *bits.Block) int {
-	for i := len(b) - 1; i >= 0; i-- {
-		if b[i] != 0 {
-			return i*64 + 63 - mathbits.LeadingZeros64(b[i])
-		}
-	}
-	return -1
-}
-
-// Differ makes into the rows of a page whose codes in the two columns differ,
-// and reports whether there are any.
-func (c *Column) Differ(page int, o *Column, into *bits.Block) bool {
-	*into = bits.Block{}
-	if c.SharesPage(page, o) || page >= len(c.shared) && page >= len(o.shared) {
-		return false
-	}
-	var none bits.Block
-	if c.width <= 4 && o.width <= 4 {
-		for s := range max(c.width, o.width) {
-			x, y := c.slice(page, s, &none), o.slice(page, s, &none)
-			for i := range into {
-				into[i] |= x[i] ^ y[i]
-			}
-		}
-		return !into.Empty()
-	}
-	var a, b [bits.Size]uint32
-	c.Codes(page, &a)
-	o.Codes(page, &b)
-	for i := range a {
-		if a[i] != b[i] {
-			into.Add(i)
-		}
-	}
-	return !into.Empty()
-}
-
-func (c *Column) slice(page, s int, none *bits.Block) *bits.Block {
-	if page >= len(c.shared) || s >= c.width {
-		return none
-	}
-	return &c.sliced[page][s]
 }

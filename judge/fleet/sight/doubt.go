@@ -22,7 +22,6 @@ type Doubt struct {
 	moments *Moments
 	limits  []Limit       // by number of the key
 	ahead   time.Duration // how far in the future a moment may lie
-	limit   func(key string) Limit
 	pages   [][]entry
 }
 
@@ -45,39 +44,28 @@ type Found struct {
 	Any  bool
 }
 
-// NewDoubt doubts under the limits of some parameter values. ahead is how far in
-// the future a moment may lie.
-func NewDoubt(m *Moments, ahead time.Duration, limit func(key string) Limit) *Doubt {
-	return &Doubt{moments: m, ahead: ahead, limit: limit}
+// NewDoubt doubts under the limits of some parameter values, by number of the key;
+// they must not change. ahead is how far in the future a moment may lie.
+func NewDoubt(m *Moments, ahead time.Duration, limits []Limit) *Doubt {
+	return &Doubt{moments: m, ahead: ahead, limits: limits}
 }
 
 // Fork is a copy that goes its own way with all that was found.
 func (d *Doubt) Fork() *Doubt {
 	n := *d
-	n.limits, n.pages = slices.Clone(d.limits), make([][]entry, len(d.pages))
+	n.pages = make([][]entry, len(d.pages))
 	for page := range d.pages {
 		n.pages[page] = slices.Clone(d.pages[page])
 	}
 	return &n
 }
 
-// Grow makes room for so many pages, and takes note of keys that are new.
+// Grow makes room for so many pages.
 func (d *Doubt) Grow(pages int) {
 	for len(d.pages) < pages {
 		d.pages = append(d.pages, nil)
 	}
-	for _, key := range d.moments.Keys()[len(d.limits):] {
-		if key == "" {
-			d.limits = append(d.limits, Limit{Forever: true})
-		} else {
-			d.limits = append(d.limits, d.limit(key))
-		}
-	}
 }
-
-// Knows reports whether the doubt has a limit for how a cell was seen; else it
-// must Grow.
-func (d *Doubt) Knows(s Seen) bool { return int(s.Fresh) < len(d.limits) }
 
 // Seen reports whether a cell that was seen so is not to be believed at now, and
 // from when on that is otherwise; zero: never.

@@ -162,9 +162,6 @@ func (s *Sights) edit(row int) {
 // Fields is the number of fields of the group.
 func (s *Sights) Fields() int { return len(s.fields) }
 
-// Grow makes room for rows up to n.
-func (s *Sights) Grow(n int) { s.base.Grow(n) }
-
 // At is how a field of a row was seen. Of a field that has no cell there it says
 // nothing in particular.
 func (s *Sights) At(row, field int) Seen {

@@ -31,7 +31,6 @@ func someSights(m *sight.Moments, r *rand.Rand) (all []*sighted) {
 		return m.Seen([]string{"", "day", "hour", "none"}[r.IntN(4)], at)
 	}
 	first := &sighted{sights: sight.NewSights(m, fields)}
-	first.sights.Grow(rows)
 	all = append(all, first)
 	for range 4_000 {
 		p := all[r.IntN(len(all))]
@@ -74,8 +73,10 @@ func TestFieldsOfARowShareWhenTheyWereSeen(t *testing.T) {
 
 const ahead = 5 * time.Minute
 
-func limits(key string) sight.Limit {
+func limit(key string) sight.Limit {
 	switch key {
+	case "":
+		return sight.Limit{Forever: true}
 	case "day":
 		return sight.Limit{For: 24 * time.Hour}
 	case "hour":
@@ -86,10 +87,7 @@ func limits(key string) sight.Limit {
 
 // believed says of one cell what Doubt must say, second by second.
 func believed(m *sight.Moments, s sight.Seen, now time.Time) bool {
-	at, l := m.At(s), sight.Limit{Forever: true}
-	if key := m.Fresh(s); key != "" {
-		l = limits(key)
-	}
+	at, l := m.At(s), limit(m.Fresh(s))
 	return !at.After(now.Add(ahead)) && !l.Never && (l.Forever || now.Before(at.Add(l.For)))
 }
 
@@ -97,6 +95,10 @@ func TestDoubtFollowsTheClockToTheNanosecond(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	m := sight.NewMoments()
 	all := someSights(m, r)
+	var limits []sight.Limit
+	for _, key := range m.Keys() {
+		limits = append(limits, limit(key))
+	}
 	doubts := make([]*sight.Doubt, len(all))
 	for i := range all {
 		doubts[i] = sight.NewDoubt(m, ahead, limits)

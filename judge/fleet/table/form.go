@@ -23,12 +23,12 @@ type Form struct {
 
 // Maker makes the forms of one kind's rules. Leaves that say the same are one.
 type Maker struct {
-	Leaves map[string]*Leaf
-	Order  []*Leaf // as they were made
+	Order  []*Leaf // the leaves, as they were made
+	leaves map[string]*Leaf
 }
 
 // NewMaker begins without leaves.
-func NewMaker() *Maker { return &Maker{Leaves: map[string]*Leaf{}} }
+func NewMaker() *Maker { return &Maker{leaves: map[string]*Leaf{}} }
 
 // Form lays the root of one of r's plans on columns. With push, what is absent
 // reads as what the rule does not want.
@@ -76,11 +76,11 @@ func (b *builder) form(n *rule.Node, pol int) *Form {
 // leaf makes the leaf of a node, or finds it among those that are there.
 func (b *builder) leaf(n *rule.Node, s scan, sources []Source, pol int) *Form {
 	key := b.key(n, s, sources, pol)
-	l, ok := b.maker.Leaves[key]
+	l, ok := b.maker.leaves[key]
 	if !ok {
 		l = b.make(n, s, sources, pol)
-		l.Key, l.Index = key, len(b.maker.Order)
-		b.maker.Leaves[key] = l
+		l.Index = len(b.maker.Order)
+		b.maker.leaves[key] = l
 		b.maker.Order = append(b.maker.Order, l)
 	}
 	return &Form{Op: rule.Atom, Leaf: l}
@@ -286,5 +286,5 @@ func (f *Form) Each(fn func(*Leaf)) {
 
 // Fork is a maker that begins with the leaves of m.
 func (m *Maker) Fork() *Maker {
-	return &Maker{Leaves: maps.Clone(m.Leaves), Order: slices.Clone(m.Order)}
+	return &Maker{Order: slices.Clone(m.Order), leaves: maps.Clone(m.leaves)}
 }

@@ -20,7 +20,6 @@ import (
 
 // Leaf is a part of a rule that is looked up in a table. It does not change.
 type Leaf struct {
-	Key     string
 	Index   int // among the leaves of its Maker
 	Sources []Source
 	Params  []*rule.Param
@@ -44,9 +43,6 @@ func (l *Leaf) Field(i int) *rule.Field {
 	}
 	return nil
 }
-
-// Walks reports whether the leaf is looked up by the elements of a list.
-func (l *Leaf) Walks() bool { return l.predicate != nil }
 
 // Domain is what the codes of a table stand for.
 type Domain interface {
