@@ -42,9 +42,7 @@ func (p *planner) clock(n *Node, e ast.Expr) {
 	if !mentionsNow(e) {
 		return
 	}
-	switch n.Cmp {
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-	default:
+	if !n.Ordering() {
 		p.bad(e.ID(), "%s", nowForms)
 		return
 	}

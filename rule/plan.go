@@ -49,6 +49,15 @@ type Node struct {
 	Clocked     int // slope of left minus right in now: +1, -1; 0: now is not mentioned
 }
 
+// Ordering reports whether n is an atom that compares its sides by their order.
+func (n *Node) Ordering() bool {
+	switch n.Cmp {
+	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+		return n.Op == Atom
+	}
+	return false
+}
+
 // Side describes one side of a comparison.
 type Side struct {
 	Text  string

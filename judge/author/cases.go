@@ -32,8 +32,8 @@ func (d Desk) Try(c control.Control, r *judge.Rule) (trials []Trial) {
 		t := Trial{Case: x, Place: fmt.Sprintf("%s/cases.txtar:%d", c.Dir, x.Line)}
 		if err := judge.Case(r, x, d.Kinds, d.Directive.Parameters); err != nil {
 			t.Fault = err.Error()
-		} else if s := judge.CaseSubject(r, x, d.Kinds); true {
-			t.Fault = r.Disagreement(s, judge.CaseValues(x, d.Directive.Parameters), x.At)
+		} else {
+			t.Fault = r.Disagreement(judge.CaseSubject(r, x, d.Kinds), judge.CaseValues(x, d.Directive.Parameters), x.At)
 		}
 		trials = append(trials, t)
 	}
@@ -67,17 +67,15 @@ func (f *finder) shown() {
 			at = append(at, weighed(w, n))
 		}
 		f.bothWays(n, at)
-		if ordered[n.Cmp] && n.Op == rule.Atom {
+		if n.Ordering() {
 			f.boundary(n, at, scales)
 		}
 	})
 }
 
-var ordered = map[string]bool{operators.Less: true, operators.LessEquals: true, operators.Greater: true, operators.GreaterEquals: true}
-
 func weighed(w *weigh.Scale, n *rule.Node) atomCase {
 	c := atomCase{truth: w.Weigh(n, +1).Truth, far: true}
-	if !ordered[n.Cmp] || n.Op != rule.Atom {
+	if !n.Ordering() {
 		return c
 	}
 	left, _ := w.Value(n.Left)

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"cel.dev/cel-go/common/operators"
-
 	"kakusho/directive"
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
@@ -462,12 +460,7 @@ func (l *Leaf) searches() bool { return l.rising() >= 0 }
 // rising is that source; -1: there is none.
 func (l *Leaf) rising() int {
 	n := l.node
-	switch n.Cmp {
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-	default:
-		return -1
-	}
-	if n.Op != rule.Atom {
+	if !n.Ordering() {
 		return -1
 	}
 	for _, sides := range [][2]rule.Side{{n.LeftSide, n.RightSide}, {n.RightSide, n.LeftSide}} {

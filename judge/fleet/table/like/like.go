@@ -52,11 +52,8 @@ func New(n *rule.Node, fields []*rule.Field, value func(cel.Program) (ref.Val, s
 
 // compares reports whether n compares one field with another.
 func compares(n *rule.Node) bool {
-	switch n.Cmp {
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.Equals, operators.NotEquals:
-		return n.Op == rule.Atom && n.LeftSide.Bare && n.RightSide.Bare && !n.LeftSide.Reads[0].Has && !n.RightSide.Reads[0].Has
-	}
-	return false
+	return n.Op == rule.Atom && n.Cmp != "" && n.Cmp != operators.In &&
+		n.LeftSide.Bare && n.RightSide.Bare && !n.LeftSide.Reads[0].Has && !n.RightSide.Reads[0].Has
 }
 
 // note gathers what n and all below it ask.
