@@ -94,22 +94,28 @@ type Fault struct {
 }
 
 // Error is the fault as one line.
-func (f Fault) Error() string { return "control " + f.at() + ": " + f.Message }
+func (f Fault) Error() string { return "control " + f.At() + ": " + f.Message }
 
-func (f Fault) at() string {
+// At is where it stands: file:line:column.
+func (f Fault) At() string {
 	return fmt.Sprintf("%s:%d:%d", f.Place.File, f.Place.Line, f.Place.Column)
 }
 
-// faults is why the rule judges nothing, as reasons.
-func (r *Rule) faults() (out []verdict.Reason) {
-	all := []error{r.fault}
+// Faults are the single faults of a rule that has one: a Fault each, or what is
+// wrong with the control as a whole.
+func (r *Rule) Faults() []error {
 	if several, ok := r.fault.(interface{ Unwrap() []error }); ok {
-		all = several.Unwrap()
+		return several.Unwrap()
 	}
-	for _, err := range all {
+	return []error{r.fault}
+}
+
+// faulty is why the rule judges nothing, as reasons.
+func (r *Rule) faulty() (out []verdict.Reason) {
+	for _, err := range r.Faults() {
 		reason := verdict.Reason{Code: weigh.Fault, Text: "control " + r.control.ID, Detail: err.Error()}
 		if f, ok := err.(Fault); ok {
-			reason.Text, reason.Detail = f.at(), f.Message
+			reason.Text, reason.Detail = f.At(), f.Message
 		}
 		out = append(out, reason)
 	}

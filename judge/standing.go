@@ -331,7 +331,7 @@ func (j *judging) explain(b *reason.Book, w *weigh.Scale, st standing) {
 		kinds := strings.Join(j.rule.control.Kinds, ", ")
 		b.Add(verdict.Reason{Code: weigh.NotApplicable, Text: "kind", Value: j.subject.Ref.Kind(), Expected: kinds})
 	case stageFault:
-		for _, r := range j.rule.faults() {
+		for _, r := range j.rule.faulty() {
 			b.Add(r)
 		}
 	case stageApplies:

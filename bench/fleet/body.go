@@ -202,8 +202,7 @@ func (m *maker) ago(most time.Duration) time.Time {
 
 // date is the start of the day in Tokyo.
 func date(t time.Time) time.Time {
-	y, month, d := t.In(calendar.Tokyo()).Date()
-	return time.Date(y, month, d, 0, 0, 0, 0, calendar.Tokyo())
+	return calendar.Day(t.In(calendar.Tokyo()).Date())
 }
 
 // run starts the cells of a collector, which now and then cannot read.

@@ -9,6 +9,7 @@ package author
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"kakusho/bilingual"
@@ -54,9 +55,12 @@ type finder struct {
 // was compiled to.
 func (d Desk) Lint(c control.Control, r *judge.Rule) []Finding {
 	f := &finder{Desk: d, control: c, rule: r}
-	if err := r.Fault(); err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			place, text := splitPlace(line, c)
+	if r.Fault() != nil {
+		for _, err := range r.Faults() {
+			place, text := c.Dir, err.Error()
+			if x, ok := err.(judge.Fault); ok {
+				place, text = x.At(), x.Message
+			}
 			f.grave(place, text, text)
 		}
 		return f.findings
@@ -67,15 +71,6 @@ func (d Desk) Lint(c control.Control, r *judge.Rule) []Finding {
 	f.vacuous()
 	f.shown()
 	return f.findings
-}
-
-// splitPlace parts "control dir/file:line:column: text".
-func splitPlace(line string, c control.Control) (place, text string) {
-	rest := strings.TrimPrefix(line, "control ")
-	if place, text, ok := strings.Cut(rest, ": "); ok {
-		return place, text
-	}
-	return c.Dir, line
 }
 
 func (f *finder) grave(place, ja, en string, a ...any) { f.find(true, place, ja, en, a...) }
@@ -117,7 +112,7 @@ func (f *finder) collected() {
 			if !ok || !field.In(kind.Observed) || field.In(kind.Declared) {
 				continue
 			}
-			if !contains(f.Brought[id], field.Group) {
+			if !slices.Contains(f.Brought[id], field.Group) {
 				f.grave(f.at("needs"), "項目 %s.%s（%s）を収集するものがなく、判定は常に「未確認」となる。収集器を加えるか、台帳の項目とすること。",
 					"nobody collects %s.%s (group %s): every verdict would be unknown; add a collector, or let the register declare it", id, name, field.Group)
 			}

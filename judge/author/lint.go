@@ -11,8 +11,6 @@ import (
 	"kakusho/rule"
 )
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
 // logic finds expressions that say the same of every subject. Unknown facts leave
 // them unknown even so: the judge does not know tautologies.
 func (f *finder) logic() {
