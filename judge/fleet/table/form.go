@@ -94,6 +94,7 @@ func (b *builder) make(n *rule.Node, s scan, sources []Source, pol int) *Leaf {
 		}
 	}
 	slices.SortFunc(l.Params, func(x, y *rule.Param) int { return cmp.Compare(x.Key, y.Key) })
+	l.rising = l.findRising()
 	if over(n) && walked(n, scanned(n.Kids[0])) {
 		inner := &builder{maker: NewMaker(), rule: b.rule, within: n} // in a record nothing is absent: push changes nothing
 		l.predicate = inner.form(n.Kids[0], +1)

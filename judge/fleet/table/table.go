@@ -27,6 +27,7 @@ type Leaf struct {
 	node      *rule.Node
 	pol       int
 	push      bool
+	rising    int        // the leaf turns once at most as the value of this source rises, and all others stay; -1: there is none
 	within    *rule.Node // it is about elements of this one's list
 	predicate *Form      // of all, exists and count over one list: what is asked of each element
 	inner     []*Leaf    // the leaves of predicate
@@ -258,7 +259,7 @@ func (t *Table) spread(ask *prober, d Domain, from int, done []bool) {
 
 // orders are lists of codes in each of which the leaf turns once at most.
 func (t *Table) orders(d Domain, from int) [][]uint32 {
-	return slices.DeleteFunc(d.Orders(from, t.leaf.rising()), func(order []uint32) bool { return len(order) <= few })
+	return slices.DeleteFunc(d.Orders(from, t.leaf.rising), func(order []uint32) bool { return len(order) <= few })
 }
 
 // loose is a code that turns by itself as time goes by.
@@ -454,11 +455,11 @@ func (t *Table) again(ask *prober, d Domain, now time.Time) {
 var straight = regexp.MustCompile(`^(F|now - F|F - now|F [-+] p\.\w+|p\.\w+ [-+] F|F [-+] duration\("[^"]*"\)|F [-+] \d+|F \* \d+(\.\d+)?)$`)
 
 // searches reports whether the leaf turns once at most as the value of one source
-// rises, and all others stay.
-func (l *Leaf) searches() bool { return l.rising() >= 0 }
+// rises.
+func (l *Leaf) searches() bool { return l.rising >= 0 }
 
-// rising is that source; -1: there is none.
-func (l *Leaf) rising() int {
+// findRising finds that source.
+func (l *Leaf) findRising() int {
 	n := l.node
 	if !n.Ordering() {
 		return -1
