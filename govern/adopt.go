@@ -10,6 +10,7 @@ import (
 	"kakusho/clause"
 	"kakusho/control/carry"
 	"kakusho/decision"
+	"kakusho/directive"
 	"kakusho/gate"
 	"kakusho/store"
 	"kakusho/trail"
@@ -82,15 +83,19 @@ func plan(ctx context.Context, r store.Reader, p *carry.Planner, at time.Time) (
 func (g *Govern) Adopt(ctx context.Context, who actor.Actor, s Succession, at time.Time) error {
 	g.deciding.Lock()
 	defer g.deciding.Unlock()
+	var holds string // as the rows say, whatever directive g decides under
 	var lines []carry.Line
 	err := g.rows.View(ctx, func(r store.Reader) (err error) {
+		if holds, err = inForce(ctx, r); err != nil {
+			return err
+		}
 		lines, err = plan(ctx, r, s.Planner, at)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if faults := g.checkSuccession(s, at); len(faults) > 0 {
+	if faults := s.check(holds, at); len(faults) > 0 {
 		return faults
 	}
 	act := adopted{Source: s.To().Source, Replaces: s.From().Source, Document: s.Document, Reason: s.Reason}
@@ -116,7 +121,8 @@ func (g *Govern) Adopt(ctx context.Context, who actor.Actor, s Succession, at ti
 	return err
 }
 
-func (g *Govern) checkSuccession(s Succession, at time.Time) (f Faults) {
+// check holds for a succession while the directive of a source is in force.
+func (s Succession) check(holds string, at time.Time) (f Faults) {
 	if f.read("document", s.Document); s.Document == "" {
 		f.add("document", "発出した文書の名称・番号・日付を入力すること。", "Name the document (title, number, date) that issued it.")
 	}
@@ -125,7 +131,7 @@ func (g *Govern) checkSuccession(s Succession, at time.Time) (f Faults) {
 	}
 	from, to := s.From(), s.To()
 	switch {
-	case from.Source != g.directive.Source || to.Succeeds != from.Source:
+	case from.Source != holds || to.Succeeds != from.Source:
 		f.add("source", "現に適用している規程の後継ではない。", "It does not succeed the directive in force.")
 	case to.Draft && !s.Drafts:
 		f.add("source", "案であり、発出されていないため適用できない。", "It is a draft that nobody issued, and cannot be taken into force.")
@@ -145,20 +151,25 @@ func (g *Govern) Adoptions(ctx context.Context, p gate.Permit) (out []Adoption, 
 	return out, err
 }
 
-// InForce is the source of the directive that rows say was adopted last; empty: none
-// was, and the first holds.
+// InForce is the source of the directive that rows say was adopted last; of the first
+// when none was.
 func InForce(ctx context.Context, rows store.Store) (source string, err error) {
-	err = rows.View(ctx, func(r store.Reader) error {
-		all, err := store.All[Adoption](ctx, r, store.Where{Sort: []string{"-entry"}, Limit: 1})
-		if err == nil && len(all) > 0 {
-			source = all[0].Source
-		}
+	err = rows.View(ctx, func(r store.Reader) (err error) {
+		source, err = inForce(ctx, r)
 		return err
 	})
+	return source, err
+}
+
+func inForce(ctx context.Context, r store.Reader) (source string, err error) {
+	all, err := store.All[Adoption](ctx, r, store.Where{Sort: []string{"-entry"}, Limit: 1})
 	if err != nil {
 		return "", fmt.Errorf("read adoptions: %w", err)
 	}
-	return source, nil
+	if len(all) == 0 {
+		return directive.First, nil
+	}
+	return all[0].Source, nil
 }
 
 func foldAdoption(ctx context.Context, tx store.Tx, e trail.Sealed) error {

@@ -80,16 +80,23 @@ type Govern struct {
 	controls  map[string]control.Control
 	kinds     kind.Set
 
-	deciding sync.Mutex // held from the look at a decision's state to the sealing of its change
+	deciding *sync.Mutex // held from the look at what stands to the sealing of its change; of all that decide over the rows
 }
 
 // New returns the keeper of decisions about d's clauses and controls.
 func New(rows store.Store, g *gate.Gate, d *directive.Directive, controls []control.Control, kinds kind.Set) *Govern {
-	byID := map[string]control.Control{}
+	return (&Govern{rows: rows, gate: g, kinds: kinds, deciding: new(sync.Mutex)}).Under(d, controls)
+}
+
+// Under is the keeper of the same decisions, about another directive's clauses and
+// controls. The two never decide at the same moment.
+func (g *Govern) Under(d *directive.Directive, controls []control.Control) *Govern {
+	o := *g
+	o.directive, o.controls = d, map[string]control.Control{}
 	for _, c := range controls {
-		byID[c.ID] = c
+		o.controls[c.ID] = c
 	}
-	return &Govern{rows: rows, gate: g, directive: d, controls: byID, kinds: kinds}
+	return &o
 }
 
 // Give takes a decision, or the application for one that needs approval. By,

@@ -65,6 +65,7 @@ func (s *Server) turn() error {
 	if err != nil {
 		return err
 	}
+	rooms.Govern = s.Govern.Under(d, s.books.Controls(d)) // answers to the pages of before may still be on their way
 	handler, err := s.presentPages(rooms)
 	if err != nil {
 		return err
