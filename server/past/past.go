@@ -108,18 +108,28 @@ func (k *Keeper) Close() error {
 	defer k.mu.Unlock()
 	var errs []error
 	for past, r := range k.rooms {
-		errs = append(errs, r.drop())
+		errs = append(errs, k.giveUp(r))
 		delete(k.rooms, past)
 	}
 	return errors.Join(errs...)
 }
 
-// drop gives up a room. The Keeper's lock is held.
-func (r *room) drop() error {
+// giveUp drops a room; one that is still being made, when it is. The Keeper's lock is
+// held.
+func (k *Keeper) giveUp(r *room) error {
 	if r.idle != nil {
 		r.idle.Stop()
 	}
-	return r.clear()
+	if r.isReady() {
+		return r.clear()
+	}
+	k.work.Go(func() {
+		<-r.ready
+		if err := r.clear(); err != nil {
+			k.cfg.Log.Error("drop a past", "error", err)
+		}
+	})
+	return nil
 }
 
 // clear gives back what a room holds.
@@ -206,7 +216,7 @@ func (k *Keeper) leave(r *room) {
 		delete(k.rooms, r.past)
 	}
 	if r.using == 0 && k.rooms[r.past] != r { // renewed meanwhile
-		if err := r.drop(); err != nil {
+		if err := k.giveUp(r); err != nil {
 			k.cfg.Log.Error("drop a past", "error", err)
 		}
 	}
@@ -224,12 +234,12 @@ func (k *Keeper) Renew() error {
 	defer k.mu.Unlock()
 	var errs []error
 	for past, r := range k.rooms {
-		if !past.KnownAt.IsZero() || !r.isReady() {
+		if !past.KnownAt.IsZero() {
 			continue
 		}
 		delete(k.rooms, past)
 		if r.using == 0 {
-			errs = append(errs, r.drop())
+			errs = append(errs, k.giveUp(r))
 		}
 	}
 	return errors.Join(errs...)
@@ -247,7 +257,7 @@ func (k *Keeper) expire(r *room) {
 		return
 	}
 	delete(k.rooms, r.past)
-	if err := r.drop(); err != nil {
+	if err := k.giveUp(r); err != nil {
 		k.cfg.Log.Error("drop a past", "error", err)
 	}
 }
@@ -263,7 +273,7 @@ func (k *Keeper) evict() {
 	slices.SortFunc(idle, func(a, b *room) int { return cmp.Compare(a.last, b.last) })
 	for len(k.rooms) > k.cfg.Most && len(idle) > 0 {
 		delete(k.rooms, idle[0].past)
-		if err := idle[0].drop(); err != nil {
+		if err := k.giveUp(idle[0]); err != nil {
 			k.cfg.Log.Error("drop a past", "error", err)
 		}
 		idle = idle[1:]

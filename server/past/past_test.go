@@ -106,6 +106,33 @@ func TestAPastThatIsStillFoldedSaysSoAndTooManyAreTurnedAway(t *testing.T) {
 	o.Close()
 }
 
+func TestAPastThatWasStillFoldedWhenItWasRenewedIsMadeAgain(t *testing.T) {
+	folded, folding, made := make(chan struct{}, 2), make(chan struct{}), 0
+	k := keeper(t, func(store.Store, calendar.Past) (http.Handler, error) {
+		folded <- struct{}{}
+		<-folding
+		made++
+		return http.NotFoundHandler(), nil
+	})
+	known := calendar.Past{AsOf: day(1).AsOf}
+	if o, err := k.Open(t.Context(), known, 0); err != nil || o.Handler != nil {
+		t.Fatalf("before: %v %v, want neither pages nor an error", o.Handler, err)
+	}
+	<-folded
+	if err := k.Renew(); err != nil {
+		t.Fatal(err)
+	}
+	close(folding)
+	o, err := k.Open(t.Context(), known, time.Minute)
+	if err != nil || o.Handler == nil {
+		t.Fatalf("after: %v %v", o.Handler, err)
+	}
+	o.Close()
+	if made != 2 {
+		t.Errorf("it was made %d times, want again", made)
+	}
+}
+
 func TestAPastThatCouldNotBeMadeIsMadeAgain(t *testing.T) {
 	broken := errors.New("no space")
 	k := keeper(t, func(store.Store, calendar.Past) (http.Handler, error) { return http.NotFoundHandler(), broken })
