@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,7 +24,7 @@ func Read(q url.Values) (d Draft, faults Faults) {
 	d.Directive = strings.TrimSpace(q.Get("directive"))
 	for _, l := range lines(q, "key", "layer", "value") {
 		if l[0] != "" && l[2] != "" {
-			d.Settings = append(d.Settings, Setting{Key: l[0], Layer: or(l[1], directive.LayerNational), Value: l[2]})
+			d.Settings = append(d.Settings, Setting{Key: l[0], Layer: cmp.Or(l[1], directive.LayerNational), Value: l[2]})
 		}
 	}
 	for _, l := range lines(q, "control", "rule", "applies", "exceptions") {
@@ -70,13 +71,6 @@ func (d *Draft) readTime(q url.Values, faults *Faults) {
 			faults.add("minutes", "1から480までの整数とすること。", "Want a whole number from 1 to 480.")
 		}
 	}
-}
-
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 // lines joins what stands in an address once for each line of a form.
