@@ -201,9 +201,21 @@ func TestWhatIsAtHandIsWhatTheJudgeSays(t *testing.T) {
 	sound(t, b.standing(now))
 	b.put("computer", values{"asset_no": "B27", "role": "server", "system": "X13", "unit": "S13", "status": "in-service"})
 	sound(t, b.standing(now))
-	if _, err := b.Govern.Give(t.Context(), actor.Actor{Person: "A", Assignments: []actor.Assignment{{Post: "P", Duty: actor.SystemOfficer, Scope: "*"}}},
-		decision.Decision{Type: decision.Deferral, Subject: "system/X13", Clause: "npa-r3@2.2.1", Reason: "更新まで", Measures: "監視", Until: day(100)}, day(-1)); err != nil {
-		t.Logf("the deferral: %v", err) // whether it may be given is another room's matter
+	officer := func(person string) actor.Actor {
+		return actor.Actor{Person: person, Assignments: []actor.Assignment{{Post: "P", Duty: actor.SystemOfficer, Scope: "*"}}}
+	}
+	id, err := b.Govern.Give(t.Context(), officer("A"),
+		decision.Decision{Type: decision.Deferral, Subject: "system/X13", Clause: "npa-r3@2.2.4", Reason: "更新まで", Measures: "監視", Until: day(100)}, day(-1))
+	if err == nil {
+		err = b.Govern.Approve(t.Context(), officer("B"), id, day(-1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]verdict.Outcome{0: verdict.Deferred, 400: verdict.Unknown} {
+		if o := outcome(t, b.standing(day(n)), "computer/A13", length); o != want {
+			t.Errorf("in %d days a password that is too short is %s, want %s", n, o, want)
+		}
 	}
 	for _, n := range []int{0, 1, 30, 99, 101, 400} {
 		sound(t, b.standing(day(n)))

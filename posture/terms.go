@@ -1,6 +1,7 @@
 package posture
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -21,7 +22,6 @@ type Terms struct {
 	kinds     kind.Set
 	controls  []control.Control
 	rules     []*judge.Rule // as controls
-	faults    error
 
 	place  map[string]int      // of a control
 	byKind map[string][]int    // the controls that are about a kind
@@ -34,7 +34,7 @@ type Terms struct {
 // among them all the same: it judges everything it is about "error", and says why.
 func NewTerms(d *directive.Directive, controls []control.Control, kinds kind.Set) *Terms {
 	t := &Terms{directive: d, kinds: kinds, controls: controls}
-	t.rules, t.faults = judge.Rules(controls, kinds, d)
+	t.rules, _ = judge.Rules(controls, kinds, d) // each fault stands in its rule
 	t.index()
 	return t
 }
@@ -43,8 +43,7 @@ func NewTerms(d *directive.Directive, controls []control.Control, kinds kind.Set
 // added. Only they are compiled.
 func (t *Terms) With(controls ...control.Control) *Terms {
 	n := &Terms{directive: t.directive, kinds: t.kinds, controls: slices.Clone(t.controls), rules: slices.Clone(t.rules)}
-	var rules []*judge.Rule
-	rules, n.faults = judge.Rules(controls, t.kinds, t.directive)
+	rules, _ := judge.Rules(controls, t.kinds, t.directive)
 	for i, c := range controls {
 		if at, ok := t.place[c.ID]; ok {
 			n.controls[at], n.rules[at] = c, rules[i]
@@ -103,7 +102,13 @@ func (t *Terms) Kinds() kind.Set { return t.kinds }
 func (t *Terms) Controls() []control.Control { return t.controls }
 
 // Faults are why controls did not compile, all at once; nil: every one did.
-func (t *Terms) Faults() error { return t.faults }
+func (t *Terms) Faults() error {
+	var all []error
+	for _, r := range t.rules {
+		all = append(all, r.Fault())
+	}
+	return errors.Join(all...)
+}
 
 // Control finds a control by ID.
 func (t *Terms) Control(id string) (control.Control, bool) {
