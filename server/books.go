@@ -10,7 +10,6 @@ import (
 	"kakusho/directive"
 	"kakusho/gate"
 	"kakusho/posture/trial"
-	"kakusho/posture/under"
 	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/web"
@@ -33,11 +32,7 @@ func (s *Server) tried(held *directive.Directive) (find trial.Books, others func
 		if err != nil {
 			return trial.Book{}, false
 		}
-		sees := under.Adopted(d.Source)
-		if p, ok := s.books.Planner(held, d); ok {
-			sees = under.Planned(p)
-		}
-		return trial.Book{Terms: s.books.Terms(d), Sees: sees}, true
+		return trial.Book{Terms: s.books.Terms(d), Sees: s.books.SeenFrom(held, d)}, true
 	}
 	others = func() []*directive.Directive {
 		return slices.DeleteFunc(slices.Clone(s.books.Library().Directives), func(d *directive.Directive) bool { return d.Source == held.Source })

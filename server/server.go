@@ -1,7 +1,7 @@
 // Package server joins everything into one running Kakusho: trail, rows, gate,
 // work, pages, and the collecting of this very machine.
 //
-// It is the only place, with agent and cmd, that names engines and faces and
+// It is the only place, with cmd, that names engines and faces and
 // that reads the clock. New prepares everything and fails early with what to do;
 // Run serves until its context ends.
 package server
@@ -85,7 +85,7 @@ type Server struct {
 	river   *river
 	past    *past.Keeper
 
-	Directive *directive.Directive // in force
+	Directive *directive.Directive // judged by, as it was opened; see present
 	Kinds     kind.Set
 	Controls  []control.Control
 	Rooms     // of the present, as it was opened; see present

@@ -107,12 +107,18 @@ func (b *Books) Sees(ctx context.Context, rows store.Store, d *directive.Directi
 	if err != nil {
 		return nil, err
 	}
-	if from.Source != d.Source {
-		if p, ok := b.Planner(from, d); ok {
-			return under.Planned(p), nil
+	return b.SeenFrom(from, d), nil
+}
+
+// SeenFrom says which decisions count under a directive while another holds: those that
+// would be carried over as well. It may be the same.
+func (b *Books) SeenFrom(held, d *directive.Directive) under.Sees {
+	if held.Source != d.Source {
+		if p, ok := b.Planner(held, d); ok {
+			return under.Planned(p)
 		}
 	}
-	return under.Adopted(d.Source), nil
+	return under.Adopted(d.Source)
 }
 
 // Planner plans what becomes of answers between two directives; false when no
