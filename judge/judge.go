@@ -69,9 +69,6 @@ func (r *Rule) Nodes() int { return r.nodes }
 // Schema is what the expressions may name.
 func (r *Rule) Schema() *rule.Schema { return r.schema }
 
-// EffectiveFrom is when the directive took effect; zero: not known.
-func (r *Rule) EffectiveFrom() time.Time { return r.effectiveFrom }
-
 // judging is one call of Judge.
 type judging struct {
 	rule    *Rule

@@ -90,15 +90,15 @@ func (x reader) reads() {
 	for _, id := range x.control.Kinds {
 		for _, name := range x.control.Needs {
 			if f, ok := x.Kinds[id].Field(name); ok {
-				x.line(1, "%s.%s  %s  %s ← %s", "%s.%s  %s  %s ← %s", id, name, f.Type, f.Label.In(x.lang), Bringer(f))
+				x.line(1, "%s.%s  %s  %s ← %s", "%s.%s  %s  %s ← %s", id, name, f.Type, f.Label.In(x.lang), bringer(f))
 			}
 		}
 	}
 }
 
-// Bringer is who brings a field: a collector, a register or a derivation, and the
+// bringer is who brings a field: a collector, a register or a derivation, and the
 // parameter that says how long it holds.
-func Bringer(f kind.Field) string {
+func bringer(f kind.Field) string {
 	var by []string
 	if f.In(kind.Observed) {
 		by = append(by, "collect/"+f.Group+" ("+kind.Fresh(f.Group)+")")

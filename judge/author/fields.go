@@ -18,7 +18,7 @@ func (d Desk) Fields(w io.Writer, controls []control.Control) {
 		k := d.Kinds[id]
 		fmt.Fprintf(w, "\n## `%s` %s (%s)\n\n%s<br>%s\n\n%s", id, k.Label.JA, k.Label.EN, k.About.JA, k.About.EN, fieldsTable)
 		for _, f := range k.Fields {
-			fieldRow(w, "s."+f.Name, f, Bringer(f), readers(id, f.Name, controls))
+			fieldRow(w, "s."+f.Name, f, bringer(f), readers(id, f.Name, controls))
 			for _, sub := range f.Of {
 				fieldRow(w, "… ."+sub.Name, sub, "", "")
 			}
@@ -108,7 +108,7 @@ func readers(id, field string, controls []control.Control) string {
 func (d Desk) FieldsOfKind(w io.Writer, l bilingual.Lang, k kind.Kind) {
 	fmt.Fprintf(w, "%s  %s\n", k.ID, k.Label.In(l))
 	for _, f := range k.Fields {
-		fmt.Fprintf(w, "  s.%-34s %-22s %s ← %s\n", f.Name, celName(f), f.Label.In(l), Bringer(f))
+		fmt.Fprintf(w, "  s.%-34s %-22s %s ← %s\n", f.Name, celName(f), f.Label.In(l), bringer(f))
 		for _, sub := range f.Of {
 			fmt.Fprintf(w, "    .%-33s %-22s %s\n", sub.Name, celName(sub), sub.Label.In(l))
 		}

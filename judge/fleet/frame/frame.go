@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math"
 	"time"
 )
 
@@ -50,12 +49,6 @@ func (w *Writer) Bool(b bool) {
 		n = 1
 	}
 	w.Uint(n)
-}
-
-// Float writes a number, bit by bit.
-func (w *Writer) Float(x float64) {
-	w.buf = binary.LittleEndian.AppendUint64(w.buf, math.Float64bits(x))
-	w.flush()
 }
 
 // Text writes a string.
@@ -221,16 +214,6 @@ func (r *Reader) Bool() bool {
 		r.Fail("no truth")
 	}
 	return n == 1
-}
-
-// Float reads a number, bit by bit.
-func (r *Reader) Float() float64 {
-	if !r.more() || !r.has(8) {
-		return 0
-	}
-	x := binary.LittleEndian.Uint64(r.buf)
-	r.buf = r.buf[8:]
-	return math.Float64frombits(x)
 }
 
 func (r *Reader) has(n uint64) bool {

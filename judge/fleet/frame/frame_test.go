@@ -19,7 +19,6 @@ func write(t testing.TB) []byte {
 		w.Uint(math.MaxUint64)
 		w.Int(math.MinInt64)
 		w.Bool(true)
-		w.Float(math.Inf(-1))
 		w.Text(strings.Repeat("証", 400_000*i))
 		w.Bytes([]byte{0, 1})
 		w.Time(time.Time{})
@@ -35,7 +34,7 @@ func read(b []byte) (ok bool, err error) {
 	r := frame.NewReader(bytes.NewReader(b))
 	ok = true
 	for i := range 3 {
-		ok = ok && r.Uint() == math.MaxUint64 && r.Int() == math.MinInt64 && r.Bool() && math.IsInf(r.Float(), -1) &&
+		ok = ok && r.Uint() == math.MaxUint64 && r.Int() == math.MinInt64 && r.Bool() &&
 			r.Text() == strings.Repeat("証", 400_000*i) && bytes.Equal(r.Bytes(), []byte{0, 1}) && r.Time().IsZero() &&
 			r.Time().Format(time.RFC3339Nano) == "1850-01-02T03:04:05.000000006-01:00"
 	}
@@ -74,7 +73,6 @@ func FuzzAReaderNeverPanics(f *testing.F) {
 		for r.Err() == nil {
 			r.Text()
 			r.Time()
-			r.Float()
 			r.Count(10)
 		}
 		if !errors.Is(r.Close(), frame.ErrDamaged) {
