@@ -126,6 +126,10 @@ func (s *Site) headers(next http.Handler) http.Handler {
 			http.Error(w, "400", http.StatusBadRequest)
 			return
 		}
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // what of it can be read alone may ask for another time, or none
+			s.fail(w, s.request(w, r), fmt.Errorf("%w: %w", errAddress, err))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -409,6 +413,7 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 
 var (
 	errCrossOrigin = errors.New("request from another site")
+	errAddress     = errors.New("unreadable address")
 	// ErrNotFound makes a page of status 404.
 	ErrNotFound = errors.New("not found")
 	// ErrBadRequest makes a page of status 400.
@@ -428,6 +433,8 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 	var typed kind.Fault // in an address: forms show their faults themselves
 	var noTime calendar.Fault
 	switch {
+	case errors.Is(err, errAddress):
+		status, text = http.StatusBadRequest, bilingual.Say("アドレスの「?」より後を読み取れない。「;」と「%」は %3B、%25 と書くこと。", "What follows the “?” of this address cannot be read. Write “;” and “%” as %3B and %25.")
 	case errors.As(err, &noTime):
 		status, text = http.StatusBadRequest, bilingual.Text(noTime)
 	case errors.Is(err, errOnlyNow):
