@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +76,23 @@ func (b *body) decisions() []decision.Decision {
 	return all
 }
 
+// ownLinks follows the links of a page that lead to it again: to a part of it, at
+// another time.
+func (b *body) ownLinks(base, address string, page []byte) {
+	b.t.Helper()
+	links := regexp.MustCompile(`href="(\?[^"#]+)`).FindAllSubmatch(page, -1)
+	if len(links) < 5 {
+		b.t.Errorf("%s leads to itself only %d times", address, len(links))
+	}
+	path, _, _ := strings.Cut(address, "?")
+	for _, l := range links {
+		to := path + html.UnescapeString(string(l[1]))
+		if status, _ := b.get(base, "s-admin", to); status != http.StatusOK {
+			b.t.Errorf("%s leads to %s: %d", address, to, status)
+		}
+	}
+}
+
 func TestASuccessorCarriesOverWhatDidNotChangeAndAsksTheRestAgain(t *testing.T) {
 	b := answered(t)
 	base := b.open()
@@ -85,13 +104,15 @@ func TestASuccessorCarriesOverWhatDidNotChangeAndAsksTheRestAgain(t *testing.T) 
 	if o := b.under(base, "?", "trail/analysed", "system/A").Outcome; o == verdict.Undecided {
 		t.Fatalf("before: the judgement is %s", o)
 	}
-	const plan = "/directives/compare?from=npa-r3&to=npa-next"
+	const plan = "/directives/compare?old=npa-r3&new=npa-next"
 	if status, page := b.get(base, "s-admin", plan); status != http.StatusOK || !strings.Contains(string(page), "2.10.2") || !strings.Contains(string(page), "月次") {
 		t.Errorf("the plan (%d) does not show the judgement asked again, with the old answer:\n%.3000s", status, page)
+	} else {
+		b.ownLinks(base, plan, page)
 	}
 	before := b.Now()
 	b.tick(time.Hour)
-	form := url.Values{"from": {"npa-r3"}, "to": {"npa-next"}, "document": {"通達第1号"}, "reason": {"改正"}}
+	form := url.Values{"document": {"通達第1号"}, "reason": {"改正"}}
 	for _, c := range []struct {
 		person, drop string
 		want         int
@@ -101,8 +122,10 @@ func TestASuccessorCarriesOverWhatDidNotChangeAndAsksTheRestAgain(t *testing.T) 
 			f[k] = v
 		}
 		f.Del(c.drop)
-		if status, page := b.ask(base, c.person, http.MethodPost, "/directives/adopt", f); status != c.want {
+		if status, page := b.ask(base, c.person, http.MethodPost, plan, f); status != c.want {
 			t.Errorf("adopt by %s without %q: %d, want %d: %.500s", c.person, c.drop, status, c.want, page)
+		} else if c.drop == "reason" {
+			b.ownLinks(base, plan, page)
 		}
 	}
 	check := func(when string) {
@@ -197,8 +220,8 @@ func TestAnAdoptionHoldsAtTheMachineAndForDaysToCome(t *testing.T) {
 		}
 	}
 	look("npa-r3@2.1.1")
-	form := url.Values{"from": {"npa-r3"}, "to": {"npa-next"}, "document": {"通達第1号"}, "reason": {"改正"}}
-	if status, page := b.ask(base, "s-admin", http.MethodPost, "/directives/adopt", form); status != http.StatusSeeOther {
+	form := url.Values{"document": {"通達第1号"}, "reason": {"改正"}}
+	if status, page := b.ask(base, "s-admin", http.MethodPost, "/directives/compare?old=npa-r3&new=npa-next", form); status != http.StatusSeeOther {
 		t.Fatalf("adopt: %d %.300s", status, page)
 	}
 	look("npa-next@3.2.1")
@@ -220,12 +243,11 @@ func TestNoTextIsTriedOverWhatIsNotForTheReadersDuties(t *testing.T) {
 func TestADraftIsAdoptedByNobodyOutsideAnInventedBody(t *testing.T) {
 	b := found(t)
 	base := b.open()
-	form := url.Values{"from": {"npa-r3"}, "to": {"npa-next"}, "document": {"通達第1号"}, "reason": {"改正"}}
-	if status, page := b.ask(base, "s-admin", http.MethodPost, "/directives/adopt", form); status != http.StatusUnprocessableEntity {
+	form := url.Values{"document": {"通達第1号"}, "reason": {"改正"}}
+	if status, page := b.ask(base, "s-admin", http.MethodPost, "/directives/compare?old=npa-r3&new=npa-next", form); status != http.StatusUnprocessableEntity {
 		t.Errorf("a draft: %d, want a fault: %.300s", status, page)
 	}
-	form.Set("to", "cjis")
-	if status, _ := b.ask(base, "s-admin", http.MethodPost, "/directives/adopt", form); status != http.StatusUnprocessableEntity {
+	if status, _ := b.ask(base, "s-admin", http.MethodPost, "/directives/compare?old=npa-r3&new=cjis", form); status != http.StatusUnprocessableEntity {
 		t.Errorf("what succeeds nothing: %d, want a fault", status)
 	}
 }

@@ -334,7 +334,7 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 // are wide.
 var fullPages = []string{"/", "/?open=npa-r3%402.2", "/verdicts", "/systems", "/system/ARCH", "/clause/npa-r3@2.3.1", "/register/computer", "/register/contract",
 	"/register/person", "/decisions", "/parameters", "/trail",
-	"/directives", "/directives/compare?from=npa-r3&to=npa-next", "/directives/compare?from=npa-r3&to=npa-next&fate=carried", "/directives/compare?from=npa-r3&to=cjis",
+	"/directives", "/directives/compare?old=npa-r3&new=npa-next", "/directives/compare?old=npa-r3&new=npa-next&fate=carried", "/directives/compare?old=npa-r3&new=cjis",
 	"/?rulebook=cjis", "/clauses?rulebook=npa-next", "/clause/cjis@1.7?rulebook=cjis", "/directives?rulebook=cjis",
 	"/events", "/events?q=class:inquiry&by=account", "/events/live", "/events/sources", "/events/retention", "/event/3y/5000", "/alerts", "/alerts?state=closed"}
 

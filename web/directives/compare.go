@@ -29,7 +29,6 @@ type compareData struct {
 	Planned   bool // there is a plan: one of the two is in force
 	Done      bool // the other has been adopted
 	Adopts    bool // the form is shown
-	Drafts    bool
 	Typed     map[string]string
 	Faults    []kind.Fault
 }
@@ -70,12 +69,21 @@ type line struct {
 	Answer bilingual.Text
 }
 
-func (s pages) compare(r *web.Request) (web.Answer, error) {
+// asked are the two directives that the address names.
+func (s pages) asked(r *web.Request) (from, to *directive.Directive, err error) {
 	q := r.URL.Query()
-	from, okFrom := s.Library().Of(q.Get("from"))
-	to, okTo := s.Library().Of(q.Get("to"))
+	from, okFrom := s.Library().Of(q.Get("old")) // "from" says where a list begins
+	to, okTo := s.Library().Of(q.Get("new"))
 	if !okFrom || !okTo {
-		return web.Answer{}, web.ErrNotFound
+		return nil, nil, web.ErrNotFound
+	}
+	return from, to, nil
+}
+
+func (s pages) compare(r *web.Request) (web.Answer, error) {
+	from, to, err := s.asked(r)
+	if err != nil {
+		return web.Answer{}, err
 	}
 	return s.show(r, from, to, map[string]string{}, nil)
 }
@@ -84,7 +92,7 @@ func (s pages) show(r *web.Request, from, to *directive.Directive, typed map[str
 	q := r.URL.Query()
 	d := compareData{
 		From: from, To: to, All: s.Library().Directives, Relation: library.Relation(q.Get("relation")), Fate: carry.Fate(q.Get("fate")),
-		Drafts: s.Drafts, Typed: typed, Faults: faults,
+		Typed: typed, Faults: faults,
 	}
 	walk, ok := s.Library().Crosswalk(from.Source, to.Source)
 	if !ok {

@@ -47,7 +47,7 @@ func Mount(site *web.Site, shelf Shelf, g *govern.Govern) error {
 	s := pages{shelf, g}
 	site.Page(tmpl, "/directives", s.list)
 	site.Page(tmpl, "/directives/compare", s.compare)
-	site.Act(tmpl, "/directives/adopt", s.adopt)
+	site.Act(tmpl, "/directives/compare", s.adopt)
 	return nil
 }
 
@@ -114,19 +114,18 @@ func (s pages) title(source string) bilingual.Text {
 // adopt takes a successor into force, or says what is missing.
 func (s pages) adopt(r *web.Request) (web.Answer, error) {
 	typed := map[string]string{}
-	for _, name := range []string{"from", "to", "document", "reason"} {
+	for _, name := range []string{"document", "reason"} {
 		typed[name] = strings.TrimSpace(r.PostForm.Get(name))
 	}
-	from, okFrom := s.Library().Of(typed["from"])
-	to, okTo := s.Library().Of(typed["to"])
-	if !okFrom || !okTo {
-		return web.Answer{}, web.ErrNotFound
+	from, to, err := s.asked(r)
+	if err != nil {
+		return web.Answer{}, err
 	}
 	planner, ok := s.Planner(from, to)
 	if !ok {
 		return web.Answer{}, web.ErrNotFound
 	}
-	err := s.govern.Adopt(r.Context(), r.Actor, govern.Succession{
+	err = s.govern.Adopt(r.Context(), r.Actor, govern.Succession{
 		Planner: planner, Document: typed["document"], Reason: typed["reason"], Drafts: s.Drafts}, r.At)
 	var wrong govern.Faults
 	switch {
@@ -143,5 +142,5 @@ func (s pages) adopt(r *web.Request) (web.Answer, error) {
 	if err := s.Adopted(); err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Redirect: "/directives/compare?from=" + from.Source + "&to=" + to.Source}, nil
+	return web.Answer{Redirect: "/directives/compare?old=" + from.Source + "&new=" + to.Source}, nil
 }
