@@ -272,14 +272,17 @@ func TestAnotherDirectiveJudgesTheSameEvidenceAndChangesNothing(t *testing.T) {
 			t.Errorf("%s at %s: %s of %s, want %s of %s", c.control, c.query, v.Outcome, v.Clause, c.want, c.clause)
 		}
 	}
-	if status, _ := b.get(base, "s-admin", "/?rulebook=npa-r9"); status != http.StatusNotFound {
-		t.Errorf("a directive that is not there: %d, want 404", status)
+	if status, page := b.get(base, "s-admin", "/systems?rulebook=npa-r9&q=a"); status != http.StatusNotFound || !strings.Contains(string(page), `data-present href="/systems?q=a"`) {
+		t.Errorf("a directive that is not there: %d, want 404 with a way back", status)
 	}
 	if status, page := b.get(base, "s-admin", "/clause/cjis@1.7?rulebook=cjis"); status != http.StatusOK || !strings.Contains(string(page), "rulebook=cjis") {
 		t.Errorf("a clause of another directive: %d, its links do not keep it", status)
 	}
-	if status, _ := b.ask(base, "s-admin", http.MethodPost, "/decide?rulebook=cjis", url.Values{"subject": {"system/A"}}); status != http.StatusMethodNotAllowed {
-		t.Errorf("a change under another directive: %d, want 405", status)
+	if status, page := b.ask(base, "s-admin", http.MethodPost, "/decide?rulebook=cjis", url.Values{"subject": {"system/A"}}); status != http.StatusMethodNotAllowed || !strings.Contains(string(page), `data-present href="/decide"`) {
+		t.Errorf("a change under another directive: %d, want 405 with a way back", status)
+	}
+	if _, page := b.get(base, "s-admin", "/no-such-page?rulebook=cjis"); strings.Contains(string(page), "現在の表示に戻る") {
+		t.Error("under another directive the present is offered as another time")
 	}
 	if got := len(b.decisions()); got != before {
 		t.Errorf("%d decisions became %d by looking", before, got)

@@ -60,12 +60,4 @@ func (s *Site) leaf(next http.Handler) http.Handler {
 }
 
 // inForceAddress is an address without what asks for another directive.
-func inForceAddress(u *url.URL) string {
-	q := u.Query()
-	q.Del(rulebook)
-	q.Del("lang")
-	if len(q) == 0 {
-		return u.EscapedPath()
-	}
-	return u.EscapedPath() + "?" + q.Encode()
-}
+func inForceAddress(u *url.URL) string { return without(u, rulebook, "lang") }

@@ -52,7 +52,7 @@ func (s *Site) Travel(open Opener) { s.open = open }
 func (s *Site) travel(present http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		if s.open == nil || !q.Has(asOf) && !q.Has(knownAt) || timeless(r.URL.Path) {
+		if s.open == nil || !asksTime(q) || timeless(r.URL.Path) {
 			present.ServeHTTP(w, r)
 			return
 		}
@@ -75,6 +75,9 @@ func (s *Site) travel(present http.Handler) http.Handler {
 		}
 	})
 }
+
+// asksTime reports whether an address asks for another time.
+func asksTime(q url.Values) bool { return q.Has(asOf) || q.Has(knownAt) }
 
 // timeless reports whether a path is the same at any time: files of the pages, and
 // coming in and going out.
@@ -113,9 +116,12 @@ func (s *Site) show(w http.ResponseWriter, req *Request, past calendar.Past) {
 }
 
 // presentAddress is an address without what asks for another time.
-func presentAddress(u *url.URL) string {
+func presentAddress(u *url.URL) string { return without(u, asOf, knownAt, "lang") }
+
+// without is an address with some parameters left out.
+func without(u *url.URL, names ...string) string {
 	q := u.Query()
-	for _, name := range []string{asOf, knownAt, "lang"} {
+	for _, name := range names {
 		q.Del(name)
 	}
 	if len(q) == 0 {
@@ -165,7 +171,7 @@ func (w when) Shown() bool { return !w.AsOf.IsZero() }
 
 func (s *Site) when(req *Request) when {
 	now := s.cfg.Now()
-	w := when{Past: s.cfg.Past, Asked: len(keep(req.Request)) > 0, Future: s.cfg.Past.Future(now), Present: presentAddress(req.URL), Quick: quickly(req.URL, now)}
+	w := when{Past: s.cfg.Past, Asked: asksTime(req.URL.Query()), Future: s.cfg.Past.Future(now), Present: presentAddress(req.URL), Quick: quickly(req.URL, now)}
 	if w.Shown() && w.KnownAt.IsZero() && !w.Future {
 		w.Then = withAddress(req.URL, url.Values{asOf: {w.Typed(w.AsOf)}, knownAt: {w.Typed(w.AsOf)}})
 	}

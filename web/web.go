@@ -374,7 +374,7 @@ type frame struct {
 	Demo    bool
 	When    when
 	Book    Book
-	Back    string // this page under the directive in force
+	Back    string // this page under the directive in force; empty: the address asks for no other
 	Here    string // this very address
 }
 
@@ -388,7 +388,10 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 	f := frame{
 		Title: a.Title, Data: a.Data, Lang: req.Lang, Other: "?" + other.Encode(), Actor: req.Actor, Path: req.URL.Path,
 		At: req.At, Version: s.cfg.Version, Source: s.cfg.Source, Demo: s.cfg.Demo,
-		When: s.when(req), Book: s.cfg.Book, Back: inForceAddress(req.URL), Here: req.URL.RequestURI(),
+		When: s.when(req), Book: s.cfg.Book, Here: req.URL.RequestURI(),
+	}
+	if req.URL.Query().Has(rulebook) {
+		f.Back = inForceAddress(req.URL)
 	}
 	var buf bytes.Buffer
 	if err := t.ExecuteTemplate(&buf, "frame", f); err != nil {
