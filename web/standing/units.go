@@ -16,7 +16,7 @@ type unitLine struct {
 	Name, Note, Link string
 	Outcome          verdict.Outcome
 	Tally            posture.Tally
-	Subjects         int // systems below a unit
+	Systems          int // of it and of what is below
 }
 
 type unitsData struct {
@@ -41,14 +41,18 @@ func (s pages) units(r *web.Request) (web.Answer, error) {
 	d := unitsData{Nation: true, Order: verdict.Outcomes}
 	t := st.Nation(source)
 	d.Whole = unitLine{Name: bilingual.Say("全国", "The nation").In(r.Lang), Outcome: t.Outcome(), Tally: t, Link: "/verdicts"}
-	tree := newTree(st)
+	systems := map[string]int{}
+	for _, sys := range st.Systems() {
+		systems[st.Place(sys.Ref).Prefecture]++
+	}
+	heads := st.Heads()
 	for _, code := range st.Prefectures() {
 		t := st.Prefecture(source, code)
-		l := unitLine{Name: bilingual.Say("都道府県に属さないもの", "Of no prefecture").In(r.Lang), Outcome: t.Outcome(), Tally: t, Subjects: tree.systemsOf(code)}
+		l := unitLine{Name: bilingual.Say("都道府県に属さないもの", "Of no prefecture").In(r.Lang), Outcome: t.Outcome(), Tally: t, Systems: systems[code]}
 		if code != "" {
 			l.Name, l.Note, l.Link = code, code, "/verdicts?prefecture="+code
 		}
-		if u, ok := tree.heads[code]; ok {
+		if u, ok := heads[code]; ok {
 			l.Name, l.Link = u.Name, "/unit/"+u.Ref.ID()
 		}
 		d.Parts = append(d.Parts, l)
@@ -69,7 +73,7 @@ func (s pages) unit(r *web.Request) (web.Answer, error) {
 	tree := newTree(st)
 	line := func(x *posture.Subject) unitLine {
 		t := st.Unit(source, x.Ref.ID())
-		return unitLine{Name: x.Name, Note: x.Ref.ID(), Link: "/unit/" + x.Ref.ID(), Outcome: t.Outcome(), Tally: t, Subjects: tree.systems(x.Ref.ID())}
+		return unitLine{Name: x.Name, Note: x.Ref.ID(), Link: "/unit/" + x.Ref.ID(), Outcome: t.Outcome(), Tally: t, Systems: tree.systems(x.Ref.ID())}
 	}
 	d := unitsData{Whole: line(u), Crumbs: tree.above(u), Order: verdict.Outcomes}
 	d.Whole.Link = "/verdicts?unit=" + u.Ref.ID()
@@ -90,19 +94,14 @@ func (s pages) unit(r *web.Request) (web.Answer, error) {
 type tree struct {
 	units map[string]*posture.Subject
 	below map[string][]*posture.Subject
-	heads map[string]*posture.Subject // by prefecture: its topmost unit
-	count map[string]int              // systems by the unit that holds them
+	count map[string]int // systems by the unit that holds them
 }
 
 func newTree(st *posture.Standing) *tree {
-	t := &tree{units: map[string]*posture.Subject{}, below: map[string][]*posture.Subject{}, heads: map[string]*posture.Subject{}, count: map[string]int{}}
+	t := &tree{units: map[string]*posture.Subject{}, below: map[string][]*posture.Subject{}, count: map[string]int{}}
 	for _, u := range st.OfKind("unit") {
 		t.units[u.Ref.ID()] = u
-		parent := text(u, "parent")
-		t.below[parent] = append(t.below[parent], u)
-		if code := text(u, "prefecture"); code != "" && t.heads[code] == nil {
-			t.heads[code] = u
-		}
+		t.below[parent(u)] = append(t.below[parent(u)], u)
 	}
 	for _, sys := range st.Systems() {
 		t.count[sys.Unit]++
@@ -110,21 +109,21 @@ func newTree(st *posture.Standing) *tree {
 	return t
 }
 
-func text(sub *posture.Subject, field string) string {
-	c, _ := sub.Fact(field)
-	s, _ := c.Fact.Value.(string)
-	return s
+func parent(unit *posture.Subject) string {
+	c, _ := unit.Fact("parent")
+	id, _ := c.Fact.Value.(string)
+	return id
 }
 
 // above are the units above one. Units that name each other end.
 func (t *tree) above(u *posture.Subject) (out []crumb) {
-	for id := text(u, "parent"); id != "" && len(out) < 20; {
+	for id := parent(u); id != "" && len(out) < 20; {
 		up, ok := t.units[id]
 		if !ok {
 			break
 		}
 		out = append(out, crumb{up.Name, "/unit/" + id})
-		id = text(up, "parent")
+		id = parent(up)
 	}
 	slices.Reverse(out)
 	return out
@@ -143,14 +142,4 @@ func (t *tree) within(id string, seen map[string]bool) int {
 		n += t.within(x.Ref.ID(), seen)
 	}
 	return n
-}
-
-func (t *tree) systemsOf(code string) int {
-	if u, ok := t.heads[code]; ok {
-		if text(u, "level") == "national" {
-			return t.count[u.Ref.ID()] // those of the prefectures are theirs
-		}
-		return t.systems(u.Ref.ID())
-	}
-	return 0
 }

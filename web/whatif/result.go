@@ -8,7 +8,6 @@ import (
 	"kakusho/bilingual"
 	"kakusho/clause"
 	"kakusho/directive"
-	"kakusho/fact"
 	"kakusho/posture"
 	"kakusho/posture/trial"
 	"kakusho/verdict"
@@ -181,11 +180,8 @@ func (v *view) named(a trial.Axis) map[string]string {
 	out := map[string]string{}
 	switch st := v.t.After; a {
 	case trial.ByPrefecture:
-		for _, u := range st.OfKind("unit") {
-			code, _ := cell(u, "prefecture")
-			if level, _ := cell(u, "level"); code != "" && (level == "prefecture" || level == "national") {
-				out[code] = u.Name
-			}
+		for code, u := range st.Heads() {
+			out[code] = u.Name
 		}
 	case trial.ByUnit, trial.BySystem:
 		for _, u := range st.OfKind(string(a)) {
@@ -205,12 +201,6 @@ func (v *view) named(a trial.Axis) map[string]string {
 		}
 	}
 	return out
-}
-
-func cell(sub *posture.Subject, field string) (string, bool) {
-	c, ok := sub.Fact(field)
-	text, _ := c.Fact.Value.(string)
-	return text, ok && c.Fact.Status == fact.Observed
 }
 
 // changes says in words what the draft changes.
