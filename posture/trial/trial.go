@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"kakusho/bilingual"
 	"kakusho/clause"
 	"kakusho/decision"
 	"kakusho/directive"
@@ -50,6 +51,19 @@ const (
 
 // Sorts lists them.
 var Sorts = []Sort{Fails, Unknown, Undecided, SetAside, Outside, Dropped, Passes}
+
+var sortLabels = map[Sort]bilingual.Text{
+	Fails:     bilingual.Say("新たに不適合・誤り", "Newly failing"),
+	Unknown:   bilingual.Say("新たに未確認", "Newly unknown"),
+	Undecided: bilingual.Say("新たに判断待ち", "Newly undecided"),
+	SetAside:  bilingual.Say("除外・猶予・別段となる", "Newly set aside"),
+	Outside:   bilingual.Say("対象外となる", "No longer applies"),
+	Dropped:   bilingual.Say("問わなくなる", "No longer asked"),
+	Passes:    bilingual.Say("新たに適合", "Newly conforming"),
+}
+
+// Label is what people call it.
+func (s Sort) Label() bilingual.Text { return sortLabels[s] }
 
 // Sort is what the move comes to.
 func (m Move) Sort() Sort {

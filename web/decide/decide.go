@@ -120,13 +120,14 @@ func (s pages) closed(r *web.Request, ref fact.Ref) bool {
 // waiting lists the pairs whose answer is missing or too old, of controls for which
 // asks holds.
 func (s pages) waiting(st *posture.Standing, f posture.Filter, asks func(control.Control) bool) []posture.Pair {
-	var doubt []posture.Pair // what is unknown may be so for another reason: the judge says
-	f.Outcome = verdict.Unknown
-	for _, p := range st.Pairs(f) {
-		if c, ok := s.posture.Control(p.Control); ok && c.Record != nil && asks(c) {
-			doubt = append(doubt, p)
-		}
+	asked := func(o verdict.Outcome) []posture.Pair {
+		f.Outcome = o
+		return slices.DeleteFunc(st.Pairs(f), func(p posture.Pair) bool {
+			c, ok := s.posture.Control(p.Control)
+			return !ok || c.Record == nil || !asks(c)
+		})
 	}
+	doubt := asked(verdict.Unknown) // it may be so for another reason: the judge says
 	var open []posture.Pair
 	for i, v := range st.Judged(doubt) {
 		if slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool {
@@ -135,13 +136,7 @@ func (s pages) waiting(st *posture.Standing, f posture.Filter, asks func(control
 			open = append(open, doubt[i])
 		}
 	}
-	f.Outcome = verdict.Undecided
-	for _, p := range st.Pairs(f) {
-		if c, ok := s.posture.Control(p.Control); ok && c.Record != nil && asks(c) {
-			open = append(open, p)
-		}
-	}
-	return open
+	return append(open, asked(verdict.Undecided)...)
 }
 
 type formData struct {

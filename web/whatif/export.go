@@ -99,10 +99,7 @@ func (s pages) program(r *web.Request) (web.Answer, error) {
 	var t *trial.Trial
 	if len(faults) == 0 {
 		var err error
-		t, err = trial.Run(r.Context(), s.posture, r.Permit, d, s.books, r.At)
-		if wrong, ok := trial.AsFaults(err); ok {
-			faults = wrong
-		} else if err != nil {
+		if t, faults, err = s.run(r, d); err != nil {
 			return web.Answer{}, err
 		}
 	}

@@ -1,6 +1,8 @@
 package whatif
 
 import (
+	"slices"
+
 	"kakusho/bilingual"
 	"kakusho/calendar"
 	"kakusho/decision"
@@ -50,7 +52,10 @@ func (s pages) form(r *web.Request, d trial.Draft) form {
 		f.On = d.On.In(calendar.Tokyo()).Format("2006-01-02")
 	}
 	for n := max(blank, len(d.Settings)+1); len(f.Settings) < n; {
-		f.Settings = append(f.Settings, trial.Setting{Key: once(q.Get("key"), len(f.Settings) == 0), Layer: directive.LayerNational})
+		f.Settings = append(f.Settings, trial.Setting{Layer: directive.LayerNational})
+	}
+	if len(d.Settings) == 0 {
+		f.Settings[0].Key = q.Get("key") // named to be tried, without a value yet
 	}
 	if f.Minutes == 0 {
 		f.Minutes = trial.MinutesPerAnswer
@@ -59,7 +64,7 @@ func (s pages) form(r *web.Request, d trial.Draft) form {
 		f.Give = d.Give[0]
 	}
 	for _, t := range []decision.Type{decision.Deferral, decision.Special, decision.Exception, decision.Override} {
-		f.Lapse = append(f.Lapse, choice{string(t), t.Label(), contains(d.Lapse, t)})
+		f.Lapse = append(f.Lapse, choice{string(t), t.Label(), slices.Contains(d.Lapse, t)})
 	}
 	f.Text = s.text(q.Get("control"), d, r.Lang)
 	s.choices(&f, d)
@@ -68,22 +73,6 @@ func (s pages) form(r *web.Request, d trial.Draft) form {
 		"day": f.On != "", "directive": d.Directive != "",
 	}
 	return f
-}
-
-func once(v string, first bool) string {
-	if first {
-		return v
-	}
-	return ""
-}
-
-func contains[T comparable](list []T, v T) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // text is what a control says in the draft, else today.

@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (v *view) result() *result {
 		out.Axes = append(out.Axes, tab{a, "/what-if?" + q.Encode() + "#where", a == p.By})
 	}
 	for _, l := range t.By(p.By) {
-		out.Lines = append(out.Lines, line{l, v.name(p.By, l.Key), v.link(p, l.Key), p.Held && p.Key == l.Key})
+		out.Lines = append(out.Lines, line{l, v.name(p.By, l.Key), v.link(l.Key), p.Held && p.Key == l.Key})
 	}
 	if p.Held {
 		out.PartName = v.name(p.By, p.Key)
@@ -136,21 +137,7 @@ func compareTallies(t *trial.Trial) (out []compared) {
 }
 
 // link is the address of the moves of one place.
-func (v *view) link(p trial.Part, key string) string {
-	q := url.Values{}
-	for k, x := range v.r.URL.Query() {
-		q[k] = x
-	}
-	for _, k := range []string{"from", "lang", "format"} {
-		q.Del(k)
-	}
-	q.Set("by", string(p.By))
-	if key == "" {
-		key = "-"
-	}
-	q.Set("in", key)
-	return "?" + q.Encode() + "#moves"
-}
+func (v *view) link(key string) string { return v.r.With("in", cmp.Or(key, "-")) + "#moves" }
 
 // move is a move with the names and reasons a reader needs.
 func (v *view) move(m trial.Move) move {

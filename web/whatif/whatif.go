@@ -54,10 +54,7 @@ func (s pages) page(r *web.Request) (web.Answer, error) {
 	var t *trial.Trial
 	if len(faults) == 0 && !d.Empty() {
 		var err error
-		t, err = trial.Run(r.Context(), s.posture, r.Permit, d, s.books, r.At)
-		if wrong, ok := trial.AsFaults(err); ok {
-			faults = wrong
-		} else if err != nil {
+		if t, faults, err = s.run(r, d); err != nil {
 			return web.Answer{}, err
 		}
 	}
@@ -74,6 +71,15 @@ func (s pages) page(r *web.Request) (web.Answer, error) {
 	}
 	a.Data = out
 	return a, nil
+}
+
+// run tries a draft. Faults are what keeps it from being tried.
+func (s pages) run(r *web.Request, d trial.Draft) (*trial.Trial, []kind.Fault, error) {
+	t, err := trial.Run(r.Context(), s.posture, r.Permit, d, s.books, r.At)
+	if wrong, ok := trial.AsFaults(err); ok {
+		return nil, wrong, nil
+	}
+	return t, nil, err
 }
 
 // plain leaves out of a draft the texts that say what the controls say today, as a

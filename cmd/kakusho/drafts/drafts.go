@@ -119,19 +119,11 @@ func (p Terminal) say(ja, en string, a ...any) {
 	fmt.Fprintf(p.Stdout, bilingual.Say(ja, en).In(p.Lang)+"\n", a...)
 }
 
-// sortLabels name what a move comes to.
-var sortLabels = map[trial.Sort]bilingual.Text{
-	trial.Fails: bilingual.Say("新たに不適合・誤り", "newly failing"), trial.Unknown: bilingual.Say("新たに未確認", "newly unknown"),
-	trial.Undecided: bilingual.Say("新たに判断待ち", "newly undecided"), trial.SetAside: bilingual.Say("除外・猶予・別段", "newly set aside"),
-	trial.Outside: bilingual.Say("対象外となる", "no longer applies"), trial.Dropped: bilingual.Say("問わなくなる", "no longer asked"),
-	trial.Passes: bilingual.Say("新たに適合", "newly conforming"),
-}
-
 func (p Terminal) print(s trial.Summary, by trial.Axis) {
 	p.say("試算の結果（何も変更していない）", "what would come of it (nothing was changed)")
 	for _, x := range trial.Sorts {
 		if n := s.Counts[x]; n > 0 {
-			fmt.Fprintf(p.Stdout, "  %6d  %s\n", n, sortLabels[x].In(p.Lang))
+			fmt.Fprintf(p.Stdout, "  %6d  %s\n", n, x.Label().In(p.Lang))
 		}
 	}
 	if s.Counts.Total() == 0 {
@@ -150,7 +142,7 @@ func (p Terminal) print(s trial.Summary, by trial.Axis) {
 		fmt.Fprintf(p.Stdout, "%-24s", key)
 		for _, x := range trial.Sorts {
 			if n := l.Counts[x]; n > 0 {
-				fmt.Fprintf(p.Stdout, "  %s %d", sortLabels[x].In(p.Lang), n)
+				fmt.Fprintf(p.Stdout, "  %s %d", x.Label().In(p.Lang), n)
 			}
 		}
 		fmt.Fprintln(p.Stdout)
