@@ -13,6 +13,7 @@ import (
 	"kakusho/kind"
 	"kakusho/posture/world"
 	"kakusho/posture/world/state"
+	"kakusho/rule/weigh"
 	"kakusho/verdict"
 )
 
@@ -104,7 +105,7 @@ func (e *entry) since(was *entry, at time.Time) (map[string]Cell, bool) {
 // close makes a standing of what the fleet says.
 func (c *court) close(at time.Time, settings []directive.Setting) *ground {
 	out := c.fleet.Judge(at)
-	g := &ground{at: at, until: world.Earlier(c.layer.Next(), out.Until()), terms: c.terms, settings: settings, outcomes: out, book: c.book.snapshot()}
+	g := &ground{at: at, until: weigh.Earlier(c.layer.Next(), out.Until()), terms: c.terms, settings: settings, outcomes: out, book: c.book.snapshot()}
 	g.directory = c.shelf.Load().directory
 	g.counts = c.count(g)
 	return g

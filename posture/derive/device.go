@@ -10,6 +10,7 @@ import (
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture/world"
+	"kakusho/rule/weigh"
 	"kakusho/store"
 )
 
@@ -319,7 +320,7 @@ func oldestPending(r *world.Reading, computers []*world.Item) world.Result {
 			if !ok {
 				return world.Cannot("missing: since when an update is pending")
 			}
-			oldest = world.Earlier(oldest, t)
+			oldest = weigh.Earlier(oldest, t)
 		}
 	}
 	if oldest.IsZero() {

@@ -10,6 +10,7 @@ import (
 	"kakusho/kind"
 	"kakusho/posture/people"
 	"kakusho/posture/world"
+	"kakusho/rule/weigh"
 )
 
 var systemDerivations = map[string]world.Derivation{
@@ -325,7 +326,7 @@ func firstChange(r *world.Reading, it *world.Item) world.Result {
 	var first time.Time
 	for _, t := range changes(r, sys) {
 		if t.After(from) {
-			first = world.Earlier(first, t)
+			first = weigh.Earlier(first, t)
 		}
 	}
 	if first.IsZero() {

@@ -6,6 +6,7 @@ import (
 
 	"kakusho/decision"
 	"kakusho/posture/world"
+	"kakusho/rule/weigh"
 )
 
 // transitionDerivations tell how a system stands to 第5: what is deferred or
@@ -62,7 +63,7 @@ func decided(r *world.Reading, it *world.Item, t decision.Type, want func(decisi
 func deferredSince(r *world.Reading, it *world.Item) world.Result {
 	var first time.Time
 	for _, d := range inForce(r, it, decision.Deferral) {
-		first = world.Earlier(first, d.From)
+		first = weigh.Earlier(first, d.From)
 	}
 	if first.IsZero() {
 		return world.None("none: nothing is deferred")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kakusho/posture/world"
+	"kakusho/rule/weigh"
 )
 
 // Organisation are the derivations of units, posts, persons, areas and notices.
@@ -237,7 +238,7 @@ func personAcknowledgedAt(r *world.Reading, it *world.Item) world.Result {
 		if t.IsZero() {
 			return world.None("no-record: notice " + n.Row.ID + " is not acknowledged")
 		}
-		oldest = world.Earlier(oldest, t)
+		oldest = weigh.Earlier(oldest, t)
 	}
 	if oldest.IsZero() {
 		return world.None("no-entry: no notice in force")

@@ -12,6 +12,7 @@ import (
 	"kakusho/kind"
 	"kakusho/posture/world/rest"
 	"kakusho/posture/world/state"
+	"kakusho/rule/weigh"
 )
 
 // A Derivation computes one derived field of one subject from other cells. It
@@ -380,7 +381,7 @@ func (l *Layer) read(d dep) {
 // derivation may find something else.
 func (l *Layer) Until(edge time.Time) {
 	if l.frame != nil && edge.After(l.At) {
-		l.frame.node.until = Earlier(l.frame.node.until, edge)
+		l.frame.node.until = weigh.Earlier(l.frame.node.until, edge)
 	}
 }
 
@@ -389,7 +390,7 @@ func (l *Layer) Until(edge time.Time) {
 func (l *Layer) Next() (next time.Time) {
 	for slot := range l.w.slots {
 		if n := l.peek(slot); n != nil && l.w.slots[slot].Live() {
-			next = Earlier(next, n.until)
+			next = weigh.Earlier(next, n.until)
 		}
 	}
 	return next
@@ -515,7 +516,7 @@ func (l *Layer) resolve(scope directive.Scope) resolved {
 	}
 	r = resolved{values: l.parameters.Resolve(l.inForce(), scope, l.At), from: l.At}
 	for _, v := range r.values {
-		r.until = Earlier(r.until, v.Next)
+		r.until = weigh.Earlier(r.until, v.Next)
 	}
 	l.resolved[scope] = r
 	return r

@@ -69,14 +69,6 @@ func DeclaredBool(it *Item, name string) bool {
 // DeclaredValue is likewise, of any type; blank is nil.
 func DeclaredValue(it *Item, name string) any { return it.Value(name) }
 
-// Earlier is the earlier of two instants, of which zero means never.
-func Earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
 // Reading notes what one derivation read.
 type Reading struct {
 	L        *Layer
