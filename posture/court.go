@@ -78,11 +78,12 @@ func (c *court) enter(moved []*world.Item, at time.Time) {
 		was[i] = c.book.put(it.Slot, &entry{it.Slot, it.Ref(), it.Kind, it.State, c.layer.Derived(it)})
 	}
 	c.shelf.Store(&shelf{c.directory(moved), c.book.snapshot(), at})
+	back := c.last != nil && at.Before(c.last.at) // the fleet has cells of the instant it was told them, still to come
 	for i, it := range moved {
 		e := c.book.at(it.Slot)
 		if !it.Live() {
 			c.fleet.Drop(e.ref)
-		} else if cells, only := e.since(was[i], at); only {
+		} else if cells, only := e.since(was[i], at); only && !back {
 			c.fleet.See(e.ref, cells)
 		} else {
 			c.fleet.Put(fleet.Subject{Subject: e.subject(at), System: it.Row.System, Scope: it.Scope()})
