@@ -53,8 +53,8 @@ type Request struct {
 	// Scope are the places the object belongs to: "unit/ID", "system/ID". The
 	// actor's duty must cover one of them. Empty: only an unlimited duty covers it.
 	Scope []string
-	// NotBy is a person who may not do this: the author of what is approved.
-	NotBy string
+	// NotBy are persons who may not do this: the author of what is approved.
+	NotBy []string
 
 	// Changes are sealed when allowed, all or none. Empty: one entry without a body.
 	Changes []Change
@@ -126,9 +126,7 @@ func (r Request) entry(kind string, c Change) (trail.Entry, error) {
 	if c.Object != "" {
 		e.Object = c.Object
 	}
-	if as := r.covering(); as != nil {
-		e.Post = as.Post
-	}
+	e.Post = r.Post()
 	if c.Body != nil {
 		body, err := json.Marshal(c.Body)
 		if err != nil {
@@ -155,10 +153,22 @@ func decide(r Request) string {
 		return "not-logged-in"
 	case rule.nobody:
 		return ""
-	case r.NotBy != "" && r.NotBy == r.Actor.Person:
+	case slices.Contains(r.NotBy, r.Actor.Person):
 		return "own-request"
 	case r.covering() == nil:
 		return "no-duty"
+	}
+	return ""
+}
+
+// Allows reports whether Ask would say yes, without asking: nothing is recorded. For
+// pages that offer only what may be done.
+func (r Request) Allows() bool { return decide(r) == "" }
+
+// Post is the one by which the actor may do it; empty when he may not.
+func (r Request) Post() string {
+	if as := r.covering(); as != nil {
+		return as.Post
 	}
 	return ""
 }

@@ -141,7 +141,7 @@ func TestRights(t *testing.T) {
 func TestNobodyApprovesHisOwn(t *testing.T) {
 	g, l := open(t)
 	who := as("N", holds(actor.SecurityAdministrator, "*"))
-	_, err := g.Ask(t.Context(), gate.Request{Actor: who, At: at, Action: gate.ApproveDecision, Object: "system/S1", NotBy: "N"})
+	_, err := g.Ask(t.Context(), gate.Request{Actor: who, At: at, Action: gate.ApproveDecision, Object: "system/S1", NotBy: []string{"N"}})
 	if !errors.Is(err, gate.ErrRefused) {
 		t.Fatalf("approving one's own: got %v, want a refusal", err)
 	}

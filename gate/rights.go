@@ -13,6 +13,7 @@ const (
 	Export           Action = "export"             // take rows out
 	PutRegister      Action = "register.put"       // enter or change a register entry
 	RetireRegister   Action = "register.retire"    // strike an entry out; it stays readable
+	TakeStep         Action = "procedure.step"     // lead an entry on by its procedure, which names who may
 	GiveDecision     Action = "decision.give"      // attest, judge, apply for an exception
 	ApproveDecision  Action = "decision.approve"   // by somebody else
 	WithdrawDecision Action = "decision.withdraw"  //
@@ -58,6 +59,7 @@ var rights = map[Action]right{
 	Export:           {duties: append([]actor.Duty{actor.Auditor}, deciders...), program: true},
 	PutRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
 	RetireRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},
+	TakeStep:         {duties: deciders, program: true},
 	GiveDecision:     {duties: deciders},
 	ApproveDecision:  {duties: []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
 	WithdrawDecision: {duties: deciders},

@@ -374,7 +374,7 @@ func (g *Govern) step(ctx context.Context, who actor.Actor, action gate.Action, 
 	case action == gate.ApproveDecision && (!d.ApprovedAt.IsZero() || !d.Type.NeedsApproval()):
 		return fmt.Errorf("%s: %w", id, ErrState)
 	case action == gate.ApproveDecision:
-		r.NotBy = d.By
+		r.NotBy = []string{d.By}
 		if d.Type == decision.Special {
 			r.Need = []actor.Duty{actor.SecurityAdministrator, actor.Chief}
 		}

@@ -99,7 +99,7 @@ func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.A
 		Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
 	}
 	if action == gate.ApproveParameter {
-		r.NotBy = s.By
+		r.NotBy = []string{s.By}
 	}
 	_, err = g.gate.Ask(ctx, r)
 	return err

@@ -106,7 +106,7 @@ func (r *Register) planRow(ctx context.Context, rd store.Reader, who actor.Actor
 			values[f.Name] = v
 		}
 	}
-	c, err := r.plan(ctx, rd, who, k, values)
+	c, err := r.plan(ctx, rd, who, k, values, byFile)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ func Fold(kinds kind.Set) func(context.Context, store.Tx, trail.Sealed) error {
 				return err
 			}
 			return tx.Put(ctx, row(kinds[b.Kind], b, e, old))
+		case gate.TakeStep:
+			return foldStep(ctx, tx, kinds, e)
 		case gate.RetireRegister:
 			b, err := decode[RetireBody](e.Body)
 			if err != nil {
@@ -41,6 +43,24 @@ func Fold(kinds kind.Set) func(context.Context, store.Tx, trail.Sealed) error {
 		}
 		return nil
 	}
+}
+
+func foldStep(ctx context.Context, tx store.Tx, kinds kind.Set, e trail.Sealed) error {
+	b, err := decode[StepBody](e.Body)
+	if err != nil {
+		return fmt.Errorf("entry %d %s: %w", e.Seq, e.Kind, err)
+	}
+	old, _, err := store.Get(ctx, tx, store.Subject{Kind: b.Kind, ID: b.ID})
+	if err != nil {
+		return err
+	}
+	if err := tx.Put(ctx, row(kinds[b.Kind], b.Body, e, old)); err != nil || b.Step == "" {
+		return err
+	}
+	return tx.Put(ctx, &store.Step{
+		Subject: string(fact.NewRef(b.Kind, b.ID)), Procedure: b.Procedure, Step: b.Step, Before: b.Before, After: b.After,
+		Person: e.Actor, Post: e.Post, At: e.At, Note: b.Note, Entry: e.Seq,
+	})
 }
 
 func row(k kind.Kind, b Body, e trail.Sealed, old store.Subject) *store.Subject {

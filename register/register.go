@@ -22,6 +22,7 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
+	"kakusho/procedure"
 	"kakusho/store"
 )
 
@@ -44,16 +45,18 @@ func (f Faults) Error() string {
 
 // Register reads and changes entries. It is safe for concurrent use.
 type Register struct {
-	rows  store.Store
-	gate  *gate.Gate
-	kinds kind.Set
+	rows       store.Store
+	gate       *gate.Gate
+	kinds      kind.Set
+	procedures procedure.Set
 
 	changing sync.Mutex // held from the look at an entry to the sealing of its change
 }
 
-// New returns the registers of kinds, kept in rows, changed through g.
-func New(rows store.Store, g *gate.Gate, kinds kind.Set) *Register {
-	return &Register{rows: rows, gate: g, kinds: kinds}
+// New returns the registers of kinds, led by procedures, kept in rows, changed
+// through g.
+func New(rows store.Store, g *gate.Gate, kinds kind.Set, procedures procedure.Set) *Register {
+	return &Register{rows: rows, gate: g, kinds: kinds, procedures: procedures}
 }
 
 // Kinds are the kinds kept here.
@@ -99,7 +102,7 @@ func (r *Register) Put(ctx context.Context, who actor.Actor, kindID string, valu
 	defer r.changing.Unlock()
 	var c change
 	err := r.rows.View(ctx, func(rd store.Reader) (err error) {
-		c, err = r.plan(ctx, rd, who, k, values)
+		c, err = r.plan(ctx, rd, who, k, values, byForm)
 		return err
 	})
 	switch {
@@ -122,9 +125,18 @@ type change struct {
 	faults Faults
 }
 
-// plan checks values against the kind and against the other registers. A field
-// that who may not see keeps the value it has.
-func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, values map[string]any) (change, error) {
+// way is how an entry comes to be changed.
+type way int
+
+const (
+	byForm way = iota
+	byFile
+	byStep
+)
+
+// plan checks values against the kind, its procedure and the other registers. A
+// field that who may not see keeps the value it has.
+func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, values map[string]any, how way) (change, error) {
 	var c change
 	values = maps.Clone(values)
 	key, _ := k.Field(k.Key)
@@ -162,6 +174,7 @@ func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 			"「?」「#」「%」を含む番号、「/」で始まり若しくは終わる番号、「.」だけの番号並びに new、import 及び export は用いることができない。",
 			"a number may not hold ?, # or %, begin or end with /, be dots, or be new, import or export")})
 	}
+	c.faults = append(c.faults, r.led(who, k, c, how)...)
 	return c, nil
 }
 
@@ -266,11 +279,15 @@ func (r *Register) Retire(ctx context.Context, who actor.Actor, ref fact.Ref, re
 	if !ok {
 		return fmt.Errorf("%s: %w", ref, ErrNoEntry)
 	}
-	_, err = r.gate.Ask(ctx, gate.Request{
+	request := gate.Request{
 		Actor: who, At: at, Action: gate.RetireRegister, Object: string(ref), Need: owners(k),
 		Scope:   placesOf(k, ref.ID(), old.Values),
 		Changes: []gate.Change{{Body: RetireBody{Kind: ref.Kind(), ID: ref.ID(), Reason: reason}}},
-	})
+	}
+	if faults := r.unended(k, old); len(faults) > 0 && !who.IsProgram() && request.Allows() {
+		return faults
+	}
+	_, err = r.gate.Ask(ctx, request)
 	return err
 }
 

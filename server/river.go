@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"kakusho/gate"
 	"kakusho/govern"
 	"kakusho/identity"
 	"kakusho/intake"
@@ -64,7 +65,7 @@ func (r *river) Append(ctx context.Context, entries ...trail.Entry) (int64, erro
 		return 0, err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Kind, "register.") || strings.HasPrefix(e.Kind, "parameter.") {
+		if strings.HasPrefix(e.Kind, "register.") || e.Kind == string(gate.TakeStep) || strings.HasPrefix(e.Kind, "parameter.") {
 			r.changed.Add(1)
 		}
 	}

@@ -41,7 +41,7 @@ func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (Rooms
 func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
 	controls := s.books.Controls(d)
 	r = Rooms{
-		Gate: g, Register: register.New(rows, g, s.Kinds), Audit: audit.New(s.trail, g).At(past),
+		Gate: g, Register: register.New(rows, g, s.Kinds, s.procedures), Audit: audit.New(s.trail, g).At(past),
 		Govern: govern.New(rows, g, d, controls, s.Kinds),
 	}
 	if r.InForce, err = s.books.InForce(ctx, rows); err != nil {

@@ -28,6 +28,7 @@ import (
 	"kakusho/identity"
 	"kakusho/intake"
 	"kakusho/kind"
+	"kakusho/procedure"
 	"kakusho/server/books"
 	"kakusho/server/events"
 	"kakusho/server/fold"
@@ -93,11 +94,12 @@ type Server struct {
 	Identity  *identity.Identity
 	Events    *events.Events
 
-	demo   bool
-	books  *books.Books
-	served atomic.Pointer[http.Handler] // the pages of the present
-	turned atomic.Pointer[Rooms]        // those of the present since another directive was adopted; nil: none was
-	stop   func() error
+	demo       bool
+	books      *books.Books
+	procedures procedure.Set
+	served     atomic.Pointer[http.Handler] // the pages of the present
+	turned     atomic.Pointer[Rooms]        // those of the present since another directive was adopted; nil: none was
+	stop       func() error
 }
 
 // earliest is before the directive took effect: a clock that says less is wrong,
@@ -120,7 +122,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, Kinds: kinds, books: shelf}
+	s := &Server{cfg: cfg, Kinds: kinds, books: shelf, procedures: procedure.Default(kinds)}
 	if _, err := os.Stat(filepath.Join(cfg.Data, DemoMark)); err == nil {
 		s.demo = true
 	}

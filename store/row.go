@@ -123,11 +123,22 @@ type Adoption struct {
 	Entry                    int64
 }
 
+// Step is a step of a procedure that was taken. Its key is Subject and Entry.
+type Step struct {
+	Subject         string // fact.Ref of the entry that was led on
+	Procedure, Step string
+	Before, After   string // states
+	Person, Post    string
+	At              time.Time
+	Note            string
+	Entry           int64
+}
+
 // Rows is one zero row of every table.
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
-		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption),
+		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption), new(Step),
 	}
 }
 
@@ -253,6 +264,17 @@ func (s *Sender) Columns() []Column {
 	return []Column{
 		text("digest", &s.Digest).key(), text("name", &s.Name), instant("given_at", &s.GivenAt), instant("ended_at", &s.EndedAt),
 		integer("entry", &s.Entry),
+	}
+}
+
+// Table is "step".
+func (s *Step) Table() string { return "step" }
+
+// Columns point into s.
+func (s *Step) Columns() []Column {
+	return []Column{
+		text("subject", &s.Subject).key(), integer("entry", &s.Entry).key(), text("procedure", &s.Procedure), text("step", &s.Step), text("before", &s.Before), text("after", &s.After),
+		text("person", &s.Person), text("post", &s.Post), instant("at", &s.At), text("note", &s.Note),
 	}
 }
 

@@ -456,7 +456,7 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		status, text = http.StatusServiceUnavailable, bilingual.Say("同じ操作を行っている者が多い。しばらくして改めて行うこと。", "Too many are doing this just now. Try again in a while.")
 	case errors.Is(err, ErrState):
 		status, text = http.StatusConflict, bilingual.Say("既に承認、取下げ又は期限切れとなっており、この操作はできない。", "It is approved, withdrawn or ended already; this cannot be done.")
-	case errors.Is(err, register.ErrConflict):
+	case errors.Is(err, register.ErrConflict), errors.Is(err, register.ErrNoStep):
 		status, text = http.StatusConflict, bilingual.Say("他の者が先に変更した。開き直して入力すること。", "Somebody changed it meanwhile. Open it again and enter your change.")
 	case errors.As(err, &tooLarge):
 		status, text = http.StatusRequestEntityTooLarge, bilingual.Say("送信された内容が大き過ぎる（上限12MiB）。", "The request is too large (at most 12 MiB).")

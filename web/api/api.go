@@ -8,6 +8,8 @@
 //	GET /api/v1/register/{kind}?q=&sort=&limit=&offset=
 //	GET /api/v1/register/{kind}/{id}
 //	PUT /api/v1/register/{kind}/{id}     {"rev": 0, "values": {…}}
+//	GET /api/v1/procedures
+//	PUT /api/v1/step/{step}/{kind}/{id}  {"rev": 0, "values": {…}, "note": "…"}
 //	GET /api/v1/verdicts?clause=&system=&kind=&control=&outcome=&q=
 //	GET /api/v1/what-if?key=&layer=&value=&…  a draft tried: package web/whatif
 package api
@@ -24,6 +26,7 @@ import (
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/procedure"
 	"kakusho/register"
 	"kakusho/verdict"
 	"kakusho/web"
@@ -41,6 +44,8 @@ func Mount(site *web.Site, reg *register.Register, p *posture.Posture) {
 	site.Page(nil, "/api/v1/register/{kind}", d.list)
 	site.Page(nil, "/api/v1/register/{kind}/{id...}", d.entry)
 	site.Put("/api/v1/register/{kind}/{id...}", d.put)
+	site.Page(nil, "/api/v1/procedures", d.procedures)
+	site.Put("/api/v1/step/{step}/{kind}/{id...}", d.step)
 	site.Page(nil, "/api/v1/verdicts", d.verdicts)
 }
 
@@ -118,37 +123,78 @@ func (d doors) put(r *web.Request) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, register.ErrNoKind
 	}
-	var body struct {
-		Rev    int64          `json:"rev"`
-		Values map[string]any `json:"values"`
-	}
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	dec.UseNumber()
-	if err := dec.Decode(&body); err != nil {
-		return web.Answer{}, fmt.Errorf("%w: %w", web.ErrBadRequest, err)
-	}
-	if body.Values == nil {
-		body.Values = map[string]any{}
-	}
-	body.Values[k.Key] = r.PathValue("id")
-	ref, err := d.register.Put(r.Context(), r.Actor, k.ID, body.Values, body.Rev, r.At)
-	var faults register.Faults
-	if errors.As(err, &faults) {
-		type line struct {
-			Field   string `json:"field"`
-			Message string `json:"message"`
-		}
-		out := []line{}
-		for _, f := range faults {
-			out = append(out, line{f.Field, f.Message.In(r.Lang)})
-		}
-		return web.Answer{Status: http.StatusUnprocessableEntity, JSON: map[string]any{"faults": out}}, nil
-	}
+	body, err := read(r)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{JSON: map[string]any{"ref": ref, "rev": body.Rev + 1}}, nil
+	body.Values[k.Key] = r.PathValue("id")
+	ref, err := d.register.Put(r.Context(), r.Actor, k.ID, body.Values, body.Rev, r.At)
+	return answer(r, ref, body.Rev+1, err)
+}
+
+func (d doors) procedures(*web.Request) (web.Answer, error) {
+	out := []procedure.Procedure{}
+	for _, id := range d.register.Procedures().IDs() {
+		out = append(out, d.register.Procedures()[id])
+	}
+	return web.Answer{JSON: out}, nil
+}
+
+// step takes a step of an entry's procedure; one that begins an entry gives it its id.
+func (d doors) step(r *web.Request) (web.Answer, error) {
+	k, ok := d.register.Kinds()[r.PathValue("kind")]
+	if !ok {
+		return web.Answer{}, register.ErrNoKind
+	}
+	body, err := read(r)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	p, _ := d.register.Procedures().Of(k.ID)
+	act := register.Act{Procedure: p.ID, Step: r.PathValue("step"), Ref: fact.NewRef(k.ID, r.PathValue("id")), Values: body.Values, Note: body.Note, Rev: body.Rev}
+	if s, ok := p.Step(act.Step); ok && len(s.From) == 0 {
+		act.Ref, act.Values[k.Key] = "", r.PathValue("id")
+	}
+	ref, err := d.register.Take(r.Context(), r.Actor, act, r.At)
+	return answer(r, ref, body.Rev+1, err)
+}
+
+// change is the body of a request that changes an entry.
+type change struct {
+	Rev    int64          `json:"rev"`
+	Values map[string]any `json:"values"`
+	Note   string         `json:"note"`
+}
+
+func read(r *web.Request) (change, error) {
+	c := change{Values: map[string]any{}}
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	dec.UseNumber()
+	if err := dec.Decode(&c); err != nil {
+		return c, fmt.Errorf("%w: %w", web.ErrBadRequest, err)
+	}
+	if c.Values == nil { // it said null
+		c.Values = map[string]any{}
+	}
+	return c, nil
+}
+
+// answer says what became of a change: the entry's new revision, or its faults.
+func answer(r *web.Request, ref fact.Ref, rev int64, err error) (web.Answer, error) {
+	var faults register.Faults
+	if !errors.As(err, &faults) {
+		return web.Answer{JSON: map[string]any{"ref": ref, "rev": rev}}, err
+	}
+	type line struct {
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	}
+	out := []line{}
+	for _, f := range faults {
+		out = append(out, line{f.Field, f.Message.In(r.Lang)})
+	}
+	return web.Answer{Status: http.StatusUnprocessableEntity, JSON: map[string]any{"faults": out}}, nil
 }
 
 func (d doors) verdicts(r *web.Request) (web.Answer, error) {

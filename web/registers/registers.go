@@ -15,6 +15,7 @@ import (
 	"kakusho/bilingual"
 	"kakusho/fact"
 	"kakusho/kind"
+	"kakusho/procedure"
 	"kakusho/register"
 	"kakusho/web"
 )
@@ -41,6 +42,7 @@ func Mount(site *web.Site, reg *register.Register) error {
 	site.Page(tmpl, "/register/{kind}/{id...}", p.entry)
 	site.Act(tmpl, "/register/{kind}/{id...}", p.save)
 	site.Act(tmpl, "/retire/{kind}/{id...}", p.retire)
+	site.Act(tmpl, "/step/{step}/{kind}/{id...}", p.take)
 	return nil
 }
 
@@ -196,22 +198,59 @@ func mayPut(k kind.Kind, a actor.Actor) bool {
 }
 
 type formData struct {
-	Kind    kind.Kind
-	Ref     fact.Ref // empty: new
-	Rev     int64
-	Fields  []formField
-	Faults  []kind.Fault
-	Entry   register.Entry
-	May     bool
-	Choices map[string][]register.Entry
+	Kind   kind.Kind
+	Ref    fact.Ref // empty: new
+	Rev    int64
+	Fields []formField
+	Faults []kind.Fault
+	Entry  register.Entry
+	May    bool
+	Course *course              // nil: no procedure leads it, or it is new
+	Begin  *procedure.Procedure // of a new one: that which will lead it
 }
 
 type formField struct {
 	kind.Field
-	Text  string // as typed or as stored
-	Fault string
-	Key   bool // the key of an entry that is there: not to be changed
-	Long  bool
+	At     string // id on the page
+	Text   string // as typed or as stored
+	Fault  string
+	Key    bool // the key of an entry that is there: not to be changed
+	Long   bool
+	Lead   bool // the state of an entry that a procedure leads: not to be changed
+	Locked bool // the reader may not change it
+	Refs   []register.Entry
+}
+
+// fielder makes fields of forms.
+type fielder struct {
+	p    pages
+	r    *web.Request
+	refs map[string][]register.Entry // by kind
+}
+
+func (p pages) fielder(r *web.Request) fielder { return fielder{p, r, map[string][]register.Entry{}} }
+
+// field is one field; prefix tells forms of one page apart.
+func (x fielder) field(prefix string, f kind.Field, text string, faults []kind.Fault) formField {
+	ff := formField{Field: f, At: prefix + f.Name, Text: text, Long: f.Type == kind.Text || f.Type == kind.List}
+	for _, fault := range faults {
+		if fault.Field == f.Name {
+			ff.Fault = fault.Message.In(x.r.Lang)
+		}
+	}
+	if f.Type != kind.Ref {
+		return ff
+	}
+	refs, known := x.refs[f.To]
+	if !known {
+		page, err := x.p.register.List(x.r.Context(), x.r.Permit, register.Query{Kind: f.To, Limit: 500})
+		if err == nil {
+			refs = page.Entries
+		}
+		x.refs[f.To] = refs
+	}
+	ff.Refs = refs
+	return ff
 }
 
 func (p pages) fresh(r *web.Request) (web.Answer, error) {
@@ -235,11 +274,16 @@ func (p pages) entry(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	return p.form(r, k, e, asStored(k, e, r.Lang), nil)
+}
+
+// asStored is an entry as its form shows it.
+func asStored(k kind.Kind, e register.Entry, l bilingual.Lang) url.Values {
 	typed := url.Values{}
 	for _, f := range k.Layer(kind.Declared) {
-		typed.Set(f.Name, editable(f, e.Values[f.Name], r.Lang))
+		typed.Set(f.Name, editable(f, e.Values[f.Name], l))
 	}
-	return p.form(r, k, e, typed, nil)
+	return typed
 }
 
 // editable is a value as its form field takes it back.
@@ -267,23 +311,30 @@ func editable(f kind.Field, v any, l bilingual.Lang) string {
 }
 
 func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Values, faults []kind.Fault) (web.Answer, error) {
-	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, May: mayPut(k, r.Actor), Choices: map[string][]register.Entry{}}
+	return p.page(r, k, e, typed, faults, nil)
+}
+
+// page is the entry's page, its form filled with what was typed; at: the step whose
+// form was, instead.
+func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Values, faults []kind.Fault, at *tried) (web.Answer, error) {
+	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, May: mayPut(k, r.Actor)}
+	fields := p.fielder(r)
+	lead, led := p.register.Procedures().Of(k.ID)
+	if led && e.Ref == "" {
+		d.Begin = &lead
+	}
 	for _, f := range k.Layer(kind.Declared) {
 		if slices.Contains(e.Hidden, f.Name) || f.Type == kind.List && len(f.Of) > 0 {
 			continue
 		}
-		ff := formField{Field: f, Text: typed.Get(f.Name), Key: f.Name == k.Key && e.Ref != "", Long: f.Type == kind.Text || f.Type == kind.List}
-		for _, x := range faults {
-			if x.Field == f.Name {
-				ff.Fault = x.Message.In(r.Lang)
-			}
-		}
+		ff := fields.field("f-", f, typed.Get(f.Name), faults)
+		ff.Key, ff.Lead, ff.Locked = f.Name == k.Key && e.Ref != "", led && e.Ref != "" && f.Name == lead.Field, !d.May
 		d.Fields = append(d.Fields, ff)
-		if f.Type == kind.Ref && d.Choices[f.To] == nil {
-			page, err := p.register.List(r.Context(), r.Permit, register.Query{Kind: f.To, Limit: 500})
-			if err == nil {
-				d.Choices[f.To] = page.Entries
-			}
+	}
+	if led && e.Ref != "" {
+		var err error
+		if d.Course, err = p.course(r, k, e, fields, at); err != nil {
+			return web.Answer{}, err
 		}
 	}
 	title := bilingual.Text{JA: k.Label.JA + "の登録", EN: "Register: " + k.Label.EN}
@@ -291,7 +342,7 @@ func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 		title = bilingual.Text{JA: k.Label.JA + " " + e.Name, EN: k.Label.EN + " " + e.Name}
 	}
 	a := web.Answer{Page: "form", Title: title, Data: d}
-	if len(faults) > 0 {
+	if len(faults) > 0 || at != nil {
 		a.Status = http.StatusUnprocessableEntity
 	}
 	return a, nil

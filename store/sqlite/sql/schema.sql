@@ -174,3 +174,19 @@ create table adoption (
     "asked"    integer not null,
     "archived" integer not null
 ) strict;
+
+-- The steps of one entry lie together, the first one first.
+
+create table step (
+    "subject"   text not null,                 -- kind/id
+    "entry"     integer not null,
+    "procedure" text not null,
+    "step"      text not null,
+    "before"    text not null,
+    "after"     text not null,
+    "person"    text not null,
+    "post"      text not null,
+    "at"        text,
+    "note"      text not null,
+    primary key ("subject", "entry")
+) strict, without rowid;

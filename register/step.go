@@ -1,0 +1,305 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/bilingual"
+	"kakusho/calendar"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/kind"
+	"kakusho/procedure"
+	"kakusho/store"
+)
+
+// ErrNoStep means that the entry is not in a state from which the step leads.
+var ErrNoStep = errors.New("no such step from this state")
+
+// Act is a step of a procedure that somebody asks to take.
+type Act struct {
+	Procedure, Step string
+	Ref             fact.Ref       // the entry; empty: a new one, whose key is among Values
+	Values          map[string]any // of the fields that the step fills
+	Note            string
+	Rev             int64 // of the entry as he saw it
+}
+
+// StepBody is what the trail keeps of a step: the entry as it leaves it.
+type StepBody struct {
+	Body
+	Procedure string `json:"procedure,omitempty"` // empty: an entry that changed with another
+	Step      string `json:"step,omitempty"`
+	Before    string `json:"before,omitempty"`
+	After     string `json:"after,omitempty"`
+	Note      string `json:"note,omitempty"`
+}
+
+// Take takes a step: the entry, and whatever changes with it, in one sealing. Faults
+// when a value does not fit or is missing, ErrNoStep, ErrConflict, or gate.ErrRefused;
+// then nothing was changed. Who may not take it is refused, and told nothing else.
+func (r *Register) Take(ctx context.Context, who actor.Actor, a Act, at time.Time) (fact.Ref, error) {
+	p, ok := r.procedures[a.Procedure]
+	if !ok {
+		return "", fmt.Errorf("%w: no procedure %q", ErrNoStep, a.Procedure)
+	}
+	s, ok := p.Step(a.Step)
+	if !ok {
+		return "", fmt.Errorf("%w: procedure %s has no step %q", ErrNoStep, p.ID, a.Step)
+	}
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	var t taking
+	err := r.rows.View(ctx, func(rd store.Reader) error {
+		t = taking{r: r, ctx: ctx, rd: rd, who: who, at: at, procedure: p, step: s, kind: r.kinds[p.Kind]}
+		return t.plan(a)
+	})
+	if err != nil {
+		return "", err
+	}
+	request := t.request(a)
+	if request.Allows() {
+		if t.no != nil {
+			return "", t.no
+		}
+		if len(t.faults) > 0 {
+			return "", t.faults
+		}
+	}
+	_, err = r.gate.Ask(ctx, request)
+	return fact.NewRef(p.Kind, t.main.id), err
+}
+
+// taking is one step being planned.
+type taking struct {
+	r         *Register
+	ctx       context.Context
+	rd        store.Reader
+	who       actor.Actor
+	at        time.Time
+	procedure procedure.Procedure
+	step      procedure.Step
+	kind      kind.Kind
+
+	main   change
+	also   []alsoChange
+	taken  []store.Step // before, the first one first
+	posts  []string     // of which the actor must hold one; nil: any
+	no     error        // why it cannot be taken whatever is filled in
+	faults Faults
+}
+
+// alsoChange is an entry that changes with the one that is led on.
+type alsoChange struct {
+	kind kind.Kind
+	change
+}
+
+func (t *taking) plan(a Act) error {
+	values := map[string]any{}
+	if len(t.step.From) > 0 {
+		old, ok, err := store.Get(t.ctx, t.rd, store.Subject{Kind: a.Ref.Kind(), ID: a.Ref.ID()})
+		if err != nil {
+			return err
+		}
+		if !ok || old.Retired || a.Ref.Kind() != t.kind.ID {
+			return fmt.Errorf("%s: %w", a.Ref, ErrNoEntry)
+		}
+		switch state, _ := old.Values[t.procedure.Field].(string); {
+		case old.Rev != a.Rev:
+			t.no = fmt.Errorf("%s: %w", a.Ref, ErrConflict)
+		case !slices.Contains(t.step.From, state):
+			t.no = fmt.Errorf("%s is %s: %w", a.Ref, state, ErrNoStep)
+		}
+		values = maps.Clone(old.Values)
+		if t.taken, err = stepsOf(t.ctx, t.rd, a.Ref); err != nil {
+			return err
+		}
+	}
+	for name, v := range a.Values {
+		f, _ := t.kind.Field(name)
+		if !f.MayRead(t.who) || !slices.Contains(t.step.Fill, name) && (len(t.step.From) > 0 || name != t.kind.Key) {
+			t.fault(name, "この操作では変更しない項目である。", "this step does not change it")
+			continue
+		}
+		values[name] = v
+	}
+	values[t.procedure.Field] = t.step.To
+	id, _ := values[t.kind.Key].(string)
+	if err := t.above(placesOf(t.kind, id, values)); err != nil {
+		return err
+	}
+	t.set(values, t.step.Set, nil)
+	// As the program: what the step sets is set, also where its taker may not look.
+	var err error
+	if t.main, err = t.r.plan(t.ctx, t.rd, actor.Program, t.kind, values, byStep); err != nil {
+		return err
+	}
+	if len(t.step.From) == 0 && t.main.old.Rev > 0 {
+		t.fault(t.kind.Key, "既に登録されている番号である。", "this number is taken")
+	}
+	t.faults = append(t.faults, t.main.faults...)
+	t.faults = append(t.faults, blank(t.kind, t.step.Need, t.main.values, bilingual.Say("この操作には入力を要する。", "this step needs it"))...)
+	if t.step.Reason && strings.TrimSpace(a.Note) == "" {
+		t.faults = append(t.faults, kind.Fault{Field: "step_note", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")})
+	}
+	return t.others()
+}
+
+func (t *taking) fault(field, ja, en string) {
+	f, _ := t.kind.Field(field)
+	if f.Label.JA == "" {
+		f.Label = bilingual.Say(field, field)
+	}
+	t.faults = append(t.faults, kind.Fault{Field: field, Label: f.Label, Message: bilingual.Say(ja, en)})
+}
+
+// set lays what a step sets over values; from are those that "$field" names.
+func (t *taking) set(values, set, from map[string]any) {
+	for name, v := range set {
+		text, _ := v.(string)
+		switch word, named := strings.CutPrefix(text, "$"); {
+		case text == "$today":
+			values[name] = t.at.In(calendar.Tokyo()).Format("2006-01-02")
+		case text == "$now":
+			values[name] = t.at
+		case text == "$me":
+			values[name] = t.who.Person
+		case text == "$post":
+			id, _ := values[t.kind.Key].(string)
+			values[name] = t.asked(placesOf(t.kind, id, values)).Post()
+		case text == "$blank":
+			delete(values, name)
+		case named:
+			if v, ok := from[word]; ok {
+				values[name] = v
+			} else {
+				delete(values, name)
+			}
+		default:
+			values[name] = v
+		}
+	}
+}
+
+// asked is what the gate is asked about whoever takes it, over places.
+func (t *taking) asked(places []string) gate.Request {
+	who := t.who
+	if t.posts != nil {
+		who.Assignments = slices.DeleteFunc(slices.Clone(who.Assignments), func(as actor.Assignment) bool { return !slices.Contains(t.posts, as.Post) })
+	}
+	return gate.Request{Actor: who, At: t.at, Action: gate.TakeStep, Clauses: t.procedure.Clauses, Need: t.step.Who, Scope: places}
+}
+
+// others plans the entries that change with it. They belong to the same places, or
+// the step would reach further than who takes it.
+func (t *taking) others() error {
+	for _, also := range t.step.Also {
+		f, _ := t.kind.Field(also.At)
+		id, _ := t.main.values[also.At].(string)
+		if id == "" {
+			continue
+		}
+		ref := fact.NewRef(f.To, id)
+		if f.Type != kind.Ref {
+			var err error
+			if ref, err = fact.ParseRef(id); err != nil {
+				t.fault(also.At, "「種類/管理番号」の形で入力する。", "write kind/number")
+				continue
+			}
+		}
+		k, ok := t.r.kinds[ref.Kind()]
+		old, known, err := store.Get(t.ctx, t.rd, store.Subject{Kind: ref.Kind(), ID: ref.ID()})
+		if err != nil {
+			return err
+		}
+		if !ok || !known || old.Retired {
+			t.fault(also.At, "台帳に登録されていない。", "it is not in a register")
+			continue
+		}
+		if places := placesOf(k, ref.ID(), old.Values); !slices.ContainsFunc(t.places(), func(p string) bool { return slices.Contains(places, p) }) {
+			t.fault(also.At, "別のシステム又は所属のものである。", "it belongs to another system or unit")
+			continue
+		}
+		values := maps.Clone(old.Values)
+		t.set(values, also.Set, t.main.values)
+		c, err := t.r.plan(t.ctx, t.rd, actor.Program, k, values, byStep)
+		if err != nil {
+			return err
+		}
+		for _, fault := range c.faults {
+			t.fault(also.At, string(ref)+"："+fault.Text().JA, string(ref)+": "+fault.Text().EN)
+		}
+		t.also = append(t.also, alsoChange{k, c})
+	}
+	return nil
+}
+
+func (t *taking) places() []string { return scope(t.kind, t.main.id, t.main.values, t.main.old) }
+
+// last is who took the step last, or nil.
+func (t *taking) last(step string) *store.Step {
+	for i := len(t.taken) - 1; i >= 0; i-- {
+		if t.taken[i].Step == step {
+			return &t.taken[i]
+		}
+	}
+	return nil
+}
+
+// above finds the posts above that of the applicant, when he could take the step
+// himself.
+func (t *taking) above(places []string) error {
+	by := t.last(t.step.Superior)
+	if by == nil {
+		return nil
+	}
+	own, err := assignments(t.ctx, t.rd, by.Person, t.at)
+	if err != nil {
+		return err
+	}
+	within, err := around(t.ctx, t.rd, places)
+	if err != nil {
+		return err
+	}
+	for _, as := range own {
+		if slices.Contains(t.step.Who, as.Duty) && slices.Contains(within, as.Scope) {
+			t.posts = append([]string{}, t.posts...) // not nil: somebody above, if there is anybody
+			up, err := superiors(t.ctx, t.rd, as.Post)
+			if err != nil {
+				return err
+			}
+			t.posts = append(t.posts, up...)
+		}
+	}
+	return nil
+}
+
+func (t *taking) request(a Act) gate.Request {
+	before, _ := t.main.old.Values[t.procedure.Field].(string)
+	ref := fact.NewRef(t.kind.ID, t.main.id)
+	request := t.asked(t.places())
+	request.Object = string(ref)
+	request.Changes = []gate.Change{{Object: string(ref), Body: StepBody{
+		Body: t.main.body(t.kind), Procedure: t.procedure.ID, Step: t.step.ID, Before: before, After: t.step.To, Note: a.Note}}}
+	for _, other := range t.step.NotBy {
+		if by := t.last(other); by != nil {
+			request.NotBy = append(request.NotBy, by.Person)
+		}
+	}
+	for _, c := range t.also {
+		request.Changes = append(request.Changes, gate.Change{Object: string(fact.NewRef(c.kind.ID, c.id)), Body: StepBody{Body: c.body(c.kind)}})
+	}
+	return request
+}
+
+// stepsOf are the steps an entry was led on by, the first one first.
+func stepsOf(ctx context.Context, rd store.Reader, ref fact.Ref) ([]store.Step, error) {
+	return store.All[store.Step](ctx, rd, store.Where{Equal: map[string]any{"subject": string(ref)}, Sort: []string{"entry"}})
+}

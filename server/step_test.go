@@ -1,0 +1,361 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/procedure"
+	"kakusho/register"
+	"kakusho/verdict"
+)
+
+// take takes a step of the disposal D-1 of the computer CA-1 as it is now, and says
+// what came of it: "" or a short word.
+func (b *body) take(person, step string, v values) string {
+	b.t.Helper()
+	ref := fact.NewRef("disposal", "D-1")
+	act := register.Act{Procedure: "disposal", Step: step, Ref: ref, Values: v, Rev: b.entry(ref).Rev}
+	if step == "open" {
+		act.Ref = ""
+	}
+	if step == "cancel" {
+		act.Note = "中止の理由"
+	}
+	_, err := b.Register.Take(b.ctx, b.as(person), act, b.Now())
+	return refusal(err)
+}
+
+func refusal(err error) string {
+	var faults register.Faults
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, gate.ErrRefused):
+		return err.Error()[strings.LastIndex(err.Error(), " ")+1:]
+	case errors.Is(err, register.ErrNoStep):
+		return "no-step"
+	case errors.Is(err, register.ErrConflict):
+		return "conflict"
+	case errors.As(err, &faults):
+		var names []string
+		for _, f := range faults {
+			names = append(names, f.Field)
+		}
+		slices.Sort(names)
+		return "faults " + strings.Join(slices.Compact(names), ",")
+	}
+	return err.Error()
+}
+
+func opened() values {
+	return values{"case_no": "D-1", "title": "庁内サーバの廃棄", "type": "disposal", "system": "A", "subject": "computer/CA-1", "confidentiality": 2}
+}
+
+func erased() values {
+	return values{"erase_method": "overwrite", "erased_on": "2026-11-02", "erased_by": "委託先　甲", "witness": "s-maintainer-a", "certificate_no": "C-1", "certificate_on": "2026-11-02"}
+}
+
+// A device is disposed of by its case alone: each line is a person, what he does, and
+// what comes of it. Every refusal leaves everything as it was.
+func TestADeviceIsDisposedOfByItsCaseAlone(t *testing.T) {
+	b := found(t)
+	device, ref := fact.NewRef("computer", "CA-1"), fact.NewRef("disposal", "D-1")
+	gone := computer("CA-1", "A")
+	gone["status"] = "disposed"
+	put := func(kindID string, v values) func(string) string {
+		return func(person string) string { _, err := b.tryPut(b.as(person), kindID, v); return refusal(err) }
+	}
+	step := func(id string, v values) func(string) string {
+		return func(person string) string { return b.take(person, id, v) }
+	}
+	csv := func(kindID, text string) func(string) string {
+		return func(person string) string {
+			_, err := b.Register.Import(b.ctx, b.as(person), kindID, strings.NewReader(text), "x.csv", b.Now())
+			if errors.Is(err, register.ErrFaults) {
+				return "faults"
+			}
+			return refusal(err)
+		}
+	}
+	closed := opened()
+	closed["case_no"], closed["status"], closed["opened_on"], closed["closed_on"] = "D-2", "closed", "2026-11-01", "2026-11-02"
+	ended := opened()
+	ended["status"], ended["opened_on"], ended["closed_on"] = "closed", "2026-11-02", "2026-11-02"
+	other := opened()
+	other["subject"] = "computer/CB-1"
+	for i, c := range []struct {
+		person, what string
+		do           func(person string) string
+		want         string
+		state        string // of the case afterwards
+	}{
+		{"s-officer-a", "disposes of the device by hand", put("computer", gone), "faults status", ""},
+		{"s-officer-a", "disposes of the device by a file", csv("computer", "asset_no,role,system,hostname,status\nCA-1,server,A,ca-1,disposed\n"), "faults", ""},
+		{"s-officer-a", "enters a case that is closed already", put("disposal", closed), "faults status", ""},
+		{"s-staff", "opens a case", step("open", opened()), "no-duty", ""},
+		{"s-maintainer-b", "opens a case of another's system", step("open", opened()), "no-duty", ""},
+		{"s-auditor", "opens a case without what it needs", step("open", values{"case_no": "D-1"}), "no-duty", ""},
+		{"s-maintainer-a", "opens a case without what it needs", step("open", values{"case_no": "D-1", "system": "A"}), "faults confidentiality,title,type", ""},
+		{"s-maintainer-a", "opens a case and sets its end", step("open", merged(opened(), values{"closed_on": "2026-11-02"})), "faults closed_on", ""},
+		{"s-maintainer-a", "opens a case", step("open", opened()), "", "open"},
+		{"s-maintainer-a", "opens it again", step("open", opened()), "faults case_no", "open"},
+		{"s-maintainer-a", "ends it by the form", put("disposal", ended), "faults status", "open"},
+		{"s-officer-a", "strikes it out while it is open", func(person string) string {
+			return refusal(b.Register.Retire(b.ctx, b.as(person), ref, "誤り", b.Now()))
+		}, "faults reason", "open"},
+		{"s-officer-a", "ends it before anything is erased", step("dispose", nil), "faults erase_method,erased_by,erased_on,witness", "open"},
+		{"s-maintainer-a", "records the erasure", step("record", erased()), "", "open"},
+		{"s-maintainer-a", "ends it himself", step("dispose", nil), "own-request", "open"},
+		{"s-officer-b", "ends a case of another's system", step("dispose", nil), "no-duty", "open"},
+		{"s-officer-a", "goes back", step("reopen", nil), "no-step", "open"},
+		{"s-officer-a", "ends it", step("dispose", nil), "", "closed"},
+		{"s-officer-a", "ends it again", step("dispose", nil), "no-step", "closed"},
+		{"s-officer-a", "cancels it", step("cancel", nil), "no-step", "closed"},
+		{"s-officer-a", "puts the device back by hand", put("computer", computer("CA-1", "A")), "faults status", "closed"},
+	} {
+		before := b.entry(device).Rev
+		if got := c.do(c.person); got != c.want {
+			t.Errorf("%d: %s %s: got %q, want %q", i, c.person, c.what, got, c.want)
+		}
+		state, _ := b.entry(ref).Values["status"].(string)
+		if state != c.state {
+			t.Errorf("%d: after %s %s the case is %q, want %q", i, c.person, c.what, state, c.state)
+		}
+		want := map[bool]string{true: "disposed", false: "in-service"}[c.state == "closed"]
+		if got := b.entry(device); got.Values["status"] != want || c.want != "" && got.Rev != before {
+			t.Errorf("%d: after %s %s the device is %v (revision %d), want %s", i, c.person, c.what, got.Values["status"], got.Rev, want)
+		}
+	}
+	b.says(ref, "design/erasure-recorded", b.Now(), verdict.Conforms)
+	b.says(device, "design/computer-disposed-after-erasure", b.Now(), verdict.Conforms)
+	_, offers, taken, led, err := b.Register.Course(b.ctx, b.permit(b.as("s-officer-a")), ref, b.Now())
+	if err != nil || !led || len(offers) != 0 {
+		t.Errorf("a closed case: led %v, %d steps on, %v", led, len(offers), err)
+	}
+	var history []string
+	for _, s := range slices.Backward(taken) {
+		history = append(history, fmt.Sprintf("%s %s (%s) %s-%s", s.Step.ID, s.Person, s.Post, s.Before, s.After))
+	}
+	if want := []string{"open s-maintainer-a (MAINTAINER-A) -open", "record s-maintainer-a (MAINTAINER-A) open-open", "dispose s-officer-a (OFFICER-A) open-closed"}; !slices.Equal(history, want) {
+		t.Errorf("history: got %q, want %q", history, want)
+	}
+	b.restart()
+	if got := b.entry(device).Values["status"]; got != "disposed" {
+		t.Errorf("after a restart the device is %v", got)
+	}
+	b.sound()
+}
+
+func merged(a, b values) values {
+	for k, v := range b {
+		a[k] = v
+	}
+	return a
+}
+
+// A case about a device of another system reaches no further than who takes it.
+func TestAStepChangesNothingOfAnotherSystem(t *testing.T) {
+	b := found(t)
+	v := opened()
+	v["subject"] = "computer/CB-1"
+	for _, c := range []struct {
+		person, step string
+		v            values
+		want         string
+	}{
+		{"s-maintainer-a", "open", v, ""},
+		{"s-maintainer-a", "record", erased(), ""},
+		{"s-officer-a", "dispose", nil, "faults subject"},
+		{"s-officer-a", "cancel", nil, ""},
+	} {
+		if got := b.take(c.person, c.step, c.v); got != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.person, c.step, got, c.want)
+		}
+	}
+	if got := b.entry("computer/CB-1").Values["status"]; got != "in-service" {
+		t.Errorf("the device of another system is %v", got)
+	}
+}
+
+// The officer who opened a case does not end it; nor does his equal, when the post
+// above is there for that.
+func TestThePostAboveDecidesForHimWhoCouldDecideHimself(t *testing.T) {
+	b := found(t)
+	b.put(actor.Program, "post", values{"post_id": "OFFICER-A", "title": "OFFICER-A", "unit": "HQ", "status": "active", "superior": "OFFICER-B"})
+	for who, scope := range map[string]string{"s-officer-b": "*", "s-all": "system/A"} { // the one above, and an equal
+		b.put(actor.Program, "assignment", values{"assignment_no": "AS-2-" + who, "post": strings.ToUpper(strings.TrimPrefix(who, "s-")), "person": who,
+			"duty": "system-officer", "scope": scope, "from": "2026-04-01"})
+	}
+	for _, c := range []struct {
+		person, step string
+		v            values
+		want         string
+	}{
+		{"s-officer-a", "open", opened(), ""},
+		{"s-maintainer-a", "record", erased(), ""},
+		{"s-officer-a", "dispose", nil, "own-request"},
+		{"s-all", "dispose", nil, "no-duty"},
+		{"s-officer-b", "dispose", nil, ""},
+	} {
+		if got := b.take(c.person, c.step, c.v); got != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.person, c.step, got, c.want)
+		}
+	}
+}
+
+// Of many who lead one entry on at the same moment one does, and the others are told
+// that it moved.
+func TestOfManyAtOnceOneTakesTheStep(t *testing.T) {
+	b := found(t)
+	if got := b.take("s-maintainer-a", "open", opened()); got != "" {
+		t.Fatal(got)
+	}
+	ref := fact.NewRef("disposal", "D-1")
+	who, rev := b.as("s-officer-a"), b.entry(ref).Rev
+	answers := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range answers {
+		wg.Go(func() {
+			_, err := b.Register.Take(b.ctx, who, register.Act{Procedure: "disposal", Step: "cancel", Ref: ref, Rev: rev, Note: "中止"}, b.Now())
+			answers[i] = refusal(err)
+		})
+	}
+	wg.Wait()
+	slices.Sort(answers)
+	if want := append([]string{""}, slices.Repeat([]string{"conflict"}, 7)...); !slices.Equal(answers, want) {
+		t.Errorf("got %q", answers)
+	}
+}
+
+// Who may not take a step is told neither what is wrong with it nor where the entry
+// stands.
+func TestARefusedStepTellsNothing(t *testing.T) {
+	b := found(t)
+	if got := b.take("s-maintainer-a", "open", opened()); got != "" {
+		t.Fatal(got)
+	}
+	for name, a := range map[string]register.Act{
+		"an old revision":   {Step: "cancel", Rev: 7},
+		"what it needs":     {Step: "dispose", Rev: 1},
+		"a field not asked": {Step: "cancel", Rev: 1, Values: values{"title": "別"}},
+	} {
+		a.Procedure, a.Ref = "disposal", "disposal/D-1"
+		if _, err := b.Register.Take(b.ctx, b.as("s-staff"), a, b.Now()); refusal(err) != "no-duty" {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// The page and the door for programs take a step alike: each line is who asks by which,
+// and the status that comes back.
+func TestAStepByPageAndByProgram(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	ref := fact.NewRef("disposal", "D-1")
+	page := func(person, step string, form url.Values) int {
+		form.Set("rev", strconv.FormatInt(b.entry(ref).Rev, 10))
+		status, text := b.ask(base, person, http.MethodPost, "/step/"+step+"/disposal/D-1", form)
+		if status == http.StatusUnprocessableEntity && !strings.Contains(string(text), `role="alert"`) {
+			t.Errorf("%s by %s: the page does not say what is wrong", step, person)
+		}
+		return status
+	}
+	program := func(person, step string, v values) int {
+		text, err := json.Marshal(map[string]any{"rev": b.entry(ref).Rev, "values": v, "note": "備考"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(b.ctx, http.MethodPut, base+"/api/v1/step/"+step+"/disposal/D-1", bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.as(person)
+		r.AddCookie(&http.Cookie{Name: "kakusho", Value: b.sessions[person]})
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	typed := url.Values{}
+	for name, v := range erased() {
+		typed.Set(name, v.(string))
+	}
+	for i, c := range []struct {
+		got, want int
+	}{
+		{program("s-staff", "open", opened()), http.StatusForbidden},
+		{program("s-maintainer-a", "open", values{"title": "廃棄", "system": "A"}), http.StatusUnprocessableEntity},
+		{program("s-maintainer-a", "open", opened()), http.StatusOK},
+		{page("s-officer-a", "dispose", url.Values{}), http.StatusUnprocessableEntity},
+		{page("s-officer-a", "cancel", url.Values{}), http.StatusUnprocessableEntity},
+		{page("s-staff", "record", url.Values{}), http.StatusForbidden},
+		{page("s-maintainer-a", "record", typed), http.StatusSeeOther},
+		{page("s-maintainer-a", "dispose", url.Values{}), http.StatusForbidden},
+		{program("s-maintainer-a", "dispose", values{}), http.StatusForbidden},
+		{program("s-officer-a", "reopen", values{}), http.StatusConflict},
+		{page("s-officer-a", "dispose", url.Values{}), http.StatusSeeOther},
+		{page("s-officer-a", "cancel", url.Values{"step_note": {"中止"}}), http.StatusConflict},
+	} {
+		if c.got != c.want {
+			t.Errorf("%d: got %d, want %d", i, c.got, c.want)
+		}
+	}
+	_, text := b.get(base, "s-officer-a", "/register/disposal/D-1")
+	for _, want := range []string{"抹消を確認し、廃棄を完了する", "s-maintainer-a", "OFFICER-A", "この状態から先の操作はない"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the entry's page does not tell %q", want)
+		}
+	}
+	if status, text := b.get(base, "s-officer-a", "/procedure/disposal"); status != http.StatusOK || !strings.Contains(string(text), "抹消を確認し、廃棄を完了する") {
+		t.Errorf("the procedure's page: %d", status)
+	}
+}
+
+// allowed is who may take a step of a procedure when nothing else is in the way, by
+// every duty there is: written from the procedures, judged by the gate.
+func TestEveryStepIsForItsDutiesAlone(t *testing.T) {
+	b := found(t)
+	for _, id := range b.Register.Procedures().IDs() {
+		p := b.Register.Procedures()[id]
+		for _, s := range p.Steps {
+			for _, duty := range actor.Duties {
+				want := slices.Contains(s.Who, duty)
+				if got := b.may(p, s, duty); got != want {
+					t.Errorf("%s %s as %s: allowed %v, want %v", id, s.ID, duty, got, want)
+				}
+			}
+		}
+	}
+}
+
+func (b *body) may(p procedure.Procedure, s procedure.Step, duty actor.Duty) bool {
+	b.t.Helper()
+	who := actor.Actor{Person: "s-chief", Session: "x", Assignments: []actor.Assignment{{Post: "CHIEF", Duty: duty, Scope: "*"}}}
+	act := register.Act{Procedure: p.ID, Step: s.ID, Values: values{}}
+	if len(s.From) > 0 { // an entry in a state from which it leads
+		v := opened()
+		v["status"], v["opened_on"], v["closed_on"] = s.From[0], "2026-11-02", "2026-11-02"
+		v["case_no"] = fmt.Sprintf("%s-%s-%d", s.ID, duty, b.Now().UnixNano())
+		b.tick(time.Nanosecond)
+		act.Ref = b.put(actor.Program, p.Kind, v)
+		act.Rev = 1
+	}
+	_, err := b.Register.Take(b.ctx, who, act, b.Now())
+	var faults register.Faults
+	return err == nil || errors.As(err, &faults)
+}

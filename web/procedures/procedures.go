@@ -1,0 +1,110 @@
+// Package procedures serves the procedures: which there are, and of one its states,
+// its steps, who may take them and who may not. The steps themselves are taken on the
+// page of the entry.
+package procedures
+
+import (
+	"embed"
+	"slices"
+
+	"kakusho/bilingual"
+	"kakusho/kind"
+	"kakusho/procedure"
+	"kakusho/register"
+	"kakusho/web"
+)
+
+//go:embed *.html
+var files embed.FS
+
+type pages struct{ register *register.Register }
+
+// Mount adds the pages to the site.
+func Mount(site *web.Site, reg *register.Register) error {
+	tmpl, err := site.Templates(files)
+	if err != nil {
+		return err
+	}
+	p := pages{reg}
+	site.Page(tmpl, "/procedures", p.list)
+	site.Page(tmpl, "/procedure/{id}", p.one)
+	return nil
+}
+
+type listData struct{ Procedures []procedure.Procedure }
+
+func (p pages) list(*web.Request) (web.Answer, error) {
+	var d listData
+	set := p.register.Procedures()
+	for _, id := range set.IDs() {
+		d.Procedures = append(d.Procedures, set[id])
+	}
+	return web.Answer{Page: "list", Title: bilingual.Say("手続", "Procedures"), Data: d}, nil
+}
+
+type oneData struct {
+	procedure.Procedure
+	Kind   kind.Kind
+	Names  map[string]bilingual.Text // of states, by value
+	Steps  []step
+	Guards []guard
+}
+
+// step is a step with fields by their labels.
+type step struct {
+	procedure.Step
+	NotBy    []bilingual.Text
+	Superior bilingual.Text
+	Need     []bilingual.Text
+	Also     []bilingual.Text
+}
+
+type guard struct {
+	Kind, Field bilingual.Text
+	Values      []bilingual.Text
+}
+
+func (p pages) one(r *web.Request) (web.Answer, error) {
+	lead, ok := p.register.Procedures()[r.PathValue("id")]
+	if !ok {
+		return web.Answer{}, web.ErrNotFound
+	}
+	kinds := p.register.Kinds()
+	d := oneData{Procedure: lead, Kind: kinds[lead.Kind], Names: map[string]bilingual.Text{}}
+	state, _ := d.Kind.Field(lead.Field)
+	for _, c := range state.Choices {
+		d.Names[c.Value] = c.Label
+	}
+	label := func(field string) bilingual.Text { f, _ := d.Kind.Field(field); return f.Label }
+	for _, s := range lead.Steps {
+		x := step{Step: s}
+		for _, id := range s.NotBy {
+			of, _ := lead.Step(id)
+			x.NotBy = append(x.NotBy, of.Label)
+		}
+		if of, ok := lead.Step(s.Superior); ok {
+			x.Superior = of.Label
+		}
+		to, _ := lead.State(s.To)
+		for _, name := range append(slices.Clone(s.Need), to.Need...) {
+			if _, sets := s.Set[name]; !sets {
+				x.Need = append(x.Need, label(name))
+			}
+		}
+		for _, a := range s.Also {
+			x.Also = append(x.Also, label(a.At))
+		}
+		d.Steps = append(d.Steps, x)
+	}
+	for _, g := range lead.Guards {
+		f, _ := kinds[g.Kind].Field(g.Field)
+		x := guard{Kind: kinds[g.Kind].Label, Field: f.Label}
+		for _, c := range f.Choices {
+			if slices.Contains(g.Values, c.Value) {
+				x.Values = append(x.Values, c.Label)
+			}
+		}
+		d.Guards = append(d.Guards, x)
+	}
+	return web.Answer{Page: "one", Title: lead.Label, Data: d}, nil
+}

@@ -1,0 +1,164 @@
+package registers
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kakusho/bilingual"
+	"kakusho/fact"
+	"kakusho/kind"
+	"kakusho/procedure"
+	"kakusho/register"
+	"kakusho/web"
+)
+
+// course is the procedure of an entry as its page shows it.
+type course struct {
+	Procedure procedure.Procedure
+	State     state
+	Steps     []stepForm
+	Taken     []register.Taken
+}
+
+type state struct {
+	procedure.State
+	Label bilingual.Text
+}
+
+type stepForm struct {
+	register.Offer
+	Forms     []formField
+	NoteField formField
+	Open      bool
+	Faults    []formField // with what was typed
+}
+
+// tried is a step that could not be taken as it was typed.
+type tried struct {
+	step   string
+	typed  url.Values
+	faults []kind.Fault
+}
+
+// note is the field in which a step takes a remark or its reason.
+func note(s procedure.Step) kind.Field {
+	f := kind.Field{Name: "step_note", Type: kind.Text, Label: bilingual.Say("備考", "Note"), Max: mostNote}
+	if s.Reason {
+		f.Label, f.Required = bilingual.Say("理由", "Reason"), true
+	}
+	return f
+}
+
+const mostNote = 2000
+
+func (p pages) course(r *web.Request, k kind.Kind, e register.Entry, fields fielder, at *tried) (*course, error) {
+	lead, offers, taken, led, err := p.register.Course(r.Context(), r.Permit, e.Ref, r.At)
+	if err != nil || !led {
+		return nil, err
+	}
+	c := course{Procedure: lead, Taken: taken}
+	c.State = stateOf(k, lead, e)
+	stored := asStored(k, e, r.Lang)
+	for _, o := range offers {
+		s := stepForm{Offer: o, Open: at != nil && at.step == o.ID}
+		typed, faults := stored, []kind.Fault(nil)
+		if s.Open {
+			typed, faults = at.typed, at.faults
+		}
+		for _, f := range o.Fields {
+			s.Forms = append(s.Forms, fields.field("s-"+o.ID+"-", f, typed.Get(f.Name), faults))
+		}
+		text := ""
+		if s.Open {
+			text = typed.Get("step_note")
+		}
+		s.NoteField = fields.field("s-"+o.ID+"-", note(o.Step), text, faults)
+		for _, fault := range faults {
+			shown := formField{Fault: fault.Text().In(r.Lang)}
+			if fault.Field == s.NoteField.Name || slices.Contains(o.Fill, fault.Field) { // else another step fills it
+				shown.At = "s-" + o.ID + "-" + fault.Field
+			}
+			s.Faults = append(s.Faults, shown)
+		}
+		c.Steps = append(c.Steps, s)
+	}
+	return &c, nil
+}
+
+func stateOf(k kind.Kind, p procedure.Procedure, e register.Entry) state {
+	value, _ := e.Values[p.Field].(string)
+	s := state{Label: bilingual.Say(value, value)}
+	s.State, _ = p.State(value)
+	f, _ := k.Field(p.Field)
+	for _, c := range f.Choices {
+		if c.Value == value {
+			s.Label = c.Label
+		}
+	}
+	return s
+}
+
+// take takes a step of the entry's procedure.
+func (p pages) take(r *web.Request) (web.Answer, error) {
+	k, err := p.kind(r)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := r.ParseForm(); err != nil {
+		return web.Answer{}, err
+	}
+	lead, led := p.register.Procedures().Of(k.ID)
+	s, known := lead.Step(r.PathValue("step"))
+	rev, err := strconv.ParseInt(r.PostForm.Get("rev"), 10, 64)
+	if !led || !known || err != nil {
+		return web.Answer{}, web.ErrBadRequest
+	}
+	act := register.Act{Procedure: lead.ID, Step: s.ID, Ref: fact.NewRef(k.ID, r.PathValue("id")), Values: map[string]any{}, Rev: rev}
+	faults := fill(k, s, r.PostForm, &act)
+	if len(faults) == 0 {
+		var wrong register.Faults
+		switch _, err = p.register.Take(r.Context(), r.Actor, act, r.At); {
+		case errors.As(err, &wrong):
+			faults = wrong
+		case err != nil:
+			return web.Answer{}, err
+		default:
+			return web.Answer{Redirect: "/register/" + string(act.Ref) + "?saved"}, nil
+		}
+	}
+	if _, err := r.Read(); err != nil {
+		return web.Answer{}, err
+	}
+	e, err := p.register.Get(r.Context(), r.Permit, act.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return p.page(r, k, e, asStored(k, e, r.Lang), nil, &tried{s.ID, r.PostForm, faults})
+}
+
+// fill reads what was typed into a step's form. A field that was emptied is blank; one
+// that the form did not have stays.
+func fill(k kind.Kind, s procedure.Step, typed url.Values, act *register.Act) (faults []kind.Fault) {
+	for _, name := range s.Fill {
+		f, ok := k.Field(name)
+		if _, there := typed[name]; !ok || !there {
+			continue
+		}
+		v, err := f.Parse(typed.Get(name))
+		if err != nil {
+			faults = append(faults, kind.AsFault(f, err))
+			continue
+		}
+		act.Values[name] = v // nil: blank
+	}
+	f := note(s)
+	v, err := f.Check(strings.TrimSpace(typed.Get("step_note")))
+	if err != nil {
+		faults = append(faults, kind.AsFault(f, err))
+	}
+	act.Note, _ = v.(string)
+	return faults
+}
