@@ -83,6 +83,9 @@ func (p Permit) Who() actor.Actor {
 	return p.who
 }
 
+// At is the instant for which it was given.
+func (p Permit) At() time.Time { return p.at }
+
 // First is the trail number of the first entry sealed for it.
 func (p Permit) First() int64 { return p.first }
 

@@ -172,7 +172,31 @@ func (l *linter) states() {
 			l.bad(mark, "state %q: about needs ja and en", s.Value)
 		}
 		l.fields(mark, s.Need)
+		l.requires(mark, s.Require)
+		l.due(mark, s.Due)
 	}
+}
+
+// requires: the rules themselves are compiled by whoever conducts the procedures.
+func (l *linter) requires(mark string, rs []Require) {
+	for _, r := range rs {
+		if r.Rule == "" || !r.Else.Complete() {
+			l.bad(mark, "a requirement has a rule, and else in ja and en")
+		}
+		l.fields(mark, []string{r.Field})
+	}
+}
+
+func (l *linter) due(mark string, d *Due) {
+	if d == nil {
+		return
+	}
+	f, ok := l.kind.Field(d.Field)
+	dated := ok && f.In(kind.Declared) && (f.Type == kind.Date || f.Type == kind.Time)
+	if dated == (d.Days > 0) || d.Days < 0 || d.Field != "" && !dated {
+		l.bad(mark, "due is a date of %s, or a number of days", l.p.Kind)
+	}
+	l.duties(mark, d.Escalate)
 }
 
 func (l *linter) duties(mark string, duties []actor.Duty) {
@@ -216,14 +240,34 @@ func (l *linter) step(s Step) {
 		l.bad(mark, "step %q fills the state, which it has by To", s.ID)
 	}
 	l.sets(mark, l.kind, s.Set)
-	for _, a := range s.Also {
-		f, ok := l.kind.Field(a.At)
-		switch {
-		case ok && f.Type == kind.Ref:
-			l.sets(mark, l.kinds[f.To], a.Set)
-		case !ok || f.Type != kind.String: // of a string, kind/number, the kind shows when the step is taken
-			l.bad(mark, "step %q: %q is no reference of %s", s.ID, a.At, l.p.Kind)
+	l.requires(mark, s.Require)
+	for _, c := range s.Clear {
+		if f, ok := l.kind.Field(c.At); c.At != "" && (!ok || f.Type != kind.Ref) || len(c.Controls) == 0 {
+			l.bad(mark, "step %q: clear names controls, and %q is no reference of %s", s.ID, c.At, l.p.Kind)
 		}
+	}
+	if s.Covers != "" {
+		l.fields(mark, []string{s.Covers})
+	}
+	for _, a := range s.Also {
+		l.also(mark, s, a)
+	}
+}
+
+func (l *linter) also(mark string, s Step, a Also) {
+	f, ok := l.kind.Field(a.At)
+	of, known := l.kinds[a.New+a.Made]
+	switch {
+	case (a.At != "") == (a.New+a.Made != "") || a.New != "" && a.Made != "":
+		l.bad(mark, "step %q: what also changes is one of at, new and made", s.ID)
+	case a.At == "" && !known:
+		l.bad(mark, "step %q: no kind is called %q", s.ID, a.New+a.Made)
+	case a.At == "":
+		l.sets(mark, of, a.Set)
+	case ok && f.Type == kind.Ref:
+		l.sets(mark, l.kinds[f.To], a.Set)
+	case !ok || f.Type != kind.String: // of a string, kind/number, the kind shows when the step is taken
+		l.bad(mark, "step %q: %q is no reference of %s", s.ID, a.At, l.p.Kind)
 	}
 }
 

@@ -13,6 +13,7 @@ package procedure
 
 import (
 	"slices"
+	"time"
 
 	"kakusho/actor"
 	"kakusho/bilingual"
@@ -38,7 +39,25 @@ type State struct {
 	About    bilingual.Text `yaml:"about"`
 	Final    bool           `yaml:"final,omitempty"`    // nothing is left to do
 	Need     []string       `yaml:"need,omitempty"`     // fields that are never blank in this state, however it came to it
+	Require  []Require      `yaml:"require,omitempty"`  // and what holds in it
+	Due      *Due           `yaml:"due,omitempty"`      // when it is to be left
 	Controls []string       `yaml:"controls,omitempty"` // that look at it
+}
+
+// Require is what holds of an entry: a rule over its fields as s and the instant as now,
+// in the language of controls. What cannot be told does not hold.
+type Require struct {
+	Rule  string         `yaml:"rule"`
+	Field string         `yaml:"field"` // at which the form says so
+	Else  bilingual.Text `yaml:"else"`  // what to do when it does not hold
+}
+
+// Due is when a state is to be left: by a date of the entry, or days after it came to
+// the state. Who is to know when that has passed is told by Escalate.
+type Due struct {
+	Field    string       `yaml:"field,omitempty"`
+	Days     int          `yaml:"days,omitempty"`
+	Escalate []actor.Duty `yaml:"escalate,omitempty"`
 }
 
 // Step leads an entry from one state to another.
@@ -53,16 +72,29 @@ type Step struct {
 	Superior string         `yaml:"superior,omitempty"` // a step: if who took it holds one of Who himself, only a post above his may take this
 	Fill     []string       `yaml:"fill,omitempty"`     // fields that its form asks for, in order; nothing else changes by hand
 	Need     []string       `yaml:"need,omitempty"`     // of the entry, not to be blank after it
-	Set      map[string]any `yaml:"set,omitempty"`      // fields it sets: a value, or $today, $now, $me, $post, $blank
+	Require  []Require      `yaml:"require,omitempty"`  // and what is to hold
+	Clear    []Clear        `yaml:"clear,omitempty"`    // verdicts it waits for
+	Covers   string         `yaml:"covers,omitempty"`   // a field that names a scope: who takes it has his duty over that
+	Set      map[string]any `yaml:"set,omitempty"`      // fields it sets: a value, or one of Words
 	Also     []Also         `yaml:"also,omitempty"`     // what changes elsewhere in the same moment
 	Reason   bool           `yaml:"reason,omitempty"`   // a note is required
 	Confirm  bilingual.Text `yaml:"confirm,omitempty"`  // asked before it is done: it cannot be undone
 }
 
-// Also is a change of another entry of the same system or unit.
+// Clear is a gate on verdicts: on what is named, of a system on everything in it, no
+// control violates, is unknown, waits for a judgement or is in error.
+type Clear struct {
+	At       string   `yaml:"at,omitempty"` // a reference field; empty: the entry itself
+	Controls []string `yaml:"controls"`
+}
+
+// Also is a change of another entry of the same system, unit or scope: of one that is
+// there, or a new one under this entry's number.
 type Also struct {
-	At  string         `yaml:"at,omitempty"` // a ref field of the entry, or a list of records as "items.ref"; blank: nothing is done
-	Set map[string]any `yaml:"set"`          // as Step.Set, and "$field" for a value of the entry
+	At   string         `yaml:"at,omitempty"`   // a field that refers to it; blank: nothing is done
+	New  string         `yaml:"new,omitempty"`  // or the kind of which it is a new one
+	Made string         `yaml:"made,omitempty"` // or of which an earlier step made it
+	Set  map[string]any `yaml:"set"`            // as Step.Set, and "$field" for a value of the entry
 }
 
 // Guard is a value that a field of another kind comes to by a step alone: a device is
@@ -71,6 +103,20 @@ type Guard struct {
 	Kind   string   `yaml:"kind"`
 	Field  string   `yaml:"field"`
 	Values []string `yaml:"values"`
+}
+
+// At is when an entry with these values, as rows hold them, is to leave the state it
+// has been in since then. Zero: at no set time.
+func (d *Due) At(values map[string]any, since time.Time) time.Time {
+	switch {
+	case d == nil:
+		return time.Time{}
+	case d.Days > 0:
+		return since.AddDate(0, 0, d.Days)
+	}
+	text, _ := values[d.Field].(string)
+	at, _ := time.Parse(time.RFC3339, text)
+	return at
 }
 
 // State finds a state by value.

@@ -56,10 +56,10 @@ func (r *Register) Plan(ctx context.Context, p gate.Permit, kindID string, file 
 	if err != nil {
 		return Plan{}, err
 	}
-	return r.planFile(ctx, p.Who(), k, file, name)
+	return r.planFile(ctx, p.Who(), k, file, name, p.At())
 }
 
-func (r *Register) planFile(ctx context.Context, who actor.Actor, k kind.Kind, file io.Reader, name string) (Plan, error) {
+func (r *Register) planFile(ctx context.Context, who actor.Actor, k kind.Kind, file io.Reader, name string, at time.Time) (Plan, error) {
 	sheet, err := table.Read(file, name, k)
 	if err != nil {
 		return Plan{}, fmt.Errorf("read file: %w", err)
@@ -73,7 +73,7 @@ func (r *Register) planFile(ctx context.Context, who actor.Actor, k kind.Kind, f
 	}
 	err = r.rows.View(ctx, func(rd store.Reader) error {
 		for _, row := range sheet.Rows {
-			if err := r.planRow(ctx, rd, who, k, sheet, row, coming, &plan); err != nil {
+			if err := r.planRow(ctx, rd, who, k, sheet, row, coming, at, &plan); err != nil {
 				return err
 			}
 		}
@@ -82,7 +82,7 @@ func (r *Register) planFile(ctx context.Context, who actor.Actor, k kind.Kind, f
 	return plan, err
 }
 
-func (r *Register) planRow(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, sheet table.Sheet, row table.Row, coming map[string]bool, plan *Plan) error {
+func (r *Register) planRow(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, sheet table.Sheet, row table.Row, coming map[string]bool, at time.Time, plan *Plan) error {
 	if len(row.Faults) > 0 {
 		plan.Wrong++
 		plan.Faults = append(plan.Faults, row.Faults...)
@@ -106,7 +106,7 @@ func (r *Register) planRow(ctx context.Context, rd store.Reader, who actor.Actor
 			values[f.Name] = v
 		}
 	}
-	c, err := r.plan(ctx, rd, who, k, values, byFile)
+	c, err := r.plan(ctx, rd, who, k, values, byFile, at)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (r *Register) Import(ctx context.Context, who actor.Actor, kindID string, f
 	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
-	plan, err := r.planFile(ctx, who, k, file, name)
+	plan, err := r.planFile(ctx, who, k, file, name, at)
 	if err != nil {
 		return 0, err
 	}

@@ -15,7 +15,7 @@ import (
 
 // led are the faults of an entry against the procedures: what its state asks for, and
 // states and guarded values that only a step gives.
-func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way) (faults Faults) {
+func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way, at time.Time) (faults Faults) {
 	p, ok := r.procedures.Of(k.ID)
 	if ok {
 		state, _ := c.values[p.Field].(string)
@@ -23,6 +23,7 @@ func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way) (faults 
 			f, _ := k.Field(p.Field)
 			faults = append(faults, blank(k, s.Need, c.values, bilingual.Say(
 				"状態「"+f.Format(state, bilingual.JA)+"」では空欄にできない。", "never blank in the state "+f.Format(state, bilingual.EN)))...)
+			faults = append(faults, r.conditions.Unmet(k, c.values, s.Require, at)...)
 		}
 		was, _ := c.old.Values[p.Field].(string)
 		if how != byStep && was != state && (c.old.Rev > 0 || how == byForm && !who.IsProgram() && !p.Begins(state)) {

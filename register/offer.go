@@ -32,49 +32,63 @@ type Taken struct {
 }
 
 // Procedures are the procedures that lead the entries.
-func (r *Register) Procedures() procedure.Set { return r.procedures }
+func (r *Rules) Procedures() procedure.Set { return r.procedures }
 
-// Course is the procedure of an entry, what leads on from here and what led here, the
-// last step first. false: no procedure leads its kind.
-func (r *Register) Course(ctx context.Context, permit gate.Permit, ref fact.Ref, at time.Time) (p procedure.Procedure, offers []Offer, taken []Taken, led bool, err error) {
+// Course is where an entry stands in its procedure.
+type Course struct {
+	Procedure procedure.Procedure
+	State     procedure.State
+	Due       time.Time // when it is to leave the state; zero: at no set time
+	Offers    []Offer   // what leads on
+	Taken     []Taken   // what led here, the last step first
+}
+
+// Course tells where an entry stands; nil: no procedure leads its kind.
+func (r *Register) Course(ctx context.Context, permit gate.Permit, ref fact.Ref, at time.Time) (*Course, error) {
 	k, err := r.readable(permit, ref.Kind())
 	if err != nil {
-		return p, nil, nil, false, err
+		return nil, err
 	}
-	if p, led = r.procedures.Of(k.ID); !led {
-		return p, nil, nil, false, nil
+	p, led := r.procedures.Of(k.ID)
+	if !led {
+		return nil, nil
 	}
-	err = r.rows.View(ctx, func(rd store.Reader) error {
+	c := Course{Procedure: p}
+	return &c, r.rows.View(ctx, func(rd store.Reader) error {
+		row, ok, err := store.Get(ctx, rd, store.Subject{Kind: ref.Kind(), ID: ref.ID()})
+		if err != nil || !ok {
+			return err
+		}
+		state, _ := row.Values[p.Field].(string)
+		c.State, _ = p.State(state)
+		c.Due = c.State.Due.At(row.Values, row.Since[p.Field])
 		steps, err := stepsOf(ctx, rd, ref)
 		if err != nil {
 			return err
 		}
 		for _, s := range slices.Backward(steps) {
 			t := Taken{Before: s.Before, After: s.After, Person: s.Person, Post: s.Post, At: s.At, Note: s.Note, Entry: s.Entry}
-			if t.Step, led = p.Step(s.Step); !led {
+			if t.Step, ok = p.Step(s.Step); !ok {
 				t.Step.ID = s.Step // a step this installation no longer has
 			}
-			taken = append(taken, t)
+			c.Taken = append(c.Taken, t)
 		}
-		offers, err = r.offers(ctx, rd, permit.Who(), p, k, ref, steps, at)
+		if !row.Retired {
+			c.Offers, err = r.offers(ctx, rd, permit.Who(), p, k, row, steps, at)
+		}
 		return err
 	})
-	return p, offers, taken, true, err
 }
 
-func (r *Register) offers(ctx context.Context, rd store.Reader, who actor.Actor, p procedure.Procedure, k kind.Kind, ref fact.Ref, steps []store.Step, at time.Time) (offers []Offer, err error) {
-	row, ok, err := store.Get(ctx, rd, store.Subject{Kind: ref.Kind(), ID: ref.ID()})
-	if err != nil || !ok || row.Retired {
-		return nil, err
-	}
+func (r *Register) offers(ctx context.Context, rd store.Reader, who actor.Actor, p procedure.Procedure, k kind.Kind, row store.Subject, steps []store.Step, at time.Time) (offers []Offer, err error) {
 	state, _ := row.Values[p.Field].(string)
 	for _, s := range p.Steps {
 		if !slices.Contains(s.From, state) {
 			continue
 		}
 		t := taking{r: r, ctx: ctx, rd: rd, who: who, at: at, procedure: p, step: s, kind: k, taken: steps,
-			main: change{id: ref.ID(), values: row.Values, old: row}}
-		if err := t.above(placesOf(k, ref.ID(), row.Values)); err != nil {
+			main: change{id: row.ID, values: row.Values, old: row}}
+		if err := t.above(t.places()); err != nil {
 			return nil, err
 		}
 		o := Offer{Step: s}

@@ -22,7 +22,6 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
-	"kakusho/procedure"
 	"kakusho/store"
 )
 
@@ -45,22 +44,22 @@ func (f Faults) Error() string {
 
 // Register reads and changes entries. It is safe for concurrent use.
 type Register struct {
-	rows       store.Store
-	gate       *gate.Gate
-	kinds      kind.Set
-	procedures procedure.Set
+	*Rules
+	rows   store.Store
+	gate   *gate.Gate
+	judged Judged
 
 	changing sync.Mutex // held from the look at an entry to the sealing of its change
 }
 
-// New returns the registers of kinds, led by procedures, kept in rows, changed
-// through g.
-func New(rows store.Store, g *gate.Gate, kinds kind.Set, procedures procedure.Set) *Register {
-	return &Register{rows: rows, gate: g, kinds: kinds, procedures: procedures}
+// New returns the registers kept in rows, changed through g, led by rules. judged is
+// asked by steps that wait for verdicts.
+func New(rows store.Store, g *gate.Gate, rules *Rules, judged Judged) *Register {
+	return &Register{Rules: rules, rows: rows, gate: g, judged: judged}
 }
 
 // Kinds are the kinds kept here.
-func (r *Register) Kinds() kind.Set { return r.kinds }
+func (r *Rules) Kinds() kind.Set { return r.kinds }
 
 // Entry is one register entry as its reader may see it. Values hold the declared
 // fields with their Go types.
@@ -102,7 +101,7 @@ func (r *Register) Put(ctx context.Context, who actor.Actor, kindID string, valu
 	defer r.changing.Unlock()
 	var c change
 	err := r.rows.View(ctx, func(rd store.Reader) (err error) {
-		c, err = r.plan(ctx, rd, who, k, values, byForm)
+		c, err = r.plan(ctx, rd, who, k, values, byForm, at)
 		return err
 	})
 	switch {
@@ -136,7 +135,7 @@ const (
 
 // plan checks values against the kind, its procedure and the other registers. A
 // field that who may not see keeps the value it has.
-func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, values map[string]any, how way) (change, error) {
+func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k kind.Kind, values map[string]any, how way, at time.Time) (change, error) {
 	var c change
 	values = maps.Clone(values)
 	key, _ := k.Field(k.Key)
@@ -174,7 +173,7 @@ func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 			"「?」「#」「%」を含む番号、「/」で始まり若しくは終わる番号、「.」だけの番号並びに new、import 及び export は用いることができない。",
 			"a number may not hold ?, # or %, begin or end with /, be dots, or be new, import or export")})
 	}
-	c.faults = append(c.faults, r.led(who, k, c, how)...)
+	c.faults = append(c.faults, r.led(who, k, c, how, at)...)
 	return c, nil
 }
 

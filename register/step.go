@@ -68,6 +68,11 @@ func (r *Register) Take(ctx context.Context, who actor.Actor, a Act, at time.Tim
 		if t.no != nil {
 			return "", t.no
 		}
+		if len(t.faults) == 0 { // only of what could be taken otherwise
+			if err := t.clear(); err != nil {
+				return "", err
+			}
+		}
 		if len(t.faults) > 0 {
 			return "", t.faults
 		}
@@ -132,19 +137,20 @@ func (t *taking) plan(a Act) error {
 	}
 	values[t.procedure.Field] = t.step.To
 	id, _ := values[t.kind.Key].(string)
-	if err := t.above(placesOf(t.kind, id, values)); err != nil {
+	if err := t.above(t.over(id, values, store.Subject{})); err != nil {
 		return err
 	}
 	t.set(values, t.step.Set, nil)
 	// As the program: what the step sets is set, also where its taker may not look.
 	var err error
-	if t.main, err = t.r.plan(t.ctx, t.rd, actor.Program, t.kind, values, byStep); err != nil {
+	if t.main, err = t.r.plan(t.ctx, t.rd, actor.Program, t.kind, values, byStep, t.at); err != nil {
 		return err
 	}
 	if len(t.step.From) == 0 && t.main.old.Rev > 0 {
 		t.fault(t.kind.Key, "既に登録されている番号である。", "this number is taken")
 	}
 	t.faults = append(t.faults, t.main.faults...)
+	t.faults = append(t.faults, t.r.conditions.Unmet(t.kind, t.main.values, t.step.Require, t.at)...)
 	t.faults = append(t.faults, blank(t.kind, t.step.Need, t.main.values, bilingual.Say("この操作には入力を要する。", "this step needs it"))...)
 	if t.step.Reason && strings.TrimSpace(a.Note) == "" {
 		t.faults = append(t.faults, kind.Fault{Field: "step_note", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")})
@@ -173,7 +179,7 @@ func (t *taking) set(values, set, from map[string]any) {
 			values[name] = t.who.Person
 		case text == "$post":
 			id, _ := values[t.kind.Key].(string)
-			values[name] = t.asked(placesOf(t.kind, id, values)).Post()
+			values[name] = t.asked(t.over(id, values, store.Subject{})).Post()
 		case text == "$blank":
 			delete(values, name)
 		case named:
@@ -201,47 +207,90 @@ func (t *taking) asked(places []string) gate.Request {
 // the step would reach further than who takes it.
 func (t *taking) others() error {
 	for _, also := range t.step.Also {
-		f, _ := t.kind.Field(also.At)
-		id, _ := t.main.values[also.At].(string)
-		if id == "" {
-			continue
-		}
-		ref := fact.NewRef(f.To, id)
-		if f.Type != kind.Ref {
-			var err error
-			if ref, err = fact.ParseRef(id); err != nil {
-				t.fault(also.At, "「種類/管理番号」の形で入力する。", "write kind/number")
+		at, ref := also.At, fact.NewRef(also.New+also.Made, t.main.id)
+		if also.At == "" {
+			at = t.kind.Key
+		} else {
+			f, _ := t.kind.Field(also.At)
+			id, _ := t.main.values[also.At].(string)
+			if id == "" {
 				continue
 			}
+			ref = fact.NewRef(f.To, id)
+			if f.Type != kind.Ref {
+				var err error
+				if ref, err = fact.ParseRef(id); err != nil {
+					t.fault(at, "「種類/管理番号」の形で入力する。", "write kind/number")
+					continue
+				}
+			}
 		}
-		k, ok := t.r.kinds[ref.Kind()]
-		old, known, err := store.Get(t.ctx, t.rd, store.Subject{Kind: ref.Kind(), ID: ref.ID()})
-		if err != nil {
+		if err := t.other(also, at, ref); err != nil {
 			return err
 		}
-		if !ok || !known || old.Retired {
-			t.fault(also.At, "台帳に登録されていない。", "it is not in a register")
-			continue
-		}
-		if places := placesOf(k, ref.ID(), old.Values); !slices.ContainsFunc(t.places(), func(p string) bool { return slices.Contains(places, p) }) {
-			t.fault(also.At, "別のシステム又は所属のものである。", "it belongs to another system or unit")
-			continue
-		}
-		values := maps.Clone(old.Values)
-		t.set(values, also.Set, t.main.values)
-		c, err := t.r.plan(t.ctx, t.rd, actor.Program, k, values, byStep)
-		if err != nil {
-			return err
-		}
-		for _, fault := range c.faults {
-			t.fault(also.At, string(ref)+"："+fault.Text().JA, string(ref)+": "+fault.Text().EN)
-		}
-		t.also = append(t.also, alsoChange{k, c})
 	}
 	return nil
 }
 
-func (t *taking) places() []string { return scope(t.kind, t.main.id, t.main.values, t.main.old) }
+// other plans one of them; at is the field at which its faults are told.
+func (t *taking) other(also procedure.Also, at string, ref fact.Ref) error {
+	k, ok := t.r.kinds[ref.Kind()]
+	old, known, err := store.Get(t.ctx, t.rd, store.Subject{Kind: ref.Kind(), ID: ref.ID()})
+	if err != nil {
+		return err
+	}
+	values := maps.Clone(old.Values)
+	switch {
+	case also.New != "" && known:
+		t.fault(at, string(ref)+"が既に登録されている。", string(ref)+" is there already")
+		return nil
+	case also.New != "":
+		values = map[string]any{k.Key: t.main.id}
+	case !ok || !known || old.Retired:
+		t.fault(at, "台帳に登録されていない。", "it is not in a register")
+		return nil
+	}
+	t.set(values, also.Set, t.main.values)
+	places := reach(k, ref.ID(), old.Values)
+	if also.New != "" {
+		places = reach(k, ref.ID(), values)
+	}
+	if !slices.ContainsFunc(t.places(), func(p string) bool { return slices.Contains(places, p) }) {
+		t.fault(at, "別のシステム又は所属のものである。", "it belongs to another system or unit")
+		return nil
+	}
+	c, err := t.r.plan(t.ctx, t.rd, actor.Program, k, values, byStep, t.at)
+	if err != nil {
+		return err
+	}
+	for _, fault := range c.faults {
+		t.fault(at, string(ref)+"："+fault.Text().JA, string(ref)+": "+fault.Text().EN)
+	}
+	t.also = append(t.also, alsoChange{k, c})
+	return nil
+}
+
+// reach is where an entry has effect: the places it belongs to, and the scope of a duty
+// that it gives.
+func reach(k kind.Kind, id string, values map[string]any) []string {
+	places := placesOf(k, id, values)
+	if s, ok := values["scope"].(string); ok {
+		places = append(places, s)
+	}
+	return places
+}
+
+// places are those over which the step is taken: the entry's, or the scope that it says
+// it covers.
+func (t *taking) places() []string { return t.over(t.main.id, t.main.values, t.main.old) }
+
+func (t *taking) over(id string, values map[string]any, old store.Subject) []string {
+	if t.step.Covers == "" {
+		return scope(t.kind, id, values, old)
+	}
+	s, _ := values[t.step.Covers].(string)
+	return []string{s}
+}
 
 // last is who took the step last, or nil.
 func (t *taking) last(step string) *store.Step {

@@ -12,6 +12,7 @@ import (
 	"kakusho/posture/derive"
 	"kakusho/posture/under"
 	"kakusho/register"
+	"kakusho/server/waiting"
 	"kakusho/store"
 )
 
@@ -41,8 +42,7 @@ func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (Rooms
 func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
 	controls := s.books.Controls(d)
 	r = Rooms{
-		Gate: g, Register: register.New(rows, g, s.Kinds, s.procedures), Audit: audit.New(s.trail, g).At(past),
-		Govern: govern.New(rows, g, d, controls, s.Kinds),
+		Gate: g, Audit: audit.New(s.trail, g).At(past), Govern: govern.New(rows, g, d, controls, s.Kinds),
 	}
 	if r.InForce, err = s.books.InForce(ctx, rows); err != nil {
 		return Rooms{}, err
@@ -52,5 +52,6 @@ func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.S
 		return Rooms{}, err
 	}
 	r.Posture, err = posture.Over(under.Rows(rows, sees), s.books.Terms(d), derive.All())
+	r.Register = register.New(rows, g, s.rules, waiting.On(r.Posture, g))
 	return r, err
 }

@@ -29,6 +29,7 @@ import (
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/procedure"
+	"kakusho/register"
 	"kakusho/server/books"
 	"kakusho/server/events"
 	"kakusho/server/fold"
@@ -94,12 +95,12 @@ type Server struct {
 	Identity  *identity.Identity
 	Events    *events.Events
 
-	demo       bool
-	books      *books.Books
-	procedures procedure.Set
-	served     atomic.Pointer[http.Handler] // the pages of the present
-	turned     atomic.Pointer[Rooms]        // those of the present since another directive was adopted; nil: none was
-	stop       func() error
+	demo   bool
+	books  *books.Books
+	rules  *register.Rules
+	served atomic.Pointer[http.Handler] // the pages of the present
+	turned atomic.Pointer[Rooms]        // those of the present since another directive was adopted; nil: none was
+	stop   func() error
 }
 
 // earliest is before the directive took effect: a clock that says less is wrong,
@@ -122,7 +123,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, Kinds: kinds, books: shelf, procedures: procedure.Default(kinds)}
+	rules, err := register.Compile(kinds, procedure.Default(kinds))
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, Kinds: kinds, books: shelf, rules: rules}
 	if _, err := os.Stat(filepath.Join(cfg.Data, DemoMark)); err == nil {
 		s.demo = true
 	}

@@ -141,12 +141,12 @@ func TestADeviceIsDisposedOfByItsCaseAlone(t *testing.T) {
 	}
 	b.says(ref, "design/erasure-recorded", b.Now(), verdict.Conforms)
 	b.says(device, "design/computer-disposed-after-erasure", b.Now(), verdict.Conforms)
-	_, offers, taken, led, err := b.Register.Course(b.ctx, b.permit(b.as("s-officer-a")), ref, b.Now())
-	if err != nil || !led || len(offers) != 0 {
-		t.Errorf("a closed case: led %v, %d steps on, %v", led, len(offers), err)
+	course, err := b.Register.Course(b.ctx, b.permit(b.as("s-officer-a")), ref, b.Now())
+	if err != nil || course == nil || len(course.Offers) != 0 {
+		t.Fatalf("a closed case: %v, %v", course, err)
 	}
 	var history []string
-	for _, s := range slices.Backward(taken) {
+	for _, s := range slices.Backward(course.Taken) {
 		history = append(history, fmt.Sprintf("%s %s (%s) %s-%s", s.Step.ID, s.Person, s.Post, s.Before, s.After))
 	}
 	if want := []string{"open s-maintainer-a (MAINTAINER-A) -open", "record s-maintainer-a (MAINTAINER-A) open-open", "dispose s-officer-a (OFFICER-A) open-closed"}; !slices.Equal(history, want) {

@@ -77,7 +77,11 @@ func found(t *testing.T) *house {
 	t.Cleanup(func() { body.Close() })
 	kinds := kind.Default()
 	h.Gate = gate.New(river{body, h.rows, register.Fold(kinds)})
-	h.Register = register.New(h.rows, h.Gate, kinds, nil)
+	rules, err := register.Compile(kinds, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Register = register.New(h.rows, h.Gate, rules, nil)
 	if h.log, err = trail.Open(t.TempDir(), trail.Options{Now: now, Installation: "test/events/3y"}); err != nil {
 		t.Fatal(err)
 	}

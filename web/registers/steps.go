@@ -17,10 +17,10 @@ import (
 
 // course is the procedure of an entry as its page shows it.
 type course struct {
-	Procedure procedure.Procedure
-	State     state
-	Steps     []stepForm
-	Taken     []register.Taken
+	*register.Course
+	State state
+	Steps []stepForm
+	Late  bool
 }
 
 type state struct {
@@ -55,14 +55,14 @@ func note(s procedure.Step) kind.Field {
 const mostNote = 2000
 
 func (p pages) course(r *web.Request, k kind.Kind, e register.Entry, fields fielder, at *tried) (*course, error) {
-	lead, offers, taken, led, err := p.register.Course(r.Context(), r.Permit, e.Ref, r.At)
-	if err != nil || !led {
+	stands, err := p.register.Course(r.Context(), r.Permit, e.Ref, r.At)
+	if err != nil || stands == nil {
 		return nil, err
 	}
-	c := course{Procedure: lead, Taken: taken}
-	c.State = stateOf(k, lead, e)
+	c := course{Course: stands, Late: !stands.Due.IsZero() && stands.Due.Before(r.At)}
+	c.State = stateOf(k, stands.Procedure, e)
 	stored := asStored(k, e, r.Lang)
-	for _, o := range offers {
+	for _, o := range stands.Offers {
 		s := stepForm{Offer: o, Open: at != nil && at.step == o.ID}
 		typed, faults := stored, []kind.Fault(nil)
 		if s.Open {
