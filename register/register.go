@@ -104,9 +104,17 @@ func (r *Register) Put(ctx context.Context, who actor.Actor, kindID string, valu
 		c, err = r.plan(ctx, rd, who, k, values, byForm, at)
 		return err
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
+	}
+	if over := c.request(who, k, at); c.old.Rev > 0 { // who may not change it is not told what is wrong with it
+		over.Scope = placesOf(k, c.id, c.old.Values)
+		if !over.Allows() {
+			_, err = r.gate.Ask(ctx, over)
+			return "", err
+		}
+	}
+	switch {
 	case len(c.faults) > 0:
 		return "", c.faults
 	case c.old.Rev != rev:

@@ -64,7 +64,8 @@ func (r *Register) Take(ctx context.Context, who actor.Actor, a Act, at time.Tim
 		return "", err
 	}
 	request := t.request(a)
-	if request.Allows() {
+	nowhere := len(s.From) == 0 && len(t.places()) == 0 && slices.ContainsFunc(s.Who, who.Has) // where it belongs is yet to be said
+	if request.Allows() || nowhere && len(t.faults) > 0 {
 		if t.no != nil {
 			return "", t.no
 		}

@@ -73,6 +73,9 @@ func TestRightsOverRegisters(t *testing.T) {
 		return values{"system_id": id, "title": "新システム", "unit": "DIV", "officer": "OFFICER-A", "maintainer": "MAINTAINER-A", "status": "planned",
 			"confidentiality": 1, "integrity": 1, "availability": 1, "internet": "none"}
 	}
+	running := func(id string) values { // as it is: only a step changes its state
+		return merged(system(id), values{"status": "in-service"})
+	}
 	for _, c := range []struct {
 		person string
 		what   string
@@ -96,8 +99,8 @@ func TestRightsOverRegisters(t *testing.T) {
 		{"s-auditor", "enters a computer", newComputer("A"), false},
 		{"s-operator", "enters a computer", newComputer("A"), false},
 		{"s-chief", "enters a computer", newComputer("A"), false},
-		{"s-officer-a", "changes his system", change("system", system("A")), true},
-		{"s-officer-b", "changes another system", change("system", system("A")), false},
+		{"s-officer-a", "changes his system", change("system", running("A")), true},
+		{"s-officer-b", "changes another system", change("system", running("A")), false},
 		{"s-officer-a", "enters another system", fresh("system", system), false},
 		{"s-admin", "enters another system", fresh("system", system), true},
 		{"s-operator", "enters a person", fresh("person", func(id string) values {
@@ -259,6 +262,10 @@ func TestAnEntryPointsToWhatIsThere(t *testing.T) {
 	var faults register.Faults
 	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Field != "zone" {
 		t.Errorf("a reference to nothing: got %v, want a fault of zone", err)
+	}
+	act := register.Act{Procedure: "system", Step: "annul", Ref: "system/B", Rev: b.entry("system/B").Rev, Note: "誤り"}
+	if _, err := b.Register.Take(b.ctx, b.as("s-admin"), act, b.Now()); err != nil {
+		t.Fatal(err)
 	}
 	if err := b.Register.Retire(b.ctx, b.as("s-admin"), "system/B", "廃止", b.Now()); err != nil {
 		t.Fatal(err)
