@@ -26,6 +26,7 @@ import (
 	"kakusho/gate"
 	"kakusho/kind"
 	"kakusho/store"
+	"kakusho/store/superior"
 )
 
 // Errors that a caller tells apart.
@@ -273,9 +274,19 @@ func (g *Govern) checkDeferral(d decision.Decision, subject store.Subject, fault
 	}
 	if on.After(g.directive.EffectiveFrom) {
 		day := g.directive.EffectiveFrom.In(calendar.Tokyo()).Format("2006-01-02")
-		faults.add("subject", "施行日（"+day+"）より後に運用を開始したシステムに猶予はない。別段の定めによること。",
-			"A system that entered service after "+day+" cannot be deferred. Ask for a special provision.")
+		quote := g.quote(d.Type)
+		faults.add("subject", "施行日（"+day+"）より後に運用を開始したシステムに猶予はない。"+quote.JA+"別段の定めによること。",
+			"A system that entered service after "+day+" cannot be deferred. "+quote.EN+"Ask for a special provision.")
 	}
+}
+
+// quote is what the clause that allows a type of decision says.
+func (g *Govern) quote(t decision.Type) bilingual.Text {
+	c, ok := g.directive.Clause(g.directive.Grants[string(t)])
+	if !ok {
+		return bilingual.Text{}
+	}
+	return bilingual.Say(c.Label.JA+"：「"+c.Statement.JA+"」", c.Label.EN+": “"+c.Statement.EN+"” ")
 }
 
 // longest is how long anything may be set aside at the subject's system.
@@ -348,39 +359,87 @@ func why(reason string) (f Faults) {
 func (g *Govern) step(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {
 	g.deciding.Lock()
 	defer g.deciding.Unlock()
-	var d store.Decision
-	var subject store.Subject
-	var ok bool
-	err := g.rows.View(ctx, func(r store.Reader) (err error) {
-		if d, ok, err = getDecision(ctx, r, id); err != nil || !ok {
-			return err
-		}
-		subject, _, err = store.Get(ctx, r, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()})
-		return err
-	})
+	d, r, err := g.asked(ctx, who, action, id, reason, at)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return fmt.Errorf("%s: %w", id, ErrNone)
-	}
-	r := gate.Request{
-		Actor: who, At: at, Action: action, Object: string(d.Subject), Control: d.Control, Clauses: g.clauses(d.Decision),
-		Scope: places(subject), Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
-	}
-	switch {
-	case !d.WithdrawnAt.IsZero() || !d.Until.IsZero() && !at.Before(d.Until):
+	if over(d, action, at) {
 		return fmt.Errorf("%s: %w", id, ErrState)
-	case action == gate.ApproveDecision && (!d.ApprovedAt.IsZero() || !d.Type.NeedsApproval()):
-		return fmt.Errorf("%s: %w", id, ErrState)
-	case action == gate.ApproveDecision:
-		r.NotBy = []string{d.By}
-		if d.Type == decision.Special {
-			r.Need = []actor.Duty{actor.SecurityAdministrator, actor.Chief}
-		}
 	}
 	_, err = g.gate.Ask(ctx, r)
 	return err
+}
+
+// over reports whether it is too late, or too early, to lead a decision on by action.
+func over(d decision.Decision, action gate.Action, at time.Time) bool {
+	switch {
+	case !d.WithdrawnAt.IsZero() || !d.Until.IsZero() && !at.Before(d.Until):
+		return true
+	case action == gate.ApproveDecision:
+		return !d.ApprovedAt.IsZero() || !d.Type.NeedsApproval()
+	}
+	return false
+}
+
+// asked is a decision, and what the gate is asked when somebody leads it on. Who could
+// approve what he asks for himself has it approved by a post above his.
+func (g *Govern) asked(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) (decision.Decision, gate.Request, error) {
+	var d store.Decision
+	var r gate.Request
+	err := g.rows.View(ctx, func(rd store.Reader) error {
+		var ok bool
+		var err error
+		if d, ok, err = getDecision(ctx, rd, id); err != nil {
+			return err
+		} else if !ok {
+			return fmt.Errorf("%s: %w", id, ErrNone)
+		}
+		subject, _, err := store.Get(ctx, rd, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()})
+		if err != nil {
+			return err
+		}
+		r = gate.Request{
+			Actor: who, At: at, Action: action, Object: string(d.Subject), Control: d.Control, Clauses: g.clauses(d.Decision),
+			Scope: places(subject), Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
+		}
+		if action != gate.ApproveDecision {
+			return nil
+		}
+		r.Need, r.NotBy = approvers(d.Type), []string{d.By}
+		ruling, err := superior.Of(ctx, rd, d.By, r.Need, r.Scope, at)
+		r.Actor = ruling.Other(who)
+		return err
+	})
+	return d.Decision, r, err
+}
+
+// approvers are the duties that approve a type of decision.
+func approvers(t decision.Type) []actor.Duty {
+	if t == decision.Special {
+		return []actor.Duty{actor.SecurityAdministrator, actor.Chief}
+	}
+	return []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}
+}
+
+// May says what somebody may do with a decision at an instant.
+type May struct {
+	Approve, Withdraw bool
+	Own               bool // he asked for it
+}
+
+// May asks without recording: pages offer only what may be done.
+func (g *Govern) May(ctx context.Context, p gate.Permit, id string, at time.Time) (m May, err error) {
+	for action, may := range map[gate.Action]*bool{gate.ApproveDecision: &m.Approve, gate.WithdrawDecision: &m.Withdraw} {
+		d, r, err := g.asked(ctx, p.Who(), action, id, "", at)
+		if err != nil {
+			return m, err
+		}
+		if over(d, action, at) {
+			continue
+		}
+		*may, m.Own = r.Allows(), d.By == p.Who().Person
+	}
+	return m, nil
 }
 
 func newID() string {

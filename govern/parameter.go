@@ -2,6 +2,7 @@ package govern
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/store"
+	"kakusho/store/superior"
 )
 
 type clauseID = clause.ID
@@ -79,30 +81,53 @@ func (g *Govern) EndSetting(ctx context.Context, who actor.Actor, id, reason str
 func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {
 	g.deciding.Lock()
 	defer g.deciding.Unlock()
-	var s store.Setting
-	var ok bool
-	err := g.rows.View(ctx, func(r store.Reader) (err error) {
-		s, ok, err = store.Get(ctx, r, store.Setting{ID: id})
-		return err
-	})
-	if err != nil {
-		return err
+	r, err := g.askedOf(ctx, who, action, id, reason, at)
+	if err == nil {
+		_, err = g.gate.Ask(ctx, r)
 	}
-	if !ok {
-		return fmt.Errorf("%s: %w", id, ErrNone)
-	}
-	if !s.WithdrawnAt.IsZero() || s.Approver != "" {
-		return fmt.Errorf("%s: %w", id, ErrState)
-	}
-	r := gate.Request{
-		Actor: who, At: at, Action: action, Object: "parameter/" + s.Key, Scope: []string{s.Layer},
-		Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
-	}
-	if action == gate.ApproveParameter {
-		r.NotBy = []string{s.By}
-	}
-	_, err = g.gate.Ask(ctx, r)
 	return err
+}
+
+// askedOf is what the gate is asked when somebody leads a proposal on; ErrState when
+// nothing is left to decide about it.
+func (g *Govern) askedOf(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) (r gate.Request, err error) {
+	err = g.rows.View(ctx, func(rd store.Reader) error {
+		s, ok, err := store.Get(ctx, rd, store.Setting{ID: id})
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return fmt.Errorf("%s: %w", id, ErrNone)
+		case !s.WithdrawnAt.IsZero() || s.Approver != "":
+			return fmt.Errorf("%s: %w", id, ErrState)
+		}
+		r = gate.Request{
+			Actor: who, At: at, Action: action, Object: "parameter/" + s.Key, Scope: []string{s.Layer},
+			Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
+		}
+		if action == gate.ApproveParameter {
+			r.Need, r.NotBy = []actor.Duty{actor.SecurityAdministrator, actor.Chief}, []string{s.By}
+			ruling, err := superior.Of(ctx, rd, s.By, r.Need, r.Scope, at)
+			r.Actor = ruling.Other(who)
+			return err
+		}
+		return nil
+	})
+	return r, err
+}
+
+// MaySettle says what somebody may do with a proposal at an instant.
+func (g *Govern) MaySettle(ctx context.Context, p gate.Permit, id string, at time.Time) (approve, end bool, err error) {
+	for action, may := range map[gate.Action]*bool{gate.ApproveParameter: &approve, gate.EndParameter: &end} {
+		r, err := g.askedOf(ctx, p.Who(), action, id, "", at)
+		if errors.Is(err, ErrState) {
+			continue
+		} else if err != nil {
+			return false, false, err
+		}
+		*may = r.Allows()
+	}
+	return approve, end, nil
 }
 
 // Settings lists every value ever proposed for a parameter, newest first; for

@@ -1,9 +1,7 @@
 package register
 
 import (
-	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"kakusho/actor"
@@ -71,54 +69,4 @@ func blank(k kind.Kind, names []string, values map[string]any, message bilingual
 		}
 	}
 	return faults
-}
-
-// assignments are those of a person at an instant.
-func assignments(ctx context.Context, rd store.Reader, person string, at time.Time) (out []actor.Assignment, err error) {
-	err = rd.List(ctx, &store.Subject{}, store.Where{Equal: map[string]any{"kind": "assignment", "retired": false, "values.person": person}}, func(row store.Row) error {
-		v := row.(*store.Subject).Values
-		text := func(name string) string { s, _ := v[name].(string); return s }
-		from, _ := time.Parse(time.RFC3339, text("from"))
-		until, err := time.Parse(time.RFC3339, text("until"))
-		if !at.Before(from) && (err != nil || at.Before(until)) {
-			out = append(out, actor.Assignment{Post: text("post"), Duty: actor.Duty(text("duty")), Scope: text("scope")})
-		}
-		return nil
-	})
-	return out, err
-}
-
-// around are the scopes that cover one of places: itself, of a unit those above it, and
-// everything.
-func around(ctx context.Context, rd store.Reader, places []string) ([]string, error) {
-	out := append([]string{"*"}, places...)
-	for i := 1; i < len(out) && len(out) < 256; i++ { // out grows while it is walked
-		id, unit := strings.CutPrefix(out[i], "unit/")
-		if !unit {
-			continue
-		}
-		s, _, err := store.Get(ctx, rd, store.Subject{Kind: "unit", ID: id})
-		if err != nil {
-			return nil, err
-		}
-		if up, _ := s.Values["parent"].(string); up != "" && !slices.Contains(out, "unit/"+up) {
-			out = append(out, "unit/"+up)
-		}
-	}
-	return out, nil
-}
-
-// superiors are the posts above one, the nearest first.
-func superiors(ctx context.Context, rd store.Reader, post string) (up []string, err error) {
-	for len(up) < 64 { // posts that name each other as superior end here
-		s, ok, err := store.Get(ctx, rd, store.Subject{Kind: "post", ID: post})
-		if err != nil || !ok {
-			return up, err
-		}
-		if post, _ = s.Values["superior"].(string); post == "" || slices.Contains(up, post) {
-			return up, nil
-		}
-		up = append(up, post)
-	}
-	return up, nil
 }

@@ -17,6 +17,7 @@ import (
 	"kakusho/kind"
 	"kakusho/procedure"
 	"kakusho/store"
+	"kakusho/store/superior"
 )
 
 // ErrNoStep means that the entry is not in a state from which the step leads.
@@ -96,8 +97,8 @@ type taking struct {
 	main   change
 	also   []alsoChange
 	taken  []store.Step // before, the first one first
-	posts  []string     // of which the actor must hold one; nil: any
-	no     error        // why it cannot be taken whatever is filled in
+	ruling superior.Ruling
+	no     error // why it cannot be taken whatever is filled in
 	faults Faults
 }
 
@@ -197,11 +198,7 @@ func (t *taking) set(values, set, from map[string]any) {
 
 // asked is what the gate is asked about whoever takes it, over places.
 func (t *taking) asked(places []string) gate.Request {
-	who := t.who
-	if t.posts != nil {
-		who.Assignments = slices.DeleteFunc(slices.Clone(who.Assignments), func(as actor.Assignment) bool { return !slices.Contains(t.posts, as.Post) })
-	}
-	return gate.Request{Actor: who, At: t.at, Action: gate.TakeStep, Clauses: t.procedure.Clauses, Need: t.step.Who, Scope: places}
+	return gate.Request{Actor: t.ruling.Above(t.who), At: t.at, Action: gate.TakeStep, Clauses: t.procedure.Clauses, Need: t.step.Who, Scope: places}
 }
 
 // others plans the entries that change with it. They belong to the same places, or
@@ -303,32 +300,12 @@ func (t *taking) last(step string) *store.Step {
 	return nil
 }
 
-// above finds the posts above that of the applicant, when he could take the step
-// himself.
-func (t *taking) above(places []string) error {
-	by := t.last(t.step.Superior)
-	if by == nil {
-		return nil
+// above finds who may take the step when the applicant could take it himself.
+func (t *taking) above(places []string) (err error) {
+	if by := t.last(t.step.Superior); by != nil {
+		t.ruling, err = superior.Of(t.ctx, t.rd, by.Person, t.step.Who, places, t.at)
 	}
-	own, err := assignments(t.ctx, t.rd, by.Person, t.at)
-	if err != nil {
-		return err
-	}
-	within, err := around(t.ctx, t.rd, places)
-	if err != nil {
-		return err
-	}
-	for _, as := range own {
-		if slices.Contains(t.step.Who, as.Duty) && slices.Contains(within, as.Scope) {
-			t.posts = append([]string{}, t.posts...) // not nil: somebody above, if there is anybody
-			up, err := superiors(t.ctx, t.rd, as.Post)
-			if err != nil {
-				return err
-			}
-			t.posts = append(t.posts, up...)
-		}
-	}
-	return nil
+	return err
 }
 
 func (t *taking) request(a Act) gate.Request {

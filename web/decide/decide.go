@@ -302,7 +302,7 @@ type oneData struct {
 	Answer  string
 	Control *control.Control
 	State   string // waits, in-force, ended, withdrawn, rejected, coming
-	Own     bool
+	May     govern.May
 }
 
 func (s pages) one(r *web.Request) (web.Answer, error) {
@@ -321,7 +321,10 @@ func (s pages) one(r *web.Request) (web.Answer, error) {
 	if s.closed(r, all[i].Subject) {
 		return web.Answer{}, fmt.Errorf("decision about %s: %w", all[i].Subject, gate.ErrRefused)
 	}
-	d := oneData{Decision: all[i], Name: string(all[i].Subject), Answer: all[i].Answer, Own: all[i].By == r.Actor.Person, State: state(all[i], r.At)}
+	d := oneData{Decision: all[i], Name: string(all[i].Subject), Answer: all[i].Answer, State: state(all[i], r.At)}
+	if d.May, err = s.govern.May(r.Context(), r.Permit, d.ID, r.At); err != nil {
+		return web.Answer{}, err
+	}
 	if sub, ok := st.Subject(all[i].Subject); ok {
 		d.Name = sub.Name
 	}

@@ -74,9 +74,9 @@ type parameterData struct {
 
 type settingLine struct {
 	govern.Proposal
-	Shown string
-	Typed string // as one would type it
-	Own   bool
+	Shown       string
+	Typed       string // as one would type it
+	Settle, End bool   // the reader may approve it, take it back
 }
 
 // asTyped is a value of the rows as one would type it.
@@ -122,7 +122,11 @@ func (s pages) showParameter(r *web.Request, typed map[string]string, faults []k
 		if err != nil {
 			v = x.Value
 		}
-		d.History = append(d.History, settingLine{x, p.Format(v, r.Lang), asTyped(x.Value), x.By == r.Actor.Person})
+		line := settingLine{Proposal: x, Shown: p.Format(v, r.Lang), Typed: asTyped(x.Value)}
+		if line.Settle, line.End, err = s.govern.MaySettle(r.Context(), r.Permit, x.ID, r.At); err != nil {
+			return web.Answer{}, err
+		}
+		d.History = append(d.History, line)
 	}
 	a := web.Answer{Page: "parameter", Title: p.Label, Data: d}
 	if len(faults) > 0 {

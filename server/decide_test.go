@@ -1,0 +1,193 @@
+package server_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"kakusho/actor"
+	"kakusho/decision"
+	"kakusho/gate"
+)
+
+// decides is who may do what about a decision of system A, by every duty there is,
+// somebody else having asked for it: written from the directive, judged by the gate.
+var decides = []struct {
+	what   string
+	about  decision.Type
+	action gate.Action
+	may    []actor.Duty
+}{
+	{"applies for a deferral", decision.Deferral, gate.GiveDecision, []actor.Duty{actor.SystemOfficer, actor.Chief}},
+	{"approves a deferral", decision.Deferral, gate.ApproveDecision, []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
+	{"withdraws a deferral", decision.Deferral, gate.WithdrawDecision, []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Maintainer, actor.OperationsManager, actor.AreaManager, actor.Chief}},
+	{"applies for a special provision", decision.Special, gate.GiveDecision, []actor.Duty{actor.SystemOfficer, actor.Chief}},
+	{"approves a special provision", decision.Special, gate.ApproveDecision, []actor.Duty{actor.SecurityAdministrator, actor.Chief}},
+	{"withdraws a special provision", decision.Special, gate.WithdrawDecision, []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Maintainer, actor.OperationsManager, actor.AreaManager, actor.Chief}},
+	{"applies for a clause's exception", decision.Exception, gate.GiveDecision, []actor.Duty{actor.SystemOfficer, actor.Chief}},
+	{"approves a clause's exception", decision.Exception, gate.ApproveDecision, []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
+	{"overrides a derived value", decision.Override, gate.GiveDecision, []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Maintainer, actor.OperationsManager, actor.AreaManager, actor.Chief}},
+	{"approves an override", decision.Override, gate.ApproveDecision, []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
+	{"judges a need", decision.Judgement, gate.GiveDecision, []actor.Duty{actor.SystemOfficer, actor.Maintainer, actor.OperationsManager}},
+	{"attests", decision.Attestation, gate.GiveDecision, []actor.Duty{actor.SystemOfficer, actor.Maintainer, actor.OperationsManager}},
+}
+
+// asks is the form by which a decision of a type is asked for.
+func asks(t decision.Type) url.Values {
+	form := url.Values{"type": {string(t)}, "reason": {"更新まで"}, "until": {"2027-04-01"}}
+	switch t {
+	case decision.Deferral:
+		form.Set("subject", "system/A")
+		form.Set("clause", "npa-r3@2.2.4")
+		form.Set("measures", "監視の強化")
+	case decision.Special:
+		form.Set("subject", "system/A")
+		form.Set("clause", "npa-r3@2.2.4")
+		form.Set("consulted", "協議録1号")
+	case decision.Exception:
+		form.Set("subject", "computer/CA-1")
+		form.Set("control", "crypto/disk-encryption")
+		form.Set("measures", "施錠")
+	case decision.Override:
+		form.Set("subject", "computer/CA-1")
+		form.Set("field", "zone_class")
+		form.Set("value", "3")
+	case decision.Judgement:
+		form.Set("subject", "computer/CA-1")
+		form.Set("control", "physical/privacy-filter")
+		form.Set("answer", "not-needed")
+	case decision.Attestation:
+		form.Set("subject", "computer/CA-1")
+		form.Set("control", "physical/security-wire")
+		form.Set("answer", "fitted")
+	}
+	return form
+}
+
+// sent gives a form to the page of decisions, and finds the decision that it made.
+func (b *body) sent(base, person string, form url.Values) (status int, id string) {
+	b.t.Helper()
+	before := b.decisions()
+	status, _ = b.ask(base, person, http.MethodPost, "/decide", form)
+	for _, d := range b.decisions() {
+		if !slices.ContainsFunc(before, func(x decision.Decision) bool { return x.ID == d.ID }) {
+			id = d.ID
+		}
+	}
+	return status, id
+}
+
+// Every action about a decision, by every post: over HTTP, as the persons who hold the
+// posts. Who may not is refused, and nothing changes.
+func TestEveryActionOfADecisionByEveryPost(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	holders := map[actor.Duty]string{}
+	for _, d := range actor.Duties {
+		person := "t-" + string(d)
+		b.put(actor.Program, "post", values{"post_id": "T-" + string(d), "title": string(d), "unit": "HQ", "status": "active"})
+		b.put(actor.Program, "person", values{"staff_no": person, "name": "試験 " + person, "unit": "HQ", "employment": "staff", "status": "active"})
+		b.put(actor.Program, "assignment", values{"assignment_no": "T-" + string(d), "post": "T-" + string(d), "person": person, "duty": string(d), "scope": "system/A", "from": "2026-04-01"})
+		holders[d] = person
+	}
+	for _, line := range decides {
+		for _, duty := range actor.Duties {
+			path, form := "/decide", asks(line.about)
+			if line.action != gate.GiveDecision {
+				status, id := b.sent(base, "s-officer-a", form)
+				if status != http.StatusSeeOther {
+					t.Fatalf("%s: the application got %d", line.what, status)
+				}
+				path, form = "/decision/"+id+"/"+map[gate.Action]string{gate.ApproveDecision: "approve", gate.WithdrawDecision: "withdraw"}[line.action], url.Values{"reason": {"不要"}}
+				_, page := b.get(base, holders[duty], "/decision/"+id)
+				if offered, may := strings.Contains(string(page), `action="`+path+`"`), slices.Contains(line.may, duty); offered != may {
+					t.Errorf("%s, who %s: the page offers it: %v", duty, line.what, offered)
+				}
+			}
+			before := b.decisions()
+			status, _ := b.ask(base, holders[duty], http.MethodPost, path, form)
+			want := http.StatusForbidden
+			if slices.Contains(line.may, duty) {
+				want = http.StatusSeeOther
+			}
+			if status != want {
+				t.Errorf("%s, who %s: got %d, want %d", duty, line.what, status, want)
+			}
+			if after := b.decisions(); want == http.StatusForbidden && len(after) != len(before) {
+				t.Errorf("%s, who %s: refused, and there are %d decisions where there were %d", duty, line.what, len(after), len(before))
+			}
+		}
+	}
+}
+
+// The officer has his application approved by a post above his, not by his equal; who
+// holds another duty that approves may as well.
+func TestThePostAboveApprovesForTheOfficerWhoCouldApproveHimself(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	b.put(actor.Program, "post", values{"post_id": "OFFICER-A", "title": "OFFICER-A", "unit": "HQ", "status": "active", "superior": "OFFICER-B"})
+	b.put(actor.Program, "post", values{"post_id": "ADMIN", "title": "ADMIN", "unit": "HQ", "status": "active", "superior": "CHIEF"})
+	for who, scope := range map[string]string{"s-officer-b": "*", "s-all": "system/A"} { // the one above, and an equal
+		b.put(actor.Program, "assignment", values{"assignment_no": "AS-2-" + who, "post": strings.ToUpper(strings.TrimPrefix(who, "s-")), "person": who,
+			"duty": "system-officer", "scope": scope, "from": "2026-04-01"})
+	}
+	for _, c := range []struct {
+		person string
+		want   int
+	}{
+		{"s-officer-a", http.StatusForbidden},
+		{"s-all", http.StatusForbidden},
+		{"s-officer-b", http.StatusSeeOther},
+		{"s-admin", http.StatusSeeOther},
+		{"s-chief", http.StatusSeeOther},
+	} {
+		_, id := b.sent(base, "s-officer-a", asks(decision.Deferral))
+		if status, _ := b.ask(base, c.person, http.MethodPost, "/decision/"+id+"/approve", nil); status != c.want {
+			t.Errorf("%s approves: got %d, want %d", c.person, status, c.want)
+		}
+	}
+	_, id := b.sent(base, "s-officer-a", asks(decision.Deferral))
+	if _, page := b.get(base, "s-officer-a", "/decision/"+id); !strings.Contains(string(page), "自分の申請は承認できない") || !strings.Contains(string(page), "上位の職") {
+		t.Error("the page does not tell the applicant who decides")
+	}
+	for _, c := range []struct {
+		person string
+		allow  bool
+	}{{"s-admin", false}, {"s-admin2", false}, {"s-chief", true}} {
+		id, err := b.Govern.Propose(b.ctx, b.as("s-admin"), setting("auth.pw.min_length", "national", 14), b.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Govern.ApproveSetting(b.ctx, b.as(c.person), id, b.Now()); c.allow != (err == nil) || err != nil && !errors.Is(err, gate.ErrRefused) {
+			t.Errorf("%s approves a value that ADMIN proposed: %v", c.person, err)
+		}
+	}
+}
+
+// A system that came into service after the directive is told so with the clause, in
+// the language of who asks.
+func TestADeferralOfALaterSystemIsRefusedWithTheClause(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	b.put(actor.Program, "assignment", values{"assignment_no": "AS-B", "post": "OFFICER-B", "person": "s-officer-b", "duty": "system-officer", "scope": "system/B", "from": "2026-04-01"})
+	b.put(actor.Program, "system", values{"system_id": "B", "title": "受付システム", "unit": "ST", "officer": "OFFICER-B", "maintainer": "MAINTAINER-B", "in_service_on": "2023-04-01",
+		"status": "in-service", "confidentiality": 2, "integrity": 2, "availability": 1, "internet": "none"})
+	form := asks(decision.Deferral)
+	form.Set("subject", "system/B")
+	clause, ok := b.Directive.Clause("npa-r3@5.1")
+	if !ok {
+		t.Fatal("no clause")
+	}
+	for query, want := range map[string]string{"?lang=ja": clause.Statement.JA, "?lang=en": clause.Statement.EN} {
+		status, page := b.ask(base, "s-officer-b", http.MethodPost, "/decide"+query, form)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(string(page), want) {
+			t.Errorf("%s: got %d, and the clause is quoted: %v", query, status, strings.Contains(string(page), want))
+		}
+	}
+	if n := len(b.decisions()); n != 0 {
+		t.Errorf("%d decisions were taken", n)
+	}
+}
