@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -478,4 +483,54 @@ func TestAnExportHoldsNoPersonalFieldAndComesBackEqual(t *testing.T) {
 		t.Errorf("the form to fill in: %v\n%.300s", err, form)
 	}
 	b.sound()
+}
+
+// A list of records is typed row by row, and a list of choices ticked: what was typed is
+// what is kept, rows left empty are none, and what is wrong is told in its row.
+func TestListsAreTypedIntoTheForm(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	form := func(more url.Values) url.Values {
+		v := url.Values{"contract_no": {"C-1"}, "title": {"保守"}, "system": {"A"}, "work": {"maintenance"}, "status": {"planned"}}
+		maps.Copy(v, more)
+		return v
+	}
+	rows := func(at ...string) url.Values {
+		v := url.Values{"subcontractors": {""}, "level_means": {"", "iso27001", "on-site"}}
+		for i, name := range at {
+			v.Set(fmt.Sprintf("subcontractors[%d].name", i), name)
+			v.Set(fmt.Sprintf("subcontractors[%d].approved_on", i), "")
+		}
+		return v
+	}
+	wrong := rows("", "甲社")
+	wrong.Set("subcontractors[1].approved_on", "昨日")
+	for i, c := range []struct {
+		path string
+		form url.Values
+		want int
+		kept []string
+	}{
+		{"/register/contract/new", form(rows("甲社", "", "乙社", "")), http.StatusSeeOther, []string{"甲社", "乙社"}},
+		{"/register/contract/C-1", form(rows("", "乙社")), http.StatusSeeOther, []string{"乙社"}},
+		{"/register/contract/C-1", form(wrong), http.StatusUnprocessableEntity, []string{"乙社"}},
+		{"/register/contract/C-1", form(rows("", "")), http.StatusSeeOther, nil},
+	} {
+		c.form.Set("rev", strconv.FormatInt(b.entry("contract/C-1").Rev, 10))
+		status, text := b.ask(base, "s-maintainer-a", http.MethodPost, c.path, c.form)
+		if status != c.want {
+			t.Errorf("%d: got %d, want %d", i, status, c.want)
+		}
+		if c.want == http.StatusUnprocessableEntity && (!strings.Contains(string(text), `value="昨日"`) || !strings.Contains(string(text), `id="e-f-subcontractors[0].approved_on"`)) {
+			t.Errorf("%d: the row does not tell what is wrong", i)
+		}
+		var kept []string
+		list, _ := b.entry("contract/C-1").Values["subcontractors"].([]any)
+		for _, r := range list {
+			kept = append(kept, r.(map[string]any)["name"].(string))
+		}
+		if means := fmt.Sprint(b.entry("contract/C-1").Values["level_means"]); !slices.Equal(kept, c.kept) || means != "[iso27001 on-site]" {
+			t.Errorf("%d: kept %q and %s, want %q", i, kept, means, c.kept)
+		}
+	}
 }

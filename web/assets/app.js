@@ -24,7 +24,20 @@ addEventListener("change", (e) => {
 });
 addEventListener("click", (e) => {
   if (e.target.closest("[data-print]")) print();
+  const add = e.target.closest("[data-add-row]");
+  if (add) addRow(add.closest("fieldset"));
 });
+for (const b of document.querySelectorAll("[data-add-row]")) b.hidden = false;
+function addRow(list) { // one more empty row of a list of records
+  const rows = list.querySelectorAll("[data-row]"), last = rows[rows.length - 1], row = last.cloneNode(true);
+  const next = (s) => s.replace(/\[\d+\](?!.*\[\d+\])/, "[" + rows.length + "]");
+  for (const x of row.querySelectorAll("[id], [name], [for], [list]"))
+    for (const a of ["id", "name", "for", "list"]) if (x.hasAttribute(a)) x.setAttribute(a, next(x.getAttribute(a)));
+  for (const x of row.querySelectorAll("input, textarea, select")) x.value = "";
+  row.querySelector("[data-number]").textContent = rows.length + 1;
+  last.after(row);
+  row.querySelector("input, textarea, select").focus();
+}
 for (const box of document.querySelectorAll("[data-live]")) watch(box);
 function watch(box) { // events as they come, newest first
   const [connecting, receiving, cut, paused] = box.querySelector("[data-state]").dataset.state.split("|");

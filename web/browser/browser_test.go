@@ -29,7 +29,10 @@ import (
 	"kakusho/server/events"
 )
 
-var screens = flag.String("screens", "", "folder to write screenshots to")
+var (
+	screens = flag.String("screens", "", "folder to write screenshots to")
+	whole   = flag.Bool("whole", false, "screenshots of whole pages")
+)
 
 // site is a running installation, with somebody logged in or not.
 type site struct {
@@ -321,7 +324,11 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 		name += "-390"
 	}
 	var png []byte
-	s.do(chromedp.CaptureScreenshot(&png))
+	if *whole {
+		s.do(chromedp.FullScreenshot(&png, 100))
+	} else {
+		s.do(chromedp.CaptureScreenshot(&png))
+	}
 	if err := os.MkdirAll(*screens, 0o755); err != nil {
 		s.t.Fatal(err)
 	}
@@ -333,7 +340,7 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 // fullPages are looked at with the sample body, where tables are long and names
 // are wide.
 var fullPages = []string{"/", "/?open=npa-r3%402.2", "/verdicts", "/systems", "/system/ARCH", "/clause/npa-r3@2.3.1", "/register/computer", "/register/contract",
-	"/register/person", "/register/disposal/DSP-01", "/register/disposal/DSP-03", "/decisions", "/parameters", "/trail",
+	"/register/person", "/register/disposal/DSP-01", "/register/disposal/DSP-03", "/register/contract/CON-01", "/procedure/system", "/decisions", "/parameters", "/trail",
 	"/directives", "/directives/compare?old=npa-r3&new=npa-next", "/directives/compare?old=npa-r3&new=npa-next&fate=carried", "/directives/compare?old=npa-r3&new=cjis",
 	"/?rulebook=cjis", "/clauses?rulebook=npa-next", "/clause/cjis@1.7?rulebook=cjis", "/directives?rulebook=cjis",
 	"/events", "/events?q=class:inquiry&by=account", "/events/live", "/events/sources", "/events/retention", "/event/3y/5000", "/alerts", "/alerts?state=closed"}

@@ -219,6 +219,8 @@ type formField struct {
 	Lead   bool // the state of an entry that a procedure leads: not to be changed
 	Locked bool // the reader may not change it
 	Refs   []register.Entry
+	Rows   []row // of a list of records
+	Boxes  []box // of a list of choices
 }
 
 // fielder makes fields of forms.
@@ -230,9 +232,14 @@ type fielder struct {
 
 func (p pages) fielder(r *web.Request) fielder { return fielder{p, r, map[string][]register.Entry{}} }
 
-// field is one field; prefix tells forms of one page apart.
-func (x fielder) field(prefix string, f kind.Field, text string, faults []kind.Fault) formField {
-	ff := formField{Field: f, At: prefix + f.Name, Text: text, Long: f.Type == kind.Text || f.Type == kind.List}
+// field is one field with what was typed; prefix tells forms of one page apart.
+func (x fielder) field(prefix string, f kind.Field, typed url.Values, faults []kind.Fault) formField {
+	ff := formField{Field: f, At: prefix + f.Name, Text: text(typed, f), Long: f.Type == kind.Text || f.Type == kind.List}
+	if isRecords(f) {
+		ff.Rows = x.records(prefix, f, typed, faults)
+	} else if isBoxes(f) {
+		ff.Boxes = boxes(f, typed)
+	}
 	for _, fault := range faults {
 		if fault.Field == f.Name {
 			ff.Fault = fault.Message.In(x.r.Lang)
@@ -251,6 +258,16 @@ func (x fielder) field(prefix string, f kind.Field, text string, faults []kind.F
 	}
 	ff.Refs = refs
 	return ff
+}
+
+// lock bars a field, and those of its records, from being typed into.
+func (ff *formField) lock(locked bool) {
+	ff.Locked = locked
+	for _, row := range ff.Rows {
+		for i := range row.Fields {
+			row.Fields[i].lock(locked)
+		}
+	}
 }
 
 func (p pages) fresh(r *web.Request) (web.Answer, error) {
@@ -281,7 +298,7 @@ func (p pages) entry(r *web.Request) (web.Answer, error) {
 func asStored(k kind.Kind, e register.Entry, l bilingual.Lang) url.Values {
 	typed := url.Values{}
 	for _, f := range k.Layer(kind.Declared) {
-		typed.Set(f.Name, editable(f, e.Values[f.Name], l))
+		lay(typed, f, e.Values[f.Name], l)
 	}
 	return typed
 }
@@ -324,11 +341,12 @@ func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 		d.Begin = &lead
 	}
 	for _, f := range k.Layer(kind.Declared) {
-		if slices.Contains(e.Hidden, f.Name) || f.Type == kind.List && len(f.Of) > 0 {
+		if slices.Contains(e.Hidden, f.Name) {
 			continue
 		}
-		ff := fields.field("f-", f, typed.Get(f.Name), faults)
-		ff.Key, ff.Lead, ff.Locked = f.Name == k.Key && e.Ref != "", led && e.Ref != "" && f.Name == lead.Field, !d.May
+		ff := fields.field("f-", f, typed, faults)
+		ff.Key, ff.Lead = f.Name == k.Key && e.Ref != "", led && e.Ref != "" && f.Name == lead.Field
+		ff.lock(!d.May)
 		d.Fields = append(d.Fields, ff)
 	}
 	if led && e.Ref != "" {
@@ -365,7 +383,7 @@ func (p pages) save(r *web.Request) (web.Answer, error) {
 		if e, err = p.register.Get(r.Context(), r.Permit, fact.NewRef(k.ID, id)); err != nil {
 			return web.Answer{}, err
 		}
-		keep(k, e, values)
+		values[k.Key] = e.Ref.ID() // it does not change
 	}
 	rev, err := strconv.ParseInt(r.PostForm.Get("rev"), 10, 64)
 	if err != nil {
@@ -391,31 +409,13 @@ func (p pages) save(r *web.Request) (web.Answer, error) {
 	return p.form(r, k, e, r.PostForm, faults)
 }
 
-// keep carries over what the form did not show: fields the editor may not see,
-// and the key, which does not change.
-func keep(k kind.Kind, e register.Entry, values map[string]any) {
-	values[k.Key] = e.Ref.ID()
-	for _, f := range k.Layer(kind.Declared) {
-		if f.Type == kind.List && len(f.Of) > 0 {
-			if v, ok := e.Values[f.Name]; ok {
-				values[f.Name] = v
-			}
-		}
-	}
-}
-
 // parse reads what was typed.
 func parse(k kind.Kind, typed url.Values) (map[string]any, []kind.Fault) {
 	values := map[string]any{}
 	var faults []kind.Fault
 	for _, f := range k.Layer(kind.Declared) {
-		if _, there := typed[f.Name]; !there {
-			continue
-		}
-		v, err := f.Parse(typed.Get(f.Name))
-		if err != nil {
-			faults = append(faults, kind.AsFault(f, err))
-		} else if v != nil {
+		v, _, wrong := parseField(f, typed)
+		if faults = append(faults, wrong...); v != nil {
 			values[f.Name] = v
 		}
 	}

@@ -69,13 +69,9 @@ func (p pages) course(r *web.Request, k kind.Kind, e register.Entry, fields fiel
 			typed, faults = at.typed, at.faults
 		}
 		for _, f := range o.Fields {
-			s.Forms = append(s.Forms, fields.field("s-"+o.ID+"-", f, typed.Get(f.Name), faults))
+			s.Forms = append(s.Forms, fields.field("s-"+o.ID+"-", f, typed, faults))
 		}
-		text := ""
-		if s.Open {
-			text = typed.Get("step_note")
-		}
-		s.NoteField = fields.field("s-"+o.ID+"-", note(o.Step), text, faults)
+		s.NoteField = fields.field("s-"+o.ID+"-", note(o.Step), typed, faults)
 		for _, fault := range faults {
 			shown := formField{Fault: fault.Text().In(r.Lang)}
 			if fault.Field == s.NoteField.Name || slices.Contains(o.Fill, fault.Field) { // else another step fills it
@@ -143,16 +139,11 @@ func (p pages) take(r *web.Request) (web.Answer, error) {
 // that the form did not have stays.
 func fill(k kind.Kind, s procedure.Step, typed url.Values, act *register.Act) (faults []kind.Fault) {
 	for _, name := range s.Fill {
-		f, ok := k.Field(name)
-		if _, there := typed[name]; !ok || !there {
-			continue
+		f, _ := k.Field(name)
+		v, there, wrong := parseField(f, typed)
+		if faults = append(faults, wrong...); there {
+			act.Values[name] = v // nil: blank
 		}
-		v, err := f.Parse(typed.Get(name))
-		if err != nil {
-			faults = append(faults, kind.AsFault(f, err))
-			continue
-		}
-		act.Values[name] = v // nil: blank
 	}
 	f := note(s)
 	v, err := f.Check(strings.TrimSpace(typed.Get("step_note")))
