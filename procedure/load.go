@@ -246,6 +246,9 @@ func (l *linter) step(s Step) {
 			l.bad(mark, "step %q: clear names controls, and %q is no reference of %s", s.ID, c.At, l.p.Kind)
 		}
 	}
+	if s.Files < 0 {
+		l.bad(mark, "step %q: files is a number", s.ID)
+	}
 	if s.Covers != "" {
 		l.fields(mark, []string{s.Covers})
 	}

@@ -77,6 +77,7 @@ type Step struct {
 	Covers   string         `yaml:"covers,omitempty"`   // a field that names a scope: who takes it has his duty over that
 	Set      map[string]any `yaml:"set,omitempty"`      // fields it sets: a value, or one of Words
 	Also     []Also         `yaml:"also,omitempty"`     // what changes elsewhere in the same moment
+	Files    int            `yaml:"files,omitempty"`    // files to be attached, at least; more may be, with any step
 	Reason   bool           `yaml:"reason,omitempty"`   // a note is required
 	Confirm  bilingual.Text `yaml:"confirm,omitempty"`  // asked before it is done: it cannot be undone
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"kakusho/blob/file"
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
@@ -59,7 +60,7 @@ func foldStep(ctx context.Context, tx store.Tx, kinds kind.Set, e trail.Sealed) 
 	}
 	return tx.Put(ctx, &store.Step{
 		Subject: string(fact.NewRef(b.Kind, b.ID)), Procedure: b.Procedure, Step: b.Step, Before: b.Before, After: b.After,
-		Person: e.Actor, Post: e.Post, At: e.At, Note: b.Note, Entry: e.Seq,
+		Person: e.Actor, Post: e.Post, At: e.At, Note: b.Note, Files: file.AsRow(b.Files), Entry: e.Seq,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/blob/file"
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
@@ -28,6 +29,7 @@ type Taken struct {
 	Person, Post  string
 	At            time.Time
 	Note          string
+	Files         []file.File
 	Entry         int64
 }
 
@@ -67,7 +69,7 @@ func (r *Register) Course(ctx context.Context, permit gate.Permit, ref fact.Ref,
 			return err
 		}
 		for _, s := range slices.Backward(steps) {
-			t := Taken{Before: s.Before, After: s.After, Person: s.Person, Post: s.Post, At: s.At, Note: s.Note, Entry: s.Entry}
+			t := Taken{Before: s.Before, After: s.After, Person: s.Person, Post: s.Post, At: s.At, Note: s.Note, Files: file.OfRow(s.Files), Entry: s.Entry}
 			if t.Step, ok = p.Step(s.Step); !ok {
 				t.Step.ID = s.Step // a step this installation no longer has
 			}

@@ -19,6 +19,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/blob/file"
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
@@ -47,15 +48,16 @@ type Register struct {
 	*Rules
 	rows   store.Store
 	gate   *gate.Gate
+	shelf  file.Shelf
 	judged Judged
 
 	changing sync.Mutex // held from the look at an entry to the sealing of its change
 }
 
-// New returns the registers kept in rows, changed through g, led by rules. judged is
-// asked by steps that wait for verdicts.
-func New(rows store.Store, g *gate.Gate, rules *Rules, judged Judged) *Register {
-	return &Register{Rules: rules, rows: rows, gate: g, judged: judged}
+// New returns the registers kept in rows, changed through g, led by rules. What is
+// attached goes to shelf; judged is asked by steps that wait for verdicts.
+func New(rows store.Store, g *gate.Gate, rules *Rules, shelf file.Shelf, judged Judged) *Register {
+	return &Register{Rules: rules, rows: rows, gate: g, shelf: shelf, judged: judged}
 }
 
 // Kinds are the kinds kept here.

@@ -11,6 +11,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/blob/file"
 	"kakusho/calendar"
 	"kakusho/fact"
 	"kakusho/gate"
@@ -29,17 +30,19 @@ type Act struct {
 	Ref             fact.Ref       // the entry; empty: a new one, whose key is among Values
 	Values          map[string]any // of the fields that the step fills
 	Note            string
+	Files           []Upload
 	Rev             int64 // of the entry as he saw it
 }
 
 // StepBody is what the trail keeps of a step: the entry as it leaves it.
 type StepBody struct {
 	Body
-	Procedure string `json:"procedure,omitempty"` // empty: an entry that changed with another
-	Step      string `json:"step,omitempty"`
-	Before    string `json:"before,omitempty"`
-	After     string `json:"after,omitempty"`
-	Note      string `json:"note,omitempty"`
+	Procedure string      `json:"procedure,omitempty"` // empty: an entry that changed with another
+	Step      string      `json:"step,omitempty"`
+	Before    string      `json:"before,omitempty"`
+	After     string      `json:"after,omitempty"`
+	Note      string      `json:"note,omitempty"`
+	Files     []file.File `json:"files,omitempty"`
 }
 
 // Take takes a step: the entry, and whatever changes with it, in one sealing. Faults
@@ -79,6 +82,11 @@ func (r *Register) Take(ctx context.Context, who actor.Actor, a Act, at time.Tim
 			return "", t.faults
 		}
 	}
+	if request.Allows() {
+		if err := t.keep(a.Files); err != nil {
+			return "", err
+		}
+	}
 	_, err = r.gate.Ask(ctx, request)
 	return fact.NewRef(p.Kind, t.main.id), err
 }
@@ -100,6 +108,7 @@ type taking struct {
 	ruling superior.Ruling
 	no     error // why it cannot be taken whatever is filled in
 	faults Faults
+	files  []file.File
 }
 
 // alsoChange is an entry that changes with the one that is led on.
@@ -156,6 +165,11 @@ func (t *taking) plan(a Act) error {
 	t.faults = append(t.faults, blank(t.kind, t.step.Need, t.main.values, bilingual.Say("この操作には入力を要する。", "this step needs it"))...)
 	if t.step.Reason && strings.TrimSpace(a.Note) == "" {
 		t.faults = append(t.faults, kind.Fault{Field: "step_note", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")})
+	}
+	var wrong []bilingual.Text
+	t.files, wrong = file.CheckAll(a.Files, t.step.Files)
+	for _, message := range wrong {
+		t.faults = append(t.faults, kind.Fault{Field: "step_files", Label: bilingual.Say("添付", "Files"), Message: message})
 	}
 	return t.others()
 }
@@ -314,7 +328,7 @@ func (t *taking) request(a Act) gate.Request {
 	request := t.asked(t.places())
 	request.Object = string(ref)
 	request.Changes = []gate.Change{{Object: string(ref), Body: StepBody{
-		Body: t.main.body(t.kind), Procedure: t.procedure.ID, Step: t.step.ID, Before: before, After: t.step.To, Note: a.Note}}}
+		Body: t.main.body(t.kind), Procedure: t.procedure.ID, Step: t.step.ID, Before: before, After: t.step.To, Note: a.Note, Files: t.files}}}
 	for _, other := range t.step.NotBy {
 		if by := t.last(other); by != nil {
 			request.NotBy = append(request.NotBy, by.Person)

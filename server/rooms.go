@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kakusho/audit"
+	"kakusho/blob/file"
 	"kakusho/calendar"
 	"kakusho/directive"
 	"kakusho/gate"
@@ -52,6 +53,6 @@ func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.S
 		return Rooms{}, err
 	}
 	r.Posture, err = posture.Over(under.Rows(rows, sees), s.books.Terms(d), derive.All())
-	r.Register = register.New(rows, g, s.rules, waiting.On(r.Posture, g))
+	r.Register = register.New(rows, g, s.rules, file.On(s.files), waiting.On(r.Posture, g))
 	return r, err
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/blob/dir"
 	"kakusho/calendar"
 	"kakusho/control"
 	"kakusho/directive"
@@ -98,6 +99,7 @@ type Server struct {
 	demo   bool
 	books  *books.Books
 	rules  *register.Rules
+	files  *dir.Dir                     // what was attached to steps
 	served atomic.Pointer[http.Handler] // the pages of the present
 	turned atomic.Pointer[Rooms]        // those of the present since another directive was adopted; nil: none was
 	stop   func() error
@@ -146,6 +148,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.river = &river{trail: s.trail, rows: s.rows, fold: fold.Fold{Each: folds(s.Kinds)}}
 	if err := s.river.catchUp(ctx, s.trail.Len()); err != nil {
+		return err
+	}
+	if s.files, err = dir.Open(filepath.Join(s.cfg.Data, "files")); err != nil {
 		return err
 	}
 	if s.Rooms, err = s.over(s.rows, gate.New(s.river), calendar.Past{}); err != nil {
@@ -233,6 +238,10 @@ func (s *Server) Close() error {
 	if s.rows != nil {
 		errs = append(errs, s.rows.Close())
 		s.rows = nil
+	}
+	if s.files != nil {
+		errs = append(errs, s.files.Close())
+		s.files = nil
 	}
 	if s.trail != nil {
 		errs = append(errs, s.trail.Close())

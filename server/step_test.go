@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -322,5 +325,80 @@ func TestAStepByPageAndByProgram(t *testing.T) {
 	}
 	if status, text := b.get(base, "s-officer-a", "/procedure/disposal"); status != http.StatusOK || !strings.Contains(string(text), "抹消を確認し、廃棄を完了する") {
 		t.Errorf("the procedure's page: %d", status)
+	}
+}
+
+// What is attached to a step is given back as it was to those who read the entry, also
+// after a restart, and not once it is another.
+func TestAFileIsAttachedToAStep(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	if got := b.take("s-maintainer-a", "open", opened()); got != "" {
+		t.Fatal(got)
+	}
+	ref := fact.NewRef("disposal", "D-1")
+	pdf := []byte("%PDF-1.7\n抹消証明書")
+	send := func(person, name string, content []byte) int {
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		form.WriteField("rev", strconv.FormatInt(b.entry(ref).Rev, 10))
+		part, err := form.CreateFormFile("step_files", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part.Write(content)
+		form.Close()
+		r, err := http.NewRequestWithContext(b.ctx, http.MethodPost, base+"/step/record/disposal/D-1", &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		b.as(person)
+		r.AddCookie(&http.Cookie{Name: "kakusho", Value: b.sessions[person]})
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	for _, c := range []struct {
+		person, name string
+		content      []byte
+		want         int
+	}{
+		{"s-maintainer-a", "証明書.pdf", []byte("MZ\x90\x00\x03"), http.StatusUnprocessableEntity},
+		{"s-maintainer-a", "大.txt", bytes.Repeat([]byte("a"), 11<<20), http.StatusUnprocessableEntity},
+		{"s-maintainer-a", "大.txt", bytes.Repeat([]byte("a"), 13<<20), http.StatusRequestEntityTooLarge},
+		{"s-staff", "証明書.pdf", pdf, http.StatusForbidden},
+		{"s-maintainer-a", "証明書.pdf", pdf, http.StatusSeeOther},
+	} {
+		if got := send(c.person, c.name, c.content); got != c.want {
+			t.Errorf("%s sends %s of %d bytes: got %d, want %d", c.person, c.name, len(c.content), got, c.want)
+		}
+	}
+	kept, err := filepath.Glob(filepath.Join(b.dir, "files", "*", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept %q, %v; want the one that was taken", kept, err)
+	}
+	course, err := b.Register.Course(b.ctx, b.permit(b.as("s-officer-a")), ref, b.Now())
+	if err != nil || len(course.Taken[0].Files) != 1 {
+		t.Fatalf("course %v, %v", course, err)
+	}
+	address := fmt.Sprintf("/attached/%d/0/disposal/D-1", course.Taken[0].Entry)
+	if status, got := b.get(base, "s-officer-a", address); status != http.StatusOK || !bytes.Equal(got, pdf) {
+		t.Errorf("got %d, %d bytes", status, len(got))
+	}
+	for _, other := range []string{fmt.Sprintf("/attached/%d/1/disposal/D-1", course.Taken[0].Entry), "/attached/1/0/disposal/D-1", fmt.Sprintf("/attached/%d/0/disposal/D-2", course.Taken[0].Entry), "/attached/x/0/disposal/D-1"} {
+		if status, _ := b.get(base, "s-officer-a", other); status != http.StatusNotFound {
+			t.Errorf("%s: got %d", other, status)
+		}
+	}
+	if err := os.WriteFile(kept[0], []byte("%PDF-1.7\n別の証明書"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := b.get(base, "s-officer-a", address); status != http.StatusInternalServerError {
+		t.Errorf("a file that was altered: got %d", status)
 	}
 }

@@ -110,16 +110,20 @@ func (w *walker) line(name, line string) {
 }
 
 // step is "STEP PERSON [FIELD=VALUE …] -> STATE", or "! STATUS or fields at fault". A step
-// that begins an entry gives its key; note=… is the note.
+// that begins an entry gives its key; note=… is the note, file=… a PDF of that name.
 func (w *walker) step(name string, words []string) {
 	w.t.Helper()
 	id, person, want, sign := words[0], words[1], words[len(words)-1], words[len(words)-2]
 	s, known := w.p.Step(id)
 	k := w.Kinds[w.p.Kind]
-	note, pairs := "", []string(nil)
+	note, pairs, files := "", []string(nil), []register.Upload{}
 	for _, pair := range words[2 : len(words)-2] {
 		if text, ok := strings.CutPrefix(pair, "note="); ok {
 			note = text
+			continue
+		}
+		if text, ok := strings.CutPrefix(pair, "file="); ok {
+			files = append(files, register.Upload{Name: text, Content: []byte("%PDF-1.7\n" + text)})
 			continue
 		}
 		pairs = append(pairs, pair)
@@ -133,7 +137,7 @@ func (w *walker) step(name string, words []string) {
 	if sign == "->" && known && len(s.From) > 0 {
 		w.offered(name, s)
 	}
-	got := w.ask(name, "/api/v1/step/"+id+"/"+string(w.ref), person, map[string]any{"rev": before.Rev, "values": v, "note": note})
+	got := w.ask(name, "/api/v1/step/"+id+"/"+string(w.ref), person, map[string]any{"rev": before.Rev, "values": v, "note": note, "files": files})
 	after := w.entry(w.ref)
 	switch state, _ := after.Values[w.p.Field].(string); {
 	case sign == "->" && (got != "200" || state != want):

@@ -131,6 +131,7 @@ type Step struct {
 	Person, Post    string
 	At              time.Time
 	Note            string
+	Files           any // list of records name, type, size, digest; nil: none
 	Entry           int64
 }
 
@@ -274,7 +275,7 @@ func (s *Step) Table() string { return "step" }
 func (s *Step) Columns() []Column {
 	return []Column{
 		text("subject", &s.Subject).key(), integer("entry", &s.Entry).key(), text("procedure", &s.Procedure), text("step", &s.Step), text("before", &s.Before), text("after", &s.After),
-		text("person", &s.Person), text("post", &s.Post), instant("at", &s.At), text("note", &s.Note),
+		text("person", &s.Person), text("post", &s.Post), instant("at", &s.At), text("note", &s.Note), jsonOf("files", &s.Files),
 	}
 }
 

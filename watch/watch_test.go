@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/blob/file"
 	"kakusho/event"
 	"kakusho/fact"
 	"kakusho/gate"
@@ -81,7 +82,7 @@ func found(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Register = register.New(h.rows, h.Gate, rules, nil)
+	h.Register = register.New(h.rows, h.Gate, rules, file.Shelf{}, nil)
 	if h.log, err = trail.Open(t.TempDir(), trail.Options{Now: now, Installation: "test/events/3y"}); err != nil {
 		t.Fatal(err)
 	}

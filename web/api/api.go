@@ -9,7 +9,7 @@
 //	GET /api/v1/register/{kind}/{id}
 //	PUT /api/v1/register/{kind}/{id}     {"rev": 0, "values": {…}}
 //	GET /api/v1/procedures
-//	PUT /api/v1/step/{step}/{kind}/{id}  {"rev": 0, "values": {…}, "note": "…"}
+//	PUT /api/v1/step/{step}/{kind}/{id}  {"rev": 0, "values": {…}, "note": "…", "files": [{"name": "…", "content": base64}]}
 //	GET /api/v1/verdicts?clause=&system=&kind=&control=&outcome=&q=
 //	GET /api/v1/what-if?key=&layer=&value=&…  a draft tried: package web/whatif
 package api
@@ -151,7 +151,7 @@ func (d doors) step(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	p, _ := d.register.Procedures().Of(k.ID)
-	act := register.Act{Procedure: p.ID, Step: r.PathValue("step"), Ref: fact.NewRef(k.ID, r.PathValue("id")), Values: body.Values, Note: body.Note, Rev: body.Rev}
+	act := register.Act{Procedure: p.ID, Step: r.PathValue("step"), Ref: fact.NewRef(k.ID, r.PathValue("id")), Values: body.Values, Note: body.Note, Files: body.Files, Rev: body.Rev}
 	if s, ok := p.Step(act.Step); ok && len(s.From) == 0 {
 		act.Ref, act.Values[k.Key] = "", r.PathValue("id")
 	}
@@ -161,9 +161,10 @@ func (d doors) step(r *web.Request) (web.Answer, error) {
 
 // change is the body of a request that changes an entry.
 type change struct {
-	Rev    int64          `json:"rev"`
-	Values map[string]any `json:"values"`
-	Note   string         `json:"note"`
+	Rev    int64             `json:"rev"`
+	Values map[string]any    `json:"values"`
+	Note   string            `json:"note"`
+	Files  []register.Upload `json:"files"`
 }
 
 func read(r *web.Request) (change, error) {

@@ -43,6 +43,7 @@ func Mount(site *web.Site, reg *register.Register) error {
 	site.Act(tmpl, "/register/{kind}/{id...}", p.save)
 	site.Act(tmpl, "/retire/{kind}/{id...}", p.retire)
 	site.Act(tmpl, "/step/{step}/{kind}/{id...}", p.take)
+	site.Page(tmpl, "/attached/{step}/{n}/{kind}/{id...}", p.file)
 	return nil
 }
 

@@ -2,6 +2,9 @@ package registers
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -32,6 +35,7 @@ type stepForm struct {
 	register.Offer
 	Forms     []formField
 	NoteField formField
+	FileFault string
 	Open      bool
 	Faults    []formField // with what was typed
 }
@@ -74,6 +78,9 @@ func (p pages) course(r *web.Request, k kind.Kind, e register.Entry, fields fiel
 		s.NoteField = fields.field("s-"+o.ID+"-", note(o.Step), typed, faults)
 		for _, fault := range faults {
 			shown := formField{Fault: fault.Text().In(r.Lang)}
+			if fault.Field == filesField {
+				s.FileFault, shown.At = fault.Message.In(r.Lang), "s-"+o.ID+"-"+filesField
+			}
 			if fault.Field == s.NoteField.Name || slices.Contains(o.Fill, fault.Field) { // else another step fills it
 				shown.At = "s-" + o.ID + "-" + fault.Field
 			}
@@ -103,8 +110,8 @@ func (p pages) take(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := r.ParseForm(); err != nil {
-		return web.Answer{}, err
+	if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return web.Answer{}, badForm(err)
 	}
 	lead, led := p.register.Procedures().Of(k.ID)
 	s, known := lead.Step(r.PathValue("step"))
@@ -114,6 +121,9 @@ func (p pages) take(r *web.Request) (web.Answer, error) {
 	}
 	act := register.Act{Procedure: lead.ID, Step: s.ID, Ref: fact.NewRef(k.ID, r.PathValue("id")), Values: map[string]any{}, Rev: rev}
 	faults := fill(k, s, r.PostForm, &act)
+	if act.Files, err = attached(r); err != nil {
+		return web.Answer{}, err
+	}
 	if len(faults) == 0 {
 		var wrong register.Faults
 		switch _, err = p.register.Take(r.Context(), r.Actor, act, r.At); {
@@ -152,4 +162,52 @@ func fill(k kind.Kind, s procedure.Step, typed url.Values, act *register.Act) (f
 	}
 	act.Note, _ = v.(string)
 	return faults
+}
+
+// filesField is the name of the files of a step's form.
+const filesField = "step_files"
+
+// attached are the files that came with a step. A field without a file is none.
+func attached(r *web.Request) (files []register.Upload, err error) {
+	if r.MultipartForm == nil {
+		return nil, nil
+	}
+	for _, h := range r.MultipartForm.File[filesField] {
+		if h.Filename == "" {
+			continue
+		}
+		f, err := h.Open()
+		if err != nil {
+			return nil, err
+		}
+		content, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+		files = append(files, register.Upload{Name: h.Filename, Content: content})
+	}
+	return files, nil
+}
+
+// badForm is a form that cannot be read: too large, as it is, or broken.
+func badForm(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", web.ErrBadRequest, err)
+}
+
+// file gives what was attached to a step, to be saved.
+func (p pages) file(r *web.Request) (web.Answer, error) {
+	step, err := strconv.ParseInt(r.PathValue("step"), 10, 64)
+	n, wrong := strconv.Atoi(r.PathValue("n"))
+	if err != nil || wrong != nil {
+		return web.Answer{}, web.ErrNotFound
+	}
+	f, content, err := p.register.File(r.Context(), r.Permit, fact.NewRef(r.PathValue("kind"), r.PathValue("id")), step, n)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Answer{Download: &web.Download{Name: f.Name, Type: f.Type, Body: content}}, nil
 }

@@ -188,5 +188,6 @@ create table step (
     "post"      text not null,
     "at"        text,
     "note"      text not null,
+    "files"     text,
     primary key ("subject", "entry")
 ) strict, without rowid;
