@@ -11,6 +11,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet"
 	"kakusho/kind"
+	"kakusho/posture/dates"
 	"kakusho/store"
 )
 
@@ -28,6 +29,7 @@ type Terms struct {
 	under  map[clause.ID][]int // the controls of a clause, or of one under it
 	first  []int               // rank of a control's first clause among those that controls name
 	plain  []string            // what a search finds a control by
+	dated  map[*judge.Rule]dates.Rule
 }
 
 // NewTerms compiles controls for a directive. A control that does not compile is
@@ -57,7 +59,12 @@ func (t *Terms) With(controls ...control.Control) *Terms {
 
 func (t *Terms) index() {
 	t.place, t.byKind, t.under = map[string]int{}, map[string][]int{}, map[clause.ID][]int{}
-	t.plain = make([]string, len(t.controls))
+	t.plain, t.dated = make([]string, len(t.controls)), map[*judge.Rule]dates.Rule{}
+	for _, r := range t.rules {
+		if d, ok := dates.Of(r); ok {
+			t.dated[r] = d
+		}
+	}
 	var named []clause.ID
 	for i, c := range t.controls {
 		t.place[c.ID] = i

@@ -42,7 +42,7 @@ type river struct {
 
 	folding sync.Mutex
 	broken  error        // under folding
-	changed atomic.Int64 // grows when registers or parameters do
+	changed atomic.Int64 // grows when registers, decisions or parameters do
 }
 
 // errStopped wraps why the river no longer takes entries.
@@ -65,7 +65,7 @@ func (r *river) Append(ctx context.Context, entries ...trail.Entry) (int64, erro
 		return 0, err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Kind, "register.") || e.Kind == string(gate.TakeStep) || strings.HasPrefix(e.Kind, "parameter.") {
+		if strings.HasPrefix(e.Kind, "register.") || e.Kind == string(gate.TakeStep) || strings.HasPrefix(e.Kind, "parameter.") || strings.HasPrefix(e.Kind, "decision.") {
 			r.changed.Add(1)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"kakusho/register"
 	"kakusho/server/waiting"
 	"kakusho/store"
+	"kakusho/web/inbox/due"
 )
 
 // Rooms is what pages and reports are made of: the work over one set of rows, those
@@ -26,6 +27,11 @@ type Rooms struct {
 	Posture  *posture.Posture
 	Audit    *audit.Audit
 	InForce  *directive.Directive // where the rows are of; the rooms may be under another
+}
+
+// sources are what inboxes are derived from.
+func (r Rooms) sources() due.Sources {
+	return due.Sources{Register: r.Register, Govern: r.Govern, Posture: r.Posture}
 }
 
 // over furnishes the rooms over rows, under the directive that was in force when they

@@ -62,6 +62,7 @@ type Site struct {
 	open   Opener // of other times; nil: there is only now
 	books  Opens  // of other directives; nil: there is only the one in force
 	own    string // source of the directive of these pages
+	waits  func(*Request) (Waiting, error)
 
 	folding map[bilingual.Lang]*template.Template // while another time is being made
 }
@@ -169,12 +170,32 @@ type Request struct {
 	At     time.Time     // the instant shown: now, or that of Past
 	Past   calendar.Past // zero: the present is shown
 	site   *Site
+	reads  bool // Permit was given
+}
+
+// Waiting is how much the reader's posts have open, and how much of it is overdue.
+type Waiting struct{ All, Late int }
+
+// Waits has the frame of every page say how much waits for its reader.
+func (s *Site) Waits(count func(*Request) (Waiting, error)) { s.waits = count }
+
+// waiting is what waits for the reader; nobody's page says so when it cannot be told.
+func (s *Site) waiting(r *Request) (w Waiting) {
+	if s.waits == nil || !r.reads {
+		return w
+	}
+	w, err := s.waits(r)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.cfg.Log.Error("count what waits", "path", r.URL.Path, "error", err)
+	}
+	return w
 }
 
 // Read asks for a permit to read, for an answer to a POST that shows a page.
 func (r *Request) Read() (gate.Permit, error) {
 	var err error
 	r.Permit, err = r.site.cfg.Gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Read, Object: "page" + r.URL.Path, Scope: r.Everywhere()})
+	r.reads = err == nil
 	return r.Permit, err
 }
 
@@ -376,6 +397,7 @@ type frame struct {
 	Book    Book
 	Back    string // this page under the directive in force; empty: the address asks for no other
 	Here    string // this very address
+	Waits   Waiting
 }
 
 func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template, a Answer) {
@@ -388,7 +410,7 @@ func (s *Site) render(w http.ResponseWriter, req *Request, t *template.Template,
 	f := frame{
 		Title: a.Title, Data: a.Data, Lang: req.Lang, Other: "?" + other.Encode(), Actor: req.Actor, Path: req.URL.Path,
 		At: req.At, Version: s.cfg.Version, Source: s.cfg.Source, Demo: s.cfg.Demo,
-		When: s.when(req), Book: s.cfg.Book, Here: req.URL.RequestURI(),
+		When: s.when(req), Book: s.cfg.Book, Here: req.URL.RequestURI(), Waits: s.waiting(req),
 	}
 	if req.URL.Query().Has(rulebook) {
 		f.Back = inForceAddress(req.URL)

@@ -11,6 +11,7 @@
 //	GET /api/v1/procedures
 //	PUT /api/v1/step/{step}/{kind}/{id}  {"rev": 0, "values": {…}, "note": "…", "files": [{"name": "…", "content": base64}]}
 //	GET /api/v1/verdicts?clause=&system=&kind=&control=&outcome=&q=
+//	GET /api/v1/inbox?box=&what=&q=&system=&within=&sort=&from=  what the reader's posts have open: package web/inbox
 //	GET /api/v1/what-if?key=&layer=&value=&…  a draft tried: package web/whatif
 package api
 
