@@ -315,6 +315,9 @@ func (r *reading) alerts() error {
 // of entries.
 func (r *reading) answers() error {
 	his := func(sub *posture.Subject, c control.Control) bool {
+		if sub.Ref.Kind() == "alert" {
+			return false // it is there as an alert
+		}
 		if c.Record != nil {
 			return gate.Request{Actor: r.who, At: r.at, Action: gate.GiveDecision, Need: c.Record.Duty, Scope: places(sub)}.Allows()
 		}
