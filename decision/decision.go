@@ -54,8 +54,8 @@ type Decision struct {
 	Subject     fact.Ref  `json:"subject"`
 	Control     string    `json:"control,omitempty"` // attestation, judgement, exception; or empty with Clause
 	Clause      clause.ID `json:"clause,omitempty"`  // deferral, special: one clause each
-	Field       string    `json:"field,omitempty"`   // override: the derived field
-	Value       any       `json:"value,omitempty"`   // override: its value
+	Field       string    `json:"field,omitempty"`   // override: the derived field; special: the parameter it sets, if that is all it does
+	Value       any       `json:"value,omitempty"`   // its value
 	Answer      string    `json:"answer,omitempty"`  // attestation, judgement: one of the control's answers
 	Reason      string    `json:"reason"`
 	Measures    string    `json:"measures,omitempty"`   // alternative measures taken meanwhile
@@ -71,7 +71,48 @@ type Decision struct {
 	ApprovedAt  time.Time `json:"approved_at,omitzero"` // zero: waits for approval, and counts for nothing
 	Directive   string    `json:"directive,omitempty"`  // source it was given under; empty: the first, or whichever (Override)
 	Carries     string    `json:"carries,omitempty"`    // ID of the decision it carries over from another directive
+	Notes       []Note    `json:"notes,omitempty"`      // what was said about it since, the first one first
 }
+
+// Note is what somebody said about a decision. Nobody changes it.
+type Note struct {
+	Type NoteType  `json:"type"`
+	Text string    `json:"text"`
+	By   string    `json:"by"`
+	Post string    `json:"post"`
+	At   time.Time `json:"at"`
+}
+
+// NoteType is what a note is for.
+type NoteType string
+
+// The types of notes.
+const (
+	Progress     NoteType = "progress"     // how far what is deferred has come
+	Consultation NoteType = "consultation" // said to each other about a special provision
+	Agreement    NoteType = "agreement"    // what was agreed, as it will stand
+)
+
+var noteLabels = map[NoteType]bilingual.Text{
+	Progress: {JA: "進捗", EN: "Progress"}, Consultation: {JA: "協議", EN: "Consultation"}, Agreement: {JA: "合意した内容", EN: "What was agreed"},
+}
+
+// Label is the type as pages print it.
+func (t NoteType) Label() bilingual.Text { return noteLabels[t] }
+
+// Noted is the last note of a type, or nil.
+func (d Decision) Noted(t NoteType) *Note {
+	for i := len(d.Notes) - 1; i >= 0; i-- {
+		if d.Notes[i].Type == t {
+			return &d.Notes[i]
+		}
+	}
+	return nil
+}
+
+// Provides reports whether d sets a value of a parameter for its system. Then it lies
+// over no verdict: the rule is judged by that value.
+func (d Decision) Provides() bool { return d.Type == Special && d.Field != "" }
 
 // NeedsApproval reports whether somebody other than By must approve it before it
 // counts.

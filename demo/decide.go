@@ -43,6 +43,7 @@ type given struct {
 	Reason     string        `yaml:"reason"`
 	Measures   string        `yaml:"measures"`
 	Consulted  string        `yaml:"consulted"`
+	Agreed     string        `yaml:"agreed"` // absent: as the measures
 	Conditions []string      `yaml:"conditions"`
 	Given      int           `yaml:"given"`
 	Approved   *int          `yaml:"approved"`  // absent: not yet
@@ -174,6 +175,12 @@ func (b *body) deciding(s *server.Server) ([]step, error) {
 			*id, err = s.Govern.Give(ctx, asker, d, d.From)
 			return wrap(err, "ask for %s of %s", d.Type, d.Subject)
 		}})
+		if g.Approved != nil && g.Type == decision.Special {
+			at := b.hour(*g.Approved, 10)
+			out = append(out, step{at: at, do: func(ctx context.Context) error {
+				return wrap(s.Govern.Note(ctx, b.actor(administrator), *id, decision.Agreement, cmp.Or(g.Agreed, g.Measures), at), "agree on %s of %s", d.Type, d.Subject)
+			}})
+		}
 		if g.Approved != nil {
 			chief := b.actor(approver)
 			at := b.hour(*g.Approved, 11)

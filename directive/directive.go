@@ -42,7 +42,7 @@ type Directive struct {
 	Draft         bool                 // not issued: a draft, which every page says
 	Inherits      string               // source whose parameters it takes over, and words of clauses; see package library
 	Succeeds      string               // source it takes the place of
-	Grants        map[string]clause.ID // by type of decision: the clause that allows it
+	Grants        map[string]clause.ID // by type of decision: the clause that allows it; "mutatis": that leaves systems which are not connected to the prefecture
 	Rulebooks     []Rulebook           // what the Maps of clauses refer to
 	Sections      []Section            // in order
 	Clauses       []clause.Clause

@@ -23,6 +23,8 @@ type Setting struct {
 	From     time.Time `json:"from,omitzero"`      // zero: since ever
 	Until    time.Time `json:"until,omitzero"`     // not including; zero: open
 	Entry    int64     `json:"entry,omitempty"`    // sequence number in the trail
+
+	Provision string `json:"-"` // the special provision that sets it, and lets it be looser than the layer above
 }
 
 // MarshalJSON writes durations and times as text. Encoded by itself a
@@ -61,7 +63,7 @@ func (s Scope) layers() []string {
 type Value struct {
 	Value   any
 	Layer   string    // of the layer that won; default when nobody set it
-	Setting string    // ID of the winning setting; empty for the default
+	Setting string    // ID of the winning setting, or special provision; empty for the default
 	From    time.Time // of the winning setting; zero: open
 	Until   time.Time
 	Next    time.Time // first later instant at which Resolve answers differently; zero: never by time alone
@@ -79,7 +81,7 @@ type Values map[string]Value
 // latest entry; it supersedes the earlier ones even if it is itself ignored. The
 // national layer replaces our reference value freely within the bounds. A nearer
 // layer, and any layer where the value is the directive's own, may only tighten:
-// a looser value is ignored and named in Ignored. Where a parameter knows no
+// a looser value is ignored and named in Ignored, unless a special provision sets it. Where a parameter knows no
 // stricter direction only the national layer can change it.
 //
 // It costs about a tenth of a millisecond: callers with many subjects resolve
@@ -140,7 +142,7 @@ func (p Parameter) standing(cs []candidate, at time.Time) Value {
 		if c == nil {
 			continue
 		}
-		free := rank == 0 && !p.Directive
+		free := rank == 0 && !p.Directive || c.Provision != ""
 		if !c.valid || !free && !p.tightens(v.Value, c.value) {
 			v.Ignored = append(v.Ignored, c.ID)
 			continue

@@ -17,6 +17,7 @@ const (
 	GiveDecision     Action = "decision.give"      // attest, judge, apply for an exception
 	ApproveDecision  Action = "decision.approve"   // by somebody else
 	WithdrawDecision Action = "decision.withdraw"  //
+	NoteDecision     Action = "decision.note"      // report progress, consult, say what was agreed
 	SetParameter     Action = "parameter.set"      // propose a value
 	ApproveParameter Action = "parameter.approve"  // by somebody else
 	EndParameter     Action = "parameter.withdraw" //
@@ -63,6 +64,7 @@ var rights = map[Action]right{
 	GiveDecision:     {duties: deciders},
 	ApproveDecision:  {duties: []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
 	WithdrawDecision: {duties: deciders},
+	NoteDecision:     {duties: deciders},
 	SetParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},
 	ApproveParameter: {duties: []actor.Duty{actor.SecurityAdministrator, actor.Chief}},
 	EndParameter:     {duties: []actor.Duty{actor.SecurityAdministrator}},

@@ -18,6 +18,13 @@ type stepBody struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// noteBody is what the trail keeps of a note about a decision.
+type noteBody struct {
+	ID   string            `json:"id"`
+	Type decision.NoteType `json:"type"`
+	Text string            `json:"text"`
+}
+
 // Fold puts one entry into the rows. Entries of other packages are passed over.
 func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 	var err error
@@ -30,6 +37,8 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		}
 	case gate.ApproveDecision, gate.WithdrawDecision:
 		err = foldStep(ctx, tx, e)
+	case gate.NoteDecision:
+		err = foldNote(ctx, tx, e)
 	case gate.SetParameter:
 		var s directive.Setting
 		if err = json.Unmarshal(e.Body, &s); err == nil {
@@ -63,6 +72,20 @@ func foldStep(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 	} else {
 		d.WithdrawnAt = e.At
 	}
+	d.Entry = e.Seq
+	return tx.Put(ctx, &d)
+}
+
+func foldNote(ctx context.Context, tx store.Tx, e trail.Sealed) error {
+	var b noteBody
+	if err := json.Unmarshal(e.Body, &b); err != nil {
+		return err
+	}
+	d, ok, err := getDecision(ctx, tx, b.ID)
+	if err != nil || !ok {
+		return err
+	}
+	d.Notes = append(d.Notes, decision.Note{Type: b.Type, Text: b.Text, By: e.Actor, Post: e.Post, At: e.At})
 	d.Entry = e.Seq
 	return tx.Put(ctx, &d)
 }

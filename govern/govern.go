@@ -70,7 +70,7 @@ var labels = map[string]bilingual.Text{
 	"consulted": bilingual.Say("協議の記録", "Consultation"), "field": bilingual.Say("導出値", "Derived value"),
 	"value": bilingual.Say("値", "Value"), "answer": bilingual.Say("回答", "Answer"), "key": bilingual.Say("項目", "Parameter"),
 	"layer": bilingual.Say("層", "Layer"), "source": bilingual.Say("根拠文書", "Source"),
-	"document": bilingual.Say("発出文書", "Document"),
+	"document": bilingual.Say("発出文書", "Document"), "note": bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
 }
 
 // Govern takes decisions. It is safe for concurrent use.
@@ -111,7 +111,7 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 	d = of(d)
 	d.ID, d.By, d.At = newID(), who.Person, at
 	d.ApprovedBy, d.ApprovedAt, d.WithdrawnAt = "", time.Time{}, time.Time{}
-	d.Directive, d.Carries = g.under(d.Type), ""
+	d.Directive, d.Carries, d.Notes = g.under(d.Type), "", nil
 	if d.From.IsZero() {
 		d.From = at
 	}
@@ -133,7 +133,7 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 		faults.add("subject", "対象が台帳に登録されていない。", "The subject is not in a register.")
 	}
 	g.checkCommon(d, at, longest, &faults)
-	g.checkType(d, subject, &faults)
+	g.checkType(&d, subject, &faults)
 	if len(faults) > 0 {
 		return "", faults
 	}
@@ -159,8 +159,10 @@ func of(d decision.Decision) decision.Decision {
 	switch d.Type {
 	case decision.Attestation, decision.Judgement, decision.Exception:
 		d.Clause, d.Field, d.Value = "", "", nil
-	case decision.Deferral, decision.Special:
+	case decision.Deferral:
 		d.Control, d.Field, d.Value = "", "", nil
+	case decision.Special:
+		d.Control = ""
 	case decision.Override:
 		d.Control, d.Clause = "", ""
 	}
@@ -209,26 +211,18 @@ func (g *Govern) checkCommon(d decision.Decision, at time.Time, longest time.Dur
 }
 
 // checkType holds for one type of decision.
-func (g *Govern) checkType(d decision.Decision, subject store.Subject, faults *Faults) {
+func (g *Govern) checkType(d *decision.Decision, subject store.Subject, faults *Faults) {
 	switch d.Type {
 	case decision.Attestation, decision.Judgement:
-		g.checkAnswer(d, faults)
+		g.checkAnswer(*d, faults)
 	case decision.Exception:
 		if c, ok := g.controls[d.Control]; !ok || len(c.Exceptions) == 0 {
 			faults.add("control", "この確認項目に条項上の除外はない。", "The clause of this control has no exception of its own.")
 		}
 	case decision.Deferral:
-		g.checkDeferral(d, subject, faults)
+		g.checkDeferral(*d, subject, faults)
 	case decision.Special:
-		if _, ok := g.directive.Clause(d.Clause); !ok {
-			faults.add("clause", "条項を指定すること。", "Name the clause.")
-		}
-		if d.Subject.Kind() != "system" {
-			faults.add("subject", "別段の定めはシステムごとに置く。", "A special provision is made for a system.")
-		}
-		if d.Consulted == "" {
-			faults.add("consulted", "情報セキュリティ管理者との協議の記録を入力すること。", "Give the record of the consultation with the information security administrator.")
-		}
+		g.checkSpecial(d, subject, faults)
 	case decision.Override:
 		f, ok := g.kinds[d.Subject.Kind()].Field(d.Field)
 		if !ok || !f.In(kind.Derived) {
@@ -236,6 +230,37 @@ func (g *Govern) checkType(d decision.Decision, subject store.Subject, faults *F
 		} else if v, err := f.Check(d.Value); err != nil || v == nil {
 			faults.add("value", f.Label.JA+"の値が正しくない。", "The value does not fit "+f.Label.EN+".")
 		}
+	}
+}
+
+// checkSpecial holds 第5の2: for one system, after consultation; what it puts in the
+// place of the requirement may be a value of a parameter, looser than others may set.
+func (g *Govern) checkSpecial(d *decision.Decision, subject store.Subject, faults *Faults) {
+	if d.Field != "" {
+		p, ok := g.directive.Parameters[d.Field]
+		if !ok {
+			faults.add("key", "この項目はない。", "There is no such parameter.")
+			return
+		}
+		if v, err := p.Check(d.Value); err != nil || v == nil {
+			faults.add("value", p.Label.JA+"の値が正しくない。型、単位及び範囲を確認すること。", fmt.Sprintf("The value does not fit %s: %v.", p.Label.EN, err))
+		} else {
+			d.Value = fact.Canonical(v)
+		}
+		if d.Clause == "" && len(p.Clauses) > 0 {
+			d.Clause = p.Clauses[0]
+		} else if !slices.Contains(p.Clauses, d.Clause) {
+			faults.add("clause", "この項目の根拠となる項ではない。", "The parameter is not of this clause.")
+		}
+	}
+	if _, ok := g.directive.Clause(d.Clause); !ok {
+		faults.add("clause", "条項を指定すること。", "Name the clause.")
+	}
+	if d.Subject.Kind() != "system" {
+		faults.add("subject", "別段の定めはシステムごとに置く。", "A special provision is made for a system.")
+	}
+	if d.Consulted == "" && !g.unconnected(subject) {
+		faults.add("consulted", "情報セキュリティ管理者との協議の記録を入力すること。", "Give the record of the consultation with the information security administrator.")
 	}
 }
 
@@ -291,7 +316,7 @@ func (g *Govern) quote(t decision.Type) bilingual.Text {
 
 // longest is how long anything may be set aside at the subject's system.
 func (g *Govern) longest(ctx context.Context, r store.Reader, system string, at time.Time) (time.Duration, error) {
-	settings, err := settings(ctx, r)
+	settings, err := g.settings(ctx, r)
 	if err != nil {
 		return 0, err
 	}
@@ -359,12 +384,17 @@ func why(reason string) (f Faults) {
 func (g *Govern) step(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {
 	g.deciding.Lock()
 	defer g.deciding.Unlock()
-	d, r, err := g.asked(ctx, who, action, id, reason, at)
+	d, subject, r, err := g.asked(ctx, who, action, id, reason, at)
 	if err != nil {
 		return err
 	}
 	if over(d, action, at) {
 		return fmt.Errorf("%s: %w", id, ErrState)
+	}
+	if action == gate.ApproveDecision && r.Allows() {
+		if faults := g.unagreed(d, subject); len(faults) > 0 {
+			return faults
+		}
 	}
 	_, err = g.gate.Ask(ctx, r)
 	return err
@@ -383,10 +413,9 @@ func over(d decision.Decision, action gate.Action, at time.Time) bool {
 
 // asked is a decision, and what the gate is asked when somebody leads it on. Who could
 // approve what he asks for himself has it approved by a post above his.
-func (g *Govern) asked(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) (decision.Decision, gate.Request, error) {
+func (g *Govern) asked(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) (_ decision.Decision, subject store.Subject, r gate.Request, err error) {
 	var d store.Decision
-	var r gate.Request
-	err := g.rows.View(ctx, func(rd store.Reader) error {
+	err = g.rows.View(ctx, func(rd store.Reader) error {
 		var ok bool
 		var err error
 		if d, ok, err = getDecision(ctx, rd, id); err != nil {
@@ -394,8 +423,7 @@ func (g *Govern) asked(ctx context.Context, who actor.Actor, action gate.Action,
 		} else if !ok {
 			return fmt.Errorf("%s: %w", id, ErrNone)
 		}
-		subject, _, err := store.Get(ctx, rd, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()})
-		if err != nil {
+		if subject, _, err = store.Get(ctx, rd, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()}); err != nil {
 			return err
 		}
 		r = gate.Request{
@@ -405,17 +433,21 @@ func (g *Govern) asked(ctx context.Context, who actor.Actor, action gate.Action,
 		if action != gate.ApproveDecision {
 			return nil
 		}
-		r.Need, r.NotBy = approvers(d.Type), []string{d.By}
+		r.Need, r.NotBy = g.approvers(d.Type, subject), []string{d.By}
 		ruling, err := superior.Of(ctx, rd, d.By, r.Need, r.Scope, at)
 		r.Actor = ruling.Other(who)
 		return err
 	})
-	return d.Decision, r, err
+	return d.Decision, subject, r, err
 }
 
-// approvers are the duties that approve a type of decision.
-func approvers(t decision.Type) []actor.Duty {
-	if t == decision.Special {
+// approvers are the duties that approve a type of decision about a subject. About a
+// system that is not connected the head of the prefectural police decides.
+func (g *Govern) approvers(t decision.Type, subject store.Subject) []actor.Duty {
+	switch {
+	case g.unconnected(subject) && (t == decision.Special || t == decision.Deferral):
+		return []actor.Duty{actor.Chief}
+	case t == decision.Special:
 		return []actor.Duty{actor.SecurityAdministrator, actor.Chief}
 	}
 	return []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}
@@ -424,13 +456,16 @@ func approvers(t decision.Type) []actor.Duty {
 // May says what somebody may do with a decision at an instant.
 type May struct {
 	Approve, Withdraw bool
-	Own               bool // he asked for it
+	Own               bool                // he asked for it
+	Note              []decision.NoteType // what he may note
+	By                []actor.Duty        // who approves
 }
 
 // May asks without recording: pages offer only what may be done.
 func (g *Govern) May(ctx context.Context, p gate.Permit, id string, at time.Time) (m May, err error) {
-	for action, may := range map[gate.Action]*bool{gate.ApproveDecision: &m.Approve, gate.WithdrawDecision: &m.Withdraw} {
-		d, r, err := g.asked(ctx, p.Who(), action, id, "", at)
+	var note bool
+	for action, may := range map[gate.Action]*bool{gate.ApproveDecision: &m.Approve, gate.WithdrawDecision: &m.Withdraw, gate.NoteDecision: &note} {
+		d, subject, r, err := g.asked(ctx, p.Who(), action, id, "", at)
 		if err != nil {
 			return m, err
 		}
@@ -438,6 +473,18 @@ func (g *Govern) May(ctx context.Context, p gate.Permit, id string, at time.Time
 			continue
 		}
 		*may, m.Own = r.Allows(), d.By == p.Who().Person
+		switch {
+		case action == gate.ApproveDecision:
+			m.By = r.Need
+		case !note || action != gate.NoteDecision:
+		case d.Type == decision.Deferral:
+			m.Note = append(m.Note, decision.Progress)
+		case d.Type == decision.Special:
+			m.Note = append(m.Note, decision.Consultation)
+			if r.Need = []actor.Duty{actor.SecurityAdministrator}; r.Allows() && d.ApprovedAt.IsZero() && !m.Own && !g.unconnected(subject) {
+				m.Note = append(m.Note, decision.Agreement)
+			}
+		}
 	}
 	return m, nil
 }

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"kakusho/actor"
+	"kakusho/bilingual"
 	"kakusho/clause"
+	"kakusho/control/carry"
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/gate"
@@ -50,6 +54,11 @@ func (g *Govern) Propose(ctx context.Context, who actor.Actor, s directive.Setti
 	if !s.Until.IsZero() && !s.Until.After(s.From) {
 		faults.add("until", "終期は始期より後とすること。", "The end must be after the beginning.")
 	}
+	if len(faults) == 0 && s.Layer != directive.LayerNational {
+		if err := g.checkLayer(ctx, p, v, s, &faults); err != nil {
+			return "", err
+		}
+	}
 	if p.Directive {
 		faults.add("key", "指令の本文が定める値であり、変更できない。", "This value is the directive's own and cannot be changed.")
 	}
@@ -62,6 +71,57 @@ func (g *Govern) Propose(ctx context.Context, who actor.Actor, s directive.Setti
 		Scope: []string{s.Layer}, Changes: []gate.Change{{Body: s}},
 	})
 	return s.ID, err
+}
+
+// checkLayer holds a nearer layer to the ones above: it only tightens.
+func (g *Govern) checkLayer(ctx context.Context, p directive.Parameter, v any, s directive.Setting, faults *Faults) error {
+	var scope directive.Scope // of the layers above
+	var set []directive.Setting
+	err := g.rows.View(ctx, func(r store.Reader) (err error) {
+		if id, ok := strings.CutPrefix(s.Layer, "system/"); ok {
+			sys, there, err := store.Get(ctx, r, store.Subject{Kind: "system", ID: id})
+			if err != nil {
+				return err
+			}
+			if !there || sys.Retired {
+				faults.add("layer", "システム「"+id+"」は台帳に登録されていない。", fmt.Sprintf("System %q is not in the register.", id))
+			}
+			if scope.Prefecture, err = prefecture(ctx, r, sys.Unit); err != nil {
+				return err
+			}
+		}
+		set, err = g.settings(ctx, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	upper := g.directive.Parameters.Resolve(set, scope, s.From)[p.Key].Value
+	special, _ := g.directive.Clause(g.directive.Grants[string(decision.Special)])
+	switch {
+	case g.directive.Parameters.Tightens(p.Key, upper, v):
+	case p.Stricter == "none":
+		faults.add("layer", "厳しさの向きがない値であり、全国の層だけが定める。", "No value of it is stricter than another; only the national layer sets it.")
+	default:
+		faults.add("value", "上の層の値（"+p.Format(upper, bilingual.JA)+"）より緩い。下の層は厳しくすることだけができる。緩める必要があるときは、"+special.Label.JA+"の別段の定めによること。",
+			"Looser than the layer above ("+p.Format(upper, bilingual.EN)+"). A lower layer only tightens; what must be looser needs a special provision ("+special.Label.EN+").")
+	}
+	return nil
+}
+
+// prefecture is that of a unit: the nearest that it or one above it names.
+func prefecture(ctx context.Context, r store.Reader, unit string) (string, error) {
+	for n := 0; unit != "" && n < 64; n++ { // units that name each other as parent end here
+		u, ok, err := store.Get(ctx, r, store.Subject{Kind: "unit", ID: unit})
+		if err != nil || !ok {
+			return "", err
+		}
+		if p, _ := u.Values["prefecture"].(string); p != "" {
+			return p, nil
+		}
+		unit, _ = u.Values["parent"].(string)
+	}
+	return "", nil
 }
 
 // ApproveSetting makes a proposed value count. Its author cannot.
@@ -145,13 +205,24 @@ func (g *Govern) Settings(ctx context.Context, p gate.Permit, key string) (out [
 	return out, err
 }
 
-// settings reads the approved values, as Resolve wants them.
-func settings(ctx context.Context, r store.Reader) ([]directive.Setting, error) {
+// settings reads the approved values and those of special provisions, as Resolve wants
+// them.
+func (g *Govern) settings(ctx context.Context, r store.Reader) ([]directive.Setting, error) {
 	rows, err := store.All[store.Setting](ctx, r, store.Where{Sort: []string{"entry"}})
 	if err != nil {
 		return nil, fmt.Errorf("read parameters: %w", err)
 	}
-	return store.Approved(rows), nil
+	special, err := store.All[store.Decision](ctx, r, store.Where{Equal: map[string]any{"type": string(decision.Special)}})
+	if err != nil {
+		return nil, fmt.Errorf("read special provisions: %w", err)
+	}
+	var provide []decision.Decision
+	for _, d := range special {
+		if carry.Under(g.directive.Source, d.Decision) {
+			provide = append(provide, d.Decision)
+		}
+	}
+	return append(store.Approved(rows), store.Provided(provide)...), nil
 }
 
 // Values are the parameters that hold for a scope at an instant. They are no
@@ -159,7 +230,7 @@ func settings(ctx context.Context, r store.Reader) ([]directive.Setting, error) 
 // to them.
 func (g *Govern) Values(ctx context.Context, scope directive.Scope, at time.Time) (v directive.Values, err error) {
 	err = g.rows.View(ctx, func(r store.Reader) error {
-		set, err := settings(ctx, r)
+		set, err := g.settings(ctx, r)
 		v = g.directive.Parameters.Resolve(set, scope, at)
 		return err
 	})

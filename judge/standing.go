@@ -229,6 +229,9 @@ func (r *Rule) About(d decision.Decision) bool {
 	if d.Control != "" {
 		return d.Control == r.control.ID
 	}
+	if d.Provides() {
+		return false
+	}
 	for _, id := range r.control.Clauses {
 		parent, _ := id.Parent()
 		if d.Clause == id || len(id.Numbers()) == 4 && d.Clause == parent {

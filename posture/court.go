@@ -119,6 +119,9 @@ func (c *court) suppose(at time.Time, d Draft) *ground {
 	if d.Terms != nil {
 		terms = d.Terms
 	}
+	if d.Decisions != nil {
+		settings = w.Deciding(d.Decisions(w.Decisions()))
+	}
 	if d.Settings != nil {
 		settings = d.Settings(slices.Clone(settings))
 	}

@@ -7,10 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kakusho/actor"
 	"kakusho/decision"
+	"kakusho/fact"
 	"kakusho/gate"
+	"kakusho/posture/trial"
+	"kakusho/verdict"
 )
 
 // decides is who may do what about a decision of system A, by every duty there is,
@@ -101,6 +105,9 @@ func TestEveryActionOfADecisionByEveryPost(t *testing.T) {
 				if status != http.StatusSeeOther {
 					t.Fatalf("%s: the application got %d", line.what, status)
 				}
+				if line.about == decision.Special && line.action == gate.ApproveDecision {
+					b.agree(id)
+				}
 				path, form = "/decision/"+id+"/"+map[gate.Action]string{gate.ApproveDecision: "approve", gate.WithdrawDecision: "withdraw"}[line.action], url.Values{"reason": {"不要"}}
 				_, page := b.get(base, holders[duty], "/decision/"+id)
 				if offered, may := strings.Contains(string(page), `action="`+path+`"`), slices.Contains(line.may, duty); offered != may {
@@ -189,5 +196,150 @@ func TestADeferralOfALaterSystemIsRefusedWithTheClause(t *testing.T) {
 	}
 	if n := len(b.decisions()); n != 0 {
 		t.Errorf("%d decisions were taken", n)
+	}
+}
+
+// A special provision is consulted on, agreed and approved, over HTTP, by the posts that
+// may; then the system is judged by the value it sets, looser than the nation's, until
+// the second at which it ends.
+func TestASpecialProvisionSetsAValueForItsSystemUntilItEnds(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	const control, key = "auth/password-length", "auth.pw.min_length"
+	b.weak() // 8, where 12 is wanted
+	for _, person := range []string{"s-admin", "s-admin2", "s-chief", "s-maintainer-a", "s-officer-b", "s-auditor", "s-officer-a"} {
+		b.as(person)
+	}
+	form := asks(decision.Special)
+	form.Del("clause")
+	form.Set("key", key)
+	form.Set("value", "long")
+	form.Set("until", "2026-12-01")
+	if status, page := b.ask(base, "s-officer-a", http.MethodPost, "/decide", form); status != http.StatusUnprocessableEntity || !strings.Contains(string(page), `href="#f-value"`) {
+		t.Errorf("a value that is none: got %d", status)
+	}
+	form.Set("value", "8")
+	status, id := b.sent(base, "s-officer-a", form)
+	if status != http.StatusSeeOther {
+		t.Fatalf("the application: got %d", status)
+	}
+	note := func(person, about, text string) int {
+		status, _ := b.ask(base, person, http.MethodPost, "/decision/"+id+"/note", url.Values{"about": {about}, "note": {text}})
+		return status
+	}
+	approve := func(person string) int {
+		status, _ := b.ask(base, person, http.MethodPost, "/decision/"+id+"/approve", nil)
+		return status
+	}
+	for i, c := range []struct{ got, want int }{
+		{approve("s-officer-a"), http.StatusForbidden},
+		{approve("s-chief"), http.StatusUnprocessableEntity}, // nothing is agreed
+		{note("s-officer-a", "consultation", "現行の基盤は8文字までしか設定できない。"), http.StatusSeeOther},
+		{note("s-officer-b", "consultation", "他のシステムの者"), http.StatusForbidden},
+		{note("s-auditor", "consultation", "監査官"), http.StatusForbidden},
+		{note("s-admin", "consultation", "多要素主体認証を併用できるか。"), http.StatusSeeOther},
+		{note("s-maintainer-a", "consultation", "併用する。"), http.StatusSeeOther},
+		{note("s-officer-a", "agreement", "自ら合意する。"), http.StatusForbidden},
+		{note("s-maintainer-a", "agreement", "維持管理者が合意する。"), http.StatusForbidden},
+		{note("s-admin", "agreement", ""), http.StatusUnprocessableEntity},
+		{note("s-admin", "progress", "進捗"), http.StatusUnprocessableEntity},
+		{note("s-admin", "agreement", "更新まで8文字とし、多要素主体認証を併用する。"), http.StatusSeeOther},
+	} {
+		if c.got != c.want {
+			t.Errorf("%d: got %d, want %d", i, c.got, c.want)
+		}
+	}
+	b.says("computer/CA-1", control, b.Now(), verdict.Violates) // an application counts for nothing
+	if got := approve("s-chief"); got != http.StatusSeeOther {
+		t.Fatalf("the approval: got %d", got)
+	}
+	if got := note("s-admin", "agreement", "後から改める。"); got != http.StatusConflict {
+		t.Errorf("agreed again after the approval: got %d", got)
+	}
+	until := time.Date(2026, 12, 1, 0, 0, 0, 0, japan)
+	seen := until.Add(-time.Hour)
+	b.set(seen)
+	for _, ref := range []fact.Ref{"computer/CA-1", "computer/CB-1"} {
+		b.observe(ref, "authentication", seen, values{"pw_min_length": int64(8)})
+	}
+	b.says("computer/CA-1", control, seen, verdict.Conforms, until.Add(-time.Second), verdict.Conforms, until, verdict.Violates)
+	b.says("computer/CB-1", control, seen, verdict.Violates)
+	if v := b.verdict(seen, "computer/CA-1", control); !v.NextChange.Equal(until) || v.ChangesTo == verdict.Conforms {
+		t.Errorf("it is told to change at %s to %q, want %s", v.NextChange, v.ChangesTo, until)
+	}
+	tried, err := trial.Run(b.ctx, b.Posture, b.permit(looker()), trial.Draft{Withdraw: []string{id}}, nil, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := tried.After.Verdict("computer/CA-1", control); v.Outcome != verdict.Violates {
+		t.Errorf("tried without the provision: %s", v.Outcome)
+	}
+	b.tick(time.Second)
+	b.observe("computer/CA-1", "authentication", b.Now(), values{"pw_min_length": int64(7)})
+	if v := b.verdict(b.Now(), "computer/CA-1", control); v.Outcome != verdict.Violates || v.Reasons[0].Layer != "system/A" {
+		t.Errorf("below the value of the provision: %s, by the layer %q", v.Outcome, v.Reasons[0].Layer)
+	}
+	_, page := b.get(base, "s-chief", "/decision/"+id)
+	for _, want := range []string{"多要素主体認証を併用できるか。", "ADMIN", "更新まで8文字とし", "合意した内容", "8文字"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page does not tell %q", want)
+		}
+	}
+	if status, page := b.get(base, "s-chief", "/parameter/"+key); status != http.StatusOK || !strings.Contains(string(page), "/decision/"+id) {
+		t.Errorf("the parameter's page does not name the provision: %d", status)
+	}
+}
+
+// A lower layer only tightens: the page says so at the field.
+func TestALooserLowerLayerIsRefusedAtTheField(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	for _, c := range []struct {
+		layer, value string
+		want         int
+	}{{"national", "10", http.StatusSeeOther}, {"prefecture/98", "11", http.StatusUnprocessableEntity}, {"system/A", "11", http.StatusUnprocessableEntity}, {"system/A", "13", http.StatusSeeOther}} {
+		status, page := b.ask(base, "s-admin", http.MethodPost, "/parameter/auth.pw.min_length", url.Values{"value": {c.value}, "layer": {c.layer}, "source": {"通達1号"}})
+		if status != c.want {
+			t.Errorf("%s at %s: got %d, want %d", c.value, c.layer, status, c.want)
+		}
+		if status == http.StatusUnprocessableEntity && (!strings.Contains(string(page), `href="#f-value"`) || !strings.Contains(string(page), "12文字") || !strings.Contains(string(page), "別段の定め")) {
+			t.Errorf("%s at %s: the page does not say what is wrong at the field", c.value, c.layer)
+		}
+	}
+}
+
+// About a system that is connected to none, on evidence, the chief decides alone.
+func TestTheChiefDecidesAboutASystemThatIsNotConnected(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	system := values{"system_id": "A", "title": "照会システム", "unit": "DIV", "officer": "OFFICER-A", "maintainer": "MAINTAINER-A", "in_service_on": "2020-04-01",
+		"status": "in-service", "confidentiality": 2, "integrity": 2, "availability": 1, "internet": "none", "connected_to_police": false}
+	form := asks(decision.Special)
+	form.Del("consulted")
+	b.put(actor.Program, "system", system)
+	if status, _ := b.sent(base, "s-officer-a", form); status != http.StatusUnprocessableEntity {
+		t.Errorf("not connected, without evidence, and nobody consulted: got %d", status)
+	}
+	system["unconnected_evidence"], system["unconnected_confirmed_on"] = "経路なし", "2026-10-01"
+	b.put(actor.Program, "system", system)
+	_, page := b.get(base, "s-officer-a", "/decide?subject=system/A&type=special")
+	if !strings.Contains(string(page), "都道府県警察の長が承認し") || strings.Contains(string(page), `name="consulted"`) {
+		t.Error("the form does not say who decides")
+	}
+	for _, about := range []decision.Type{decision.Special, decision.Deferral} {
+		form := asks(about)
+		form.Del("consulted")
+		status, id := b.sent(base, "s-officer-a", form)
+		if status != http.StatusSeeOther {
+			t.Fatalf("%s: got %d", about, status)
+		}
+		for _, c := range []struct {
+			person string
+			want   int
+		}{{"s-admin", http.StatusForbidden}, {"s-officer-a", http.StatusForbidden}, {"s-chief", http.StatusSeeOther}} {
+			if status, _ := b.ask(base, c.person, http.MethodPost, "/decision/"+id+"/approve", nil); status != c.want {
+				t.Errorf("%s approves a %s: got %d, want %d", c.person, about, status, c.want)
+			}
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"kakusho/decision"
 	"kakusho/fact"
 )
 
@@ -31,7 +32,7 @@ type Column struct {
 	Type  Type
 	Key   bool // part of the key
 	Words bool // Where.Like looks here
-	at    any  // *string, *int64, *bool, *time.Time, or one of the five of JSON
+	at    any  // *string, *int64, *bool, *time.Time, or one of the six of JSON
 }
 
 func text(name string, at *string) Column       { return Column{Name: name, Type: Text, at: at} }
@@ -91,6 +92,8 @@ func (c Column) write() (any, error) {
 		return Encode(*at)
 	case *[]fact.Source:
 		return encodeSources(*at)
+	case *[]decision.Note:
+		return encodeNotes(*at)
 	case *map[string]time.Time:
 		return encodeInstants(*at)
 	}
@@ -185,6 +188,8 @@ func readJSON(at any, s string) error {
 		return err
 	}
 	switch at := at.(type) {
+	case *[]decision.Note:
+		return readNotes(at, v)
 	case *any:
 		*at = v
 		return nil
@@ -227,6 +232,39 @@ func readInstants(at *map[string]time.Time, v any) error {
 			*at = make(map[string]time.Time, len(m))
 		}
 		(*at)[name] = t
+	}
+	return nil
+}
+
+func encodeNotes(ns []decision.Note) (any, error) {
+	out := make([]any, len(ns))
+	for i, n := range ns {
+		at, err := Stamp(n.At)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = map[string]any{"type": string(n.Type), "text": n.Text, "by": n.By, "post": n.Post, "at": at}
+	}
+	return Encode(out)
+}
+
+func readNotes(at *[]decision.Note, v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		return wantKept(false, v)
+	}
+	*at = nil
+	for _, e := range list {
+		m, ok := e.(map[string]any)
+		if !ok {
+			return wantKept(false, e)
+		}
+		text := func(name string) string { s, _ := m[name].(string); return s }
+		n := decision.Note{Type: decision.NoteType(text("type")), Text: text("text"), By: text("by"), Post: text("post")}
+		if err := readTime(&n.At, m["at"]); err != nil {
+			return err
+		}
+		*at = append(*at, n)
 	}
 	return nil
 }

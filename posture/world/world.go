@@ -231,6 +231,11 @@ func (w *World) PutFact(s store.Fact) error {
 
 // PutDecision takes over a decision.
 func (w *World) PutDecision(d store.Decision) {
+	if d.Provides() {
+		w.approved = nil
+		w.determined++
+		w.changes.add(nil, dep{what: param, a: d.Field})
+	}
 	w.decisions[d.ID] = d
 	if it, ok := w.items[d.Subject]; ok {
 		w.refit.items[it] = true
@@ -249,7 +254,7 @@ func (w *World) PutSetting(s store.Setting) {
 	w.changes.add(nil, dep{what: param, a: s.Key}, dep{what: param, a: was.Key})
 }
 
-// Settings are the values that were approved.
+// Settings are the values that were approved, and those of special provisions.
 func (w *World) Settings() []directive.Setting {
 	if w.approved == nil {
 		rows := make([]store.Setting, 0, len(w.settings))
@@ -257,9 +262,14 @@ func (w *World) Settings() []directive.Setting {
 			rows = append(rows, s)
 		}
 		slices.SortFunc(rows, func(a, b store.Setting) int { return int(a.Entry - b.Entry) })
-		w.approved = append([]directive.Setting{}, store.Approved(rows)...)
+		w.approved = slices.Concat([]directive.Setting{}, store.Approved(rows), store.Provided(w.Decisions()))
 	}
 	return w.approved
+}
+
+// Deciding are the settings as they would be under other decisions.
+func (w *World) Deciding(all []Decision) []directive.Setting {
+	return append(slices.DeleteFunc(slices.Clone(w.Settings()), func(s directive.Setting) bool { return s.Provision != "" }), store.Provided(all)...)
 }
 
 // Decisions are all, in the order of the entries.
@@ -315,10 +325,10 @@ func (w *World) fitted(it *Item, by map[fact.Ref][]Decision) (*state.State, bool
 	return &next, other
 }
 
-// same reports whether a decision stands as it stood: it never changes but by being
-// approved or withdrawn, and by being seen as another directive sees it.
+// same reports whether a decision stands as it stood: it is only ever approved, noted
+// about, withdrawn, or seen as another directive sees it.
 func same(a, b Decision) bool {
-	return a.ID == b.ID && a.Clause == b.Clause && a.Control == b.Control && a.Directive == b.Directive && a.ApprovedAt.Equal(b.ApprovedAt) && a.WithdrawnAt.Equal(b.WithdrawnAt) && a.Until.Equal(b.Until) && a.From.Equal(b.From)
+	return a.ID == b.ID && a.Clause == b.Clause && a.Control == b.Control && a.Directive == b.Directive && a.ApprovedAt.Equal(b.ApprovedAt) && a.WithdrawnAt.Equal(b.WithdrawnAt) && a.Until.Equal(b.Until) && a.From.Equal(b.From) && len(a.Notes) == len(b.Notes)
 }
 
 // prefecture is that of the item's unit, or of its system's unit: the nearest

@@ -223,7 +223,7 @@ func (r random) row() store.Row {
 	case 4:
 		d := &store.Decision{Entry: r.Int64(), Decision: decision.Decision{ID: r.id(), Type: pick(r, decision.Types...), Value: r.value(), Reason: r.text(), At: r.time(), Until: r.time()}}
 		if r.IntN(2) == 0 {
-			d.Conditions = []string{r.text()}
+			d.Conditions, d.Notes = []string{r.text()}, []decision.Note{{Type: decision.Progress, Text: r.text(), At: r.time()}}
 		}
 		return d
 	case 5:

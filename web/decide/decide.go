@@ -17,6 +17,7 @@ import (
 	"kakusho/control"
 	"kakusho/control/carry"
 	"kakusho/decision"
+	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/govern"
@@ -47,6 +48,7 @@ func Mount(site *web.Site, p *posture.Posture, g *govern.Govern) error {
 	site.Page(tmpl, "/decision/{id}", s.one)
 	site.Act(tmpl, "/decision/{id}/approve", s.approve)
 	site.Act(tmpl, "/decision/{id}/withdraw", s.withdraw)
+	site.Act(tmpl, "/decision/{id}/note", s.note)
 	site.Page(tmpl, "/parameters", s.parameters)
 	site.Page(tmpl, "/parameter/{key}", s.parameter)
 	site.Act(tmpl, "/parameter/{key}", s.propose)
@@ -140,17 +142,26 @@ func (s pages) waiting(st *posture.Standing, f posture.Filter, asks func(control
 }
 
 type formData struct {
-	Subject   *posture.Subject
-	Control   control.Control
-	HasAnswer bool
-	Type      decision.Type
-	Types     []decision.Type
-	Typed     map[string]string
-	Clauses   []clause.Clause
-	Derived   []kind.Field
-	Faults    []kind.Fault
-	Earlier   []earlier
-	Default   string // end proposed
+	Subject    *posture.Subject
+	Control    control.Control
+	HasAnswer  bool
+	Type       decision.Type
+	Types      []offered
+	Typed      map[string]string
+	Clauses    []clause.Clause
+	Parameters []directive.Parameter
+	Grant      *clause.Clause // that allows the type
+	Mutatis    *clause.Clause // by which the prefecture decides
+	Derived    []kind.Field
+	Faults     []kind.Fault
+	Earlier    []earlier
+	Default    string // end proposed
+}
+
+// offered is a type of decision that can be applied for, and what it is for.
+type offered struct {
+	Type  decision.Type
+	About bilingual.Text
 }
 
 // earlier is an answer that was given before; Other: under another directive, where it
@@ -163,7 +174,7 @@ type earlier struct {
 func (s pages) form(r *web.Request) (web.Answer, error) {
 	q := r.URL.Query()
 	return s.show(r, map[string]string{
-		"subject": q.Get("subject"), "control": q.Get("control"), "type": q.Get("type"), "clause": q.Get("clause"), "field": q.Get("field"),
+		"subject": q.Get("subject"), "control": q.Get("control"), "type": q.Get("type"), "clause": q.Get("clause"), "field": q.Get("field"), "key": q.Get("key"),
 	}, nil)
 }
 
@@ -193,6 +204,18 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 			d.Clauses = append(d.Clauses, x)
 		}
 	}
+	dir := s.posture.Directive()
+	for _, key := range dir.Parameters.Keys() {
+		d.Parameters = append(d.Parameters, dir.Parameters[key])
+	}
+	if c, ok := dir.Clause(dir.Grants[string(d.Type)]); ok {
+		d.Grant = &c
+	}
+	if c, ok, err := s.govern.Mutatis(r.Context(), r.Permit, sub.Ref); err != nil {
+		return web.Answer{}, err
+	} else if ok {
+		d.Mutatis = &c
+	}
 	d.Derived = sub.Kind.Layer(kind.Derived)
 	all, err := s.govern.Of(r.Context(), r.Permit, sub.Ref)
 	if err != nil {
@@ -220,13 +243,15 @@ func title(d formData) bilingual.Text {
 
 // applicable are the decisions that can be applied for on a subject without a
 // control: a system's deferral and special provision, and overrides.
-func applicable(sub *posture.Subject) []decision.Type {
-	var out []decision.Type
+func applicable(sub *posture.Subject) (out []offered) {
 	if sub.Kind.ID == "system" {
-		out = append(out, decision.Deferral, decision.Special)
+		out = append(out, offered{decision.Deferral, bilingual.Say("施行の時に整備済みであったシステムについて、満たしていない項の適用を、代替手段を講じた上で期限を定めて猶予する。",
+			"For a system that was in place when the requirements took effect: a clause it does not meet is deferred for a time, with alternative measures.")},
+			offered{decision.Special, bilingual.Say("適用することが困難な項又は値について、協議の上、このシステムに限り別段の定めを期限を定めて置く。",
+				"Where a clause or a value is difficult to apply: after consultation a provision for this system alone, for a time.")})
 	}
 	if len(sub.Kind.Layer(kind.Derived)) > 0 {
-		out = append(out, decision.Override)
+		out = append(out, offered{decision.Override, bilingual.Say("本システムが導いた値が実態と異なるとき、期限を定めて修正する。", "Where a value derived by this system is not what is there, it is corrected for a time.")})
 	}
 	return out
 }
@@ -258,6 +283,9 @@ func (s pages) give(r *web.Request) (web.Answer, error) {
 				faults = append(faults, asFault("value", err))
 			}
 		}
+	}
+	if p, ok := s.posture.Directive().Parameters[typed["key"]]; ok && d.Type == decision.Special {
+		d.Field, d.Value = p.Key, typed["value"]
 	}
 	var id string
 	if len(faults) == 0 {
@@ -298,14 +326,21 @@ func asFault(field string, err error) kind.Fault {
 
 type oneData struct {
 	decision.Decision
-	Name    string
-	Answer  string
-	Control *control.Control
-	State   string // waits, in-force, ended, withdrawn, rejected, coming
-	May     govern.May
+	Name      string
+	Answer    string
+	Control   *control.Control
+	State     string // waits, in-force, ended, withdrawn, rejected, coming
+	May       govern.May
+	Parameter *directive.Parameter // of a special provision that sets a value
+	Shown     string
+	Mutatis   *clause.Clause
+	Typed     string // a note that was not taken
+	Faults    []kind.Fault
 }
 
-func (s pages) one(r *web.Request) (web.Answer, error) {
+func (s pages) one(r *web.Request) (web.Answer, error) { return s.showOne(r, "", nil) }
+
+func (s pages) showOne(r *web.Request, typed string, faults []kind.Fault) (web.Answer, error) {
 	all, err := s.govern.Of(r.Context(), r.Permit, "")
 	if err != nil {
 		return web.Answer{}, err
@@ -321,7 +356,7 @@ func (s pages) one(r *web.Request) (web.Answer, error) {
 	if s.closed(r, all[i].Subject) {
 		return web.Answer{}, fmt.Errorf("decision about %s: %w", all[i].Subject, gate.ErrRefused)
 	}
-	d := oneData{Decision: all[i], Name: string(all[i].Subject), Answer: all[i].Answer, State: state(all[i], r.At)}
+	d := oneData{Decision: all[i], Name: string(all[i].Subject), Answer: all[i].Answer, State: state(all[i], r.At), Typed: typed, Faults: faults}
 	if d.May, err = s.govern.May(r.Context(), r.Permit, d.ID, r.At); err != nil {
 		return web.Answer{}, err
 	}
@@ -336,7 +371,23 @@ func (s pages) one(r *web.Request) (web.Answer, error) {
 			}
 		}
 	}
-	return web.Answer{Page: "one", Title: all[i].Type.Label(), Data: d}, nil
+	if p, ok := s.posture.Directive().Parameters[d.Field]; ok && d.Provides() {
+		v, err := p.Check(d.Value)
+		if err != nil {
+			v = d.Value
+		}
+		d.Parameter, d.Shown = &p, p.Format(v, r.Lang)
+	}
+	if c, ok, err := s.govern.Mutatis(r.Context(), r.Permit, d.Subject); err != nil {
+		return web.Answer{}, err
+	} else if ok {
+		d.Mutatis = &c
+	}
+	a := web.Answer{Page: "one", Title: all[i].Type.Label(), Data: d}
+	if len(faults) > 0 {
+		a.Status = http.StatusUnprocessableEntity
+	}
+	return a, nil
 }
 
 func state(d decision.Decision, at time.Time) string {
@@ -356,24 +407,37 @@ func state(d decision.Decision, at time.Time) string {
 }
 
 func (s pages) approve(r *web.Request) (web.Answer, error) {
-	id := r.PathValue("id")
-	if err := s.govern.Approve(r.Context(), r.Actor, id, r.At); err != nil {
-		return web.Answer{}, notFound(err)
-	}
-	return web.Answer{Redirect: "/decision/" + id}, nil
+	return s.done(r, "", s.govern.Approve(r.Context(), r.Actor, r.PathValue("id"), r.At))
 }
 
-func (s pages) withdraw(r *web.Request) (web.Answer, error) {
-	id := r.PathValue("id")
+// done shows a decision after something was done about it, or what was wrong with that.
+func (s pages) done(r *web.Request, typed string, err error) (web.Answer, error) {
+	var wrong govern.Faults
+	if errors.As(err, &wrong) {
+		if _, err := r.Read(); err != nil {
+			return web.Answer{}, err
+		}
+		return s.showOne(r, typed, wrong)
+	}
+	if err != nil {
+		return web.Answer{}, notFound(err)
+	}
+	return web.Answer{Redirect: "/decision/" + r.PathValue("id")}, nil
+}
+
+func (s pages) note(r *web.Request) (web.Answer, error) {
 	if err := r.ParseForm(); err != nil {
 		return web.Answer{}, err
 	}
-	err := s.govern.Withdraw(r.Context(), r.Actor, id, strings.TrimSpace(r.PostForm.Get("reason")), r.At)
-	var wrong govern.Faults
-	if err != nil && !errors.As(err, &wrong) {
-		return web.Answer{}, notFound(err)
+	text := strings.TrimSpace(r.PostForm.Get("note"))
+	return s.done(r, text, s.govern.Note(r.Context(), r.Actor, r.PathValue("id"), decision.NoteType(r.PostForm.Get("about")), text, r.At))
+}
+
+func (s pages) withdraw(r *web.Request) (web.Answer, error) {
+	if err := r.ParseForm(); err != nil {
+		return web.Answer{}, err
 	}
-	return web.Answer{Redirect: "/decision/" + id}, nil
+	return s.done(r, "", s.govern.Withdraw(r.Context(), r.Actor, r.PathValue("id"), strings.TrimSpace(r.PostForm.Get("reason")), r.At))
 }
 
 func notFound(err error) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kakusho/bilingual"
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/govern"
 	"kakusho/kind"
@@ -68,6 +69,7 @@ type parameterData struct {
 	Layer   string
 	Shipped string
 	History []settingLine
+	Special []provision
 	Typed   map[string]string
 	Faults  []kind.Fault
 }
@@ -77,6 +79,13 @@ type settingLine struct {
 	Shown       string
 	Typed       string // as one would type it
 	Settle, End bool   // the reader may approve it, take it back
+}
+
+// provision is a special provision that sets the parameter for a system.
+type provision struct {
+	decision.Decision
+	Shown string
+	State string
 }
 
 // asTyped is a value of the rows as one would type it.
@@ -127,6 +136,20 @@ func (s pages) showParameter(r *web.Request, typed map[string]string, faults []k
 			return web.Answer{}, err
 		}
 		d.History = append(d.History, line)
+	}
+	decided, err := s.govern.Of(r.Context(), r.Permit, "")
+	if err != nil {
+		return web.Answer{}, err
+	}
+	for _, x := range decided {
+		if !x.Provides() || x.Field != p.Key || s.closed(r, x.Subject) {
+			continue
+		}
+		v, err := p.Check(x.Value)
+		if err != nil {
+			v = x.Value
+		}
+		d.Special = append(d.Special, provision{x, p.Format(v, r.Lang), state(x, r.At)})
 	}
 	a := web.Answer{Page: "parameter", Title: p.Label, Data: d}
 	if len(faults) > 0 {

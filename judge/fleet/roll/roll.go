@@ -61,7 +61,7 @@ type Subject struct {
 
 // Overlies reports whether a decision lies over violations.
 func Overlies(d decision.Decision) bool {
-	return d.Type == decision.Exception || d.Type == decision.Deferral || d.Type == decision.Special
+	return d.Type == decision.Exception || d.Type == decision.Deferral || d.Type == decision.Special && !d.Provides()
 }
 
 // Heads is a subject for every row, a page at a time. Forks share pages.

@@ -86,6 +86,7 @@ create table decision (
     "approved_at"  text,
     "directive"    text not null,
     "carries"      text not null,
+    "notes"        text not null,              -- json, a list
     "entry"        integer not null,
     "words"        text not null
 ) strict;
