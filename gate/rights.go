@@ -14,6 +14,8 @@ const (
 	PutRegister      Action = "register.put"       // enter or change a register entry
 	RetireRegister   Action = "register.retire"    // strike an entry out; it stays readable
 	TakeStep         Action = "procedure.step"     // lead an entry on by its procedure, which names who may
+	KeepDraft        Action = "draft.keep"         // keep a half-filled form, for its writer alone
+	DropDraft        Action = "draft.drop"         // send or discard it
 	GiveDecision     Action = "decision.give"      // attest, judge, apply for an exception
 	ApproveDecision  Action = "decision.approve"   // by somebody else
 	WithdrawDecision Action = "decision.withdraw"  //
@@ -61,6 +63,8 @@ var rights = map[Action]right{
 	PutRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
 	RetireRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},
 	TakeStep:         {duties: deciders, program: true},
+	KeepDraft:        {duties: everybody},
+	DropDraft:        {duties: everybody},
 	GiveDecision:     {duties: deciders},
 	ApproveDecision:  {duties: []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
 	WithdrawDecision: {duties: deciders},

@@ -14,6 +14,7 @@ import (
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/register"
+	"kakusho/register/draft"
 	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/trail"
@@ -26,7 +27,7 @@ func folds(kinds kind.Set) []fold.Func {
 
 // foldsOfRooms are those of what pages and reports are made of: logins are not.
 func foldsOfRooms(kinds kind.Set) []fold.Func {
-	return []fold.Func{register.Fold(kinds), intake.Fold(kinds), govern.Fold}
+	return []fold.Func{register.Fold(kinds), intake.Fold(kinds), govern.Fold, draft.Fold}
 }
 
 // river is the one way in: an entry is sealed in the trail, then folded into the
@@ -65,7 +66,7 @@ func (r *river) Append(ctx context.Context, entries ...trail.Entry) (int64, erro
 		return 0, err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Kind, "register.") || e.Kind == string(gate.TakeStep) || strings.HasPrefix(e.Kind, "parameter.") || strings.HasPrefix(e.Kind, "decision.") {
+		if strings.HasPrefix(e.Kind, "register.") || e.Kind == string(gate.TakeStep) || strings.HasPrefix(e.Kind, "parameter.") || strings.HasPrefix(e.Kind, "decision.") || strings.HasPrefix(e.Kind, "draft.") {
 			r.changed.Add(1)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"kakusho/posture/derive"
 	"kakusho/posture/under"
 	"kakusho/register"
+	"kakusho/register/draft"
 	"kakusho/server/waiting"
 	"kakusho/store"
 	"kakusho/web/inbox/due"
@@ -23,6 +24,7 @@ import (
 type Rooms struct {
 	Gate     *gate.Gate
 	Register *register.Register
+	Drafts   *draft.Drafts
 	Govern   *govern.Govern
 	Posture  *posture.Posture
 	Audit    *audit.Audit
@@ -31,7 +33,7 @@ type Rooms struct {
 
 // sources are what inboxes are derived from.
 func (r Rooms) sources() due.Sources {
-	return due.Sources{Register: r.Register, Govern: r.Govern, Posture: r.Posture}
+	return due.Sources{Register: r.Register, Drafts: r.Drafts, Govern: r.Govern, Posture: r.Posture}
 }
 
 // over furnishes the rooms over rows, under the directive that was in force when they
@@ -49,7 +51,7 @@ func (s *Server) over(rows store.Store, g *gate.Gate, past calendar.Past) (Rooms
 func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.Store, g *gate.Gate, past calendar.Past) (r Rooms, err error) {
 	controls := s.books.Controls(d)
 	r = Rooms{
-		Gate: g, Audit: audit.New(s.trail, g).At(past), Govern: govern.New(rows, g, d, controls, s.Kinds),
+		Gate: g, Drafts: draft.New(rows, g), Audit: audit.New(s.trail, g).At(past), Govern: govern.New(rows, g, d, controls, s.Kinds),
 	}
 	if r.InForce, err = s.books.InForce(ctx, rows); err != nil {
 		return Rooms{}, err

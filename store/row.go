@@ -135,11 +135,21 @@ type Step struct {
 	Entry           int64
 }
 
+// Draft is a form that somebody has not sent yet. Its key is Person, Subject and Form.
+type Draft struct {
+	Person        string
+	Subject, Form string
+	Rev           int64 // of the subject, as its writer saw it
+	Typed         any   // lists of texts by field
+	At            time.Time
+	Entry         int64
+}
+
 // Rows is one zero row of every table.
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
-		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption), new(Step),
+		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption), new(Step), new(Draft),
 	}
 }
 
@@ -276,6 +286,17 @@ func (s *Step) Columns() []Column {
 	return []Column{
 		text("subject", &s.Subject).key(), integer("entry", &s.Entry).key(), text("procedure", &s.Procedure), text("step", &s.Step), text("before", &s.Before), text("after", &s.After),
 		text("person", &s.Person), text("post", &s.Post), instant("at", &s.At), text("note", &s.Note), jsonOf("files", &s.Files),
+	}
+}
+
+// Table is "draft".
+func (d *Draft) Table() string { return "draft" }
+
+// Columns point into d.
+func (d *Draft) Columns() []Column {
+	return []Column{
+		text("person", &d.Person).key(), text("subject", &d.Subject).key(), text("form", &d.Form).key(), integer("rev", &d.Rev),
+		jsonOf("typed", &d.Typed), instant("at", &d.At), integer("entry", &d.Entry),
 	}
 }
 

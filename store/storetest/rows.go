@@ -47,6 +47,7 @@ func Full() []store.Row {
 		&store.Sender{Digest: "d3", Name: "pc-1.example", GivenAt: day(21), EndedAt: day(22), Entry: 49},
 		&store.Adoption{Source: "npa-next", Replaces: "npa-r3", Document: "文書", Reason: "理由", By: "E-1", Post: "P-1", At: day(23), Carried: 3, Asked: 2, Archived: 1, Entry: 51},
 		&store.Step{Subject: "disposal/D-1", Procedure: "disposal", Step: "close", Before: "open", After: "closed", Person: "E-1", Post: "P-1", At: day(24), Note: "備考", Files: []any{map[string]any{"name": "証明書.pdf", "size": int64(3)}}, Entry: 52},
+		&store.Draft{Person: "E-1", Subject: "disposal/new", Form: "entry", Rev: 3, Typed: map[string]any{"title": []any{"途中の件名"}}, At: day(25), Entry: 53},
 	}
 }
 

@@ -17,21 +17,25 @@ import (
 	"kakusho/kind"
 	"kakusho/procedure"
 	"kakusho/register"
+	"kakusho/register/draft"
 	"kakusho/web"
 )
 
 //go:embed *.html
 var files embed.FS
 
-type pages struct{ register *register.Register }
+type pages struct {
+	register *register.Register
+	drafts   *draft.Drafts
+}
 
 // Mount adds the pages to the site.
-func Mount(site *web.Site, reg *register.Register) error {
+func Mount(site *web.Site, reg *register.Register, drafts *draft.Drafts) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{reg}
+	p := pages{reg, drafts}
 	site.Page(tmpl, "/registers", p.index)
 	site.Page(tmpl, "/register/{kind}", p.list)
 	site.Page(tmpl, "/register/{kind}/new", p.fresh)
@@ -41,6 +45,7 @@ func Mount(site *web.Site, reg *register.Register) error {
 	site.Page(tmpl, "/register/{kind}/export", p.export)
 	site.Page(tmpl, "/register/{kind}/{id...}", p.entry)
 	site.Act(tmpl, "/register/{kind}/{id...}", p.save)
+	site.Act(tmpl, "/draft/drop", p.drop)
 	site.Act(tmpl, "/retire/{kind}/{id...}", p.retire)
 	site.Act(tmpl, "/step/{step}/{kind}/{id...}", p.take)
 	site.Page(tmpl, "/attached/{step}/{n}/{kind}/{id...}", p.file)
@@ -208,6 +213,9 @@ type formData struct {
 	May    bool
 	Course *course              // nil: no procedure leads it, or it is new
 	Begin  *procedure.Procedure // of a new one: that which will lead it
+	Was    string
+	Drafts []draftLine
+	Draft  bool // the form was filled from one
 }
 
 type formField struct {
@@ -280,6 +288,12 @@ func (p pages) fresh(r *web.Request) (web.Answer, error) {
 	for _, f := range k.Layer(kind.Declared) {
 		typed.Set(f.Name, r.URL.Query().Get(f.Name)) // an address may fill a form in
 	}
+	if _, kept, ok, err := p.opened(r, k, ""); err != nil {
+		return web.Answer{}, err
+	} else if ok {
+		typed = kept
+		typed.Set(fromDraft, "1")
+	}
 	return p.form(r, k, register.Entry{}, typed, nil)
 }
 
@@ -292,7 +306,20 @@ func (p pages) entry(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return p.form(r, k, e, asStored(k, e, r.Lang), nil)
+	typed := asStored(k, e, r.Lang)
+	d, kept, ok, err := p.opened(r, k, e.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if ok {
+		kept.Set(fromDraft, "1")
+		kept.Set("rev", strconv.FormatInt(d.Rev, 10))
+		if d.Form != draft.Entry {
+			return p.page(r, k, e, typed, nil, &tried{d.Form, kept, nil})
+		}
+		typed = kept
+	}
+	return p.form(r, k, e, typed, nil)
 }
 
 // asStored is an entry as its form shows it.
@@ -335,7 +362,14 @@ func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 // page is the entry's page, its form filled with what was typed; at: the step whose
 // form was, instead.
 func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Values, faults []kind.Fault, at *tried) (web.Answer, error) {
-	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, May: mayPut(k, r.Actor)}
+	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, May: mayPut(k, r.Actor), Was: was(k.Layer(kind.Declared), e), Draft: typed.Get(fromDraft) != ""}
+	if rev, err := strconv.ParseInt(typed.Get("rev"), 10, 64); err == nil { // he saw that one
+		d.Rev, d.Was = rev, typed.Get(wasField)
+	}
+	var err error
+	if d.Drafts, err = p.draftsOf(r, k, e); err != nil {
+		return web.Answer{}, err
+	}
 	fields := p.fielder(r)
 	lead, led := p.register.Procedures().Of(k.ID)
 	if led && e.Ref == "" {
@@ -351,7 +385,6 @@ func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 		d.Fields = append(d.Fields, ff)
 	}
 	if led && e.Ref != "" {
-		var err error
 		if d.Course, err = p.course(r, k, e, fields, at); err != nil {
 			return web.Answer{}, err
 		}
@@ -361,7 +394,7 @@ func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 		title = bilingual.Text{JA: k.Label.JA + " " + e.Name, EN: k.Label.EN + " " + e.Name}
 	}
 	a := web.Answer{Page: "form", Title: title, Data: d}
-	if len(faults) > 0 || at != nil {
+	if len(faults) > 0 || at != nil && len(at.faults) > 0 {
 		a.Status = http.StatusUnprocessableEntity
 	}
 	return a, nil
@@ -372,10 +405,6 @@ func (p pages) save(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := r.ParseForm(); err != nil {
-		return web.Answer{}, err
-	}
-	values, faults := parse(k, r.PostForm)
 	var e register.Entry
 	if id := r.PathValue("id"); id != "" {
 		if _, err := r.Read(); err != nil {
@@ -384,30 +413,43 @@ func (p pages) save(r *web.Request) (web.Answer, error) {
 		if e, err = p.register.Get(r.Context(), r.Permit, fact.NewRef(k.ID, id)); err != nil {
 			return web.Answer{}, err
 		}
-		values[k.Key] = e.Ref.ID() // it does not change
 	}
-	rev, err := strconv.ParseInt(r.PostForm.Get("rev"), 10, 64)
+	typed, fields := r.PostForm, k.Layer(kind.Declared)
+	if typed.Get(keepField) != "" {
+		return p.keep(r, k, e.Ref, draft.Entry, typed)
+	}
+	rev, err := strconv.ParseInt(typed.Get("rev"), 10, 64)
 	if err != nil {
 		return web.Answer{}, web.ErrBadRequest
 	}
+	if !settle(typed, fields, e, r.Lang) {
+		return p.merge(r, k, e.Ref, fields, nil, typed)
+	}
+	values, faults := parse(k, typed)
+	if e.Ref != "" {
+		values[k.Key] = e.Ref.ID() // it does not change
+	}
 	if len(faults) == 0 {
-		var ref fact.Ref
-		ref, err = p.register.Put(r.Context(), r.Actor, k.ID, values, rev, r.At)
+		ref, err := p.register.Put(r.Context(), r.Actor, k.ID, values, rev, r.At)
 		var wrong register.Faults
 		switch {
 		case errors.As(err, &wrong):
 			faults = wrong
+		case errors.Is(err, register.ErrConflict) && e.Ref != "":
+			return p.merge(r, k, e.Ref, fields, nil, typed)
+		case errors.Is(err, register.ErrConflict):
+			key, _ := k.Field(k.Key)
+			faults = []kind.Fault{{Field: key.Name, Label: key.Label, Message: bilingual.Say("既に登録されている番号である。", "this number is taken")}}
 		case err != nil:
 			return web.Answer{}, err
 		default:
-			return web.Answer{Redirect: "/register/" + string(ref) + "?saved"}, nil
+			return web.Answer{Redirect: "/register/" + string(ref) + "?saved"}, p.sent(r.Context(), r, subjectOf(k, e.Ref), draft.Entry)
 		}
 	}
 	if _, err := r.Read(); err != nil {
 		return web.Answer{}, err
 	}
-	e.Rev = rev
-	return p.form(r, k, e, r.PostForm, faults)
+	return p.form(r, k, e, typed, faults)
 }
 
 // parse reads what was typed.

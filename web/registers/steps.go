@@ -38,6 +38,9 @@ type stepForm struct {
 	FileFault string
 	Open      bool
 	Faults    []formField // with what was typed
+	Rev       int64       // of the entry as he saw it
+	Was       string
+	Draft     bool
 }
 
 // tried is a step that could not be taken as it was typed.
@@ -67,10 +70,13 @@ func (p pages) course(r *web.Request, k kind.Kind, e register.Entry, fields fiel
 	c.State = stateOf(k, stands.Procedure, e)
 	stored := asStored(k, e, r.Lang)
 	for _, o := range stands.Offers {
-		s := stepForm{Offer: o, Open: at != nil && at.step == o.ID}
+		s := stepForm{Offer: o, Open: at != nil && at.step == o.ID, Rev: e.Rev, Was: was(o.Fields, e)}
 		typed, faults := stored, []kind.Fault(nil)
 		if s.Open {
-			typed, faults = at.typed, at.faults
+			typed, faults, s.Draft = at.typed, at.faults, at.typed.Get(fromDraft) != ""
+			if rev, err := strconv.ParseInt(typed.Get("rev"), 10, 64); err == nil {
+				s.Rev, s.Was = rev, typed.Get(wasField)
+			}
 		}
 		for _, f := range o.Fields {
 			s.Forms = append(s.Forms, fields.field("s-"+o.ID+"-", f, typed, faults))
@@ -119,7 +125,23 @@ func (p pages) take(r *web.Request) (web.Answer, error) {
 	if !led || !known || err != nil {
 		return web.Answer{}, web.ErrBadRequest
 	}
-	act := register.Act{Procedure: lead.ID, Step: s.ID, Ref: fact.NewRef(k.ID, r.PathValue("id")), Values: map[string]any{}, Rev: rev}
+	ref, fields := fact.NewRef(k.ID, r.PathValue("id")), fieldsOf(k, s)
+	if r.PostForm.Get(keepField) != "" {
+		return p.keep(r, k, ref, s.ID, r.PostForm)
+	}
+	if merged(r.PostForm) {
+		if _, err := r.Read(); err != nil {
+			return web.Answer{}, err
+		}
+		e, err := p.register.Get(r.Context(), r.Permit, ref)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		if !settle(r.PostForm, fields, e, r.Lang) {
+			return p.merge(r, k, ref, fields, &s, r.PostForm)
+		}
+	}
+	act := register.Act{Procedure: lead.ID, Step: s.ID, Ref: ref, Values: map[string]any{}, Rev: rev}
 	faults := fill(k, s, r.PostForm, &act)
 	if act.Files, err = attached(r); err != nil {
 		return web.Answer{}, err
@@ -129,10 +151,12 @@ func (p pages) take(r *web.Request) (web.Answer, error) {
 		switch _, err = p.register.Take(r.Context(), r.Actor, act, r.At); {
 		case errors.As(err, &wrong):
 			faults = wrong
+		case errors.Is(err, register.ErrConflict):
+			return p.merge(r, k, ref, fields, &s, r.PostForm)
 		case err != nil:
 			return web.Answer{}, err
 		default:
-			return web.Answer{Redirect: "/register/" + string(act.Ref) + "?saved"}, nil
+			return web.Answer{Redirect: "/register/" + string(act.Ref) + "?saved"}, p.sent(r.Context(), r, string(ref), s.ID)
 		}
 	}
 	if _, err := r.Read(); err != nil {
@@ -143,6 +167,16 @@ func (p pages) take(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	return p.page(r, k, e, asStored(k, e, r.Lang), nil, &tried{s.ID, r.PostForm, faults})
+}
+
+// fieldsOf are those that a step fills.
+func fieldsOf(k kind.Kind, s procedure.Step) (out []kind.Field) {
+	for _, name := range s.Fill {
+		if f, ok := k.Field(name); ok {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // fill reads what was typed into a step's form. A field that was emptied is blank; one

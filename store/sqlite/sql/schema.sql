@@ -192,3 +192,16 @@ create table step (
     "files"     text,
     primary key ("subject", "entry")
 ) strict, without rowid;
+
+-- The drafts of one person lie together.
+
+create table draft (
+    "person"  text not null,
+    "subject" text not null,                   -- kind/id, kind/new
+    "form"    text not null,                   -- entry, or a step
+    "rev"     integer not null,
+    "typed"   text,
+    "at"      text,
+    "entry"   integer not null,
+    primary key ("person", "subject", "form")
+) strict, without rowid;

@@ -25,6 +25,7 @@ import (
 	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/register"
+	"kakusho/register/draft"
 	"kakusho/register/open"
 )
 
@@ -43,15 +44,16 @@ const (
 	Date       Sort = "date"       // of an entry, by which something is to be done again
 	End        Sort = "end"        // of what sets a clause aside
 	Assignment Sort = "assignment" // that ends
+	Draft      Sort = "draft"      // of a form that he has not sent yet
 )
 
 // Sorts lists every Sort.
-var Sorts = []Sort{Approve, Step, Answer, Alert, Date, End, Assignment}
+var Sorts = []Sort{Approve, Step, Answer, Alert, Date, End, Assignment, Draft}
 
 var labels = map[Sort]bilingual.Text{
 	Approve: {JA: "承認", EN: "Approval"}, Step: {JA: "手続の操作", EN: "Step of a procedure"}, Answer: {JA: "判断・確認", EN: "Judgement or attestation"},
 	Alert: {JA: "警告の確認", EN: "Alert"}, Date: {JA: "登録の期限", EN: "Date of an entry"}, End: {JA: "例外の終期", EN: "End of an exception"},
-	Assignment: {JA: "任務の終期", EN: "End of an assignment"},
+	Assignment: {JA: "任務の終期", EN: "End of an assignment"}, Draft: {JA: "入力途中", EN: "Draft"},
 }
 
 // Label is the sort as pages print it.
@@ -83,6 +85,7 @@ func (i Item) Key() string {
 // Sources are what an inbox is derived from.
 type Sources struct {
 	Register *register.Register
+	Drafts   *draft.Drafts
 	Govern   *govern.Govern
 	Posture  *posture.Posture
 }
@@ -122,7 +125,7 @@ func (s Sources) Of(ctx context.Context, p gate.Permit, at time.Time) (Inbox, er
 		return Inbox{}, err
 	}
 	r := reading{Sources: s, ctx: ctx, permit: p, who: p.Who(), at: at, end: at.Add(Ahead), standing: st, box: Inbox{At: at, Until: st.Until()}}
-	for _, read := range []func() error{r.approvals, r.endings, r.steps, r.alerts, r.answers, r.assignments} {
+	for _, read := range []func() error{r.approvals, r.endings, r.steps, r.alerts, r.answers, r.assignments, r.drafts} {
 		if err := read(); err != nil {
 			return Inbox{}, err
 		}
@@ -387,6 +390,29 @@ func (r *reading) assignments() error {
 		r.add(i)
 	}
 	return nil
+}
+
+// drafts are his own, as long as he may read the register.
+func (r *reading) drafts() error {
+	ds, err := r.Drafts.All(r.ctx, r.permit)
+	for _, d := range ds {
+		k, ok := r.Register.Kinds()[d.Kind()]
+		if !ok || !k.MayRead(r.who) {
+			continue
+		}
+		name := bilingual.Text{JA: k.Label.JA + "の登録", EN: "the entry of " + k.Label.EN}
+		if p, led := r.Register.Procedures().Of(k.ID); led && d.Form != draft.Entry {
+			s, _ := p.Step(d.Form)
+			name = bilingual.Text{JA: p.Label.JA + "：" + s.Label.JA, EN: p.Label.EN + ": " + s.Label.EN}
+		}
+		i := Item{Sort: Draft, What: both(name, "の入力を続け、又は破棄する", "Go on with, or discard: %"), Subject: d.Subject, Since: d.At,
+			Link: "/register/" + d.Subject + "?" + url.Values{"draft": {d.Form}}.Encode()}
+		if len(k.Clauses) > 0 {
+			i.Clause = k.Clauses[0]
+		}
+		r.add(i)
+	}
+	return err
 }
 
 // term is for how long somebody has a duty of a post.
