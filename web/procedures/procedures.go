@@ -46,8 +46,10 @@ type oneData struct {
 	procedure.Procedure
 	Kind   kind.Kind
 	Names  map[string]bilingual.Text // of states, by value
+	Fields map[string]bilingual.Text // of dates, by name
 	Steps  []step
 	Guards []guard
+	Drawn  diagram
 }
 
 // step is a step with fields by their labels.
@@ -56,7 +58,9 @@ type step struct {
 	NotBy    []bilingual.Text
 	Superior bilingual.Text
 	Need     []bilingual.Text
+	Holds    []bilingual.Text // what to do when what is required does not hold
 	Also     []bilingual.Text
+	Waits    []string // controls
 }
 
 type guard struct {
@@ -70,10 +74,14 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, web.ErrNotFound
 	}
 	kinds := p.register.Kinds()
-	d := oneData{Procedure: lead, Kind: kinds[lead.Kind], Names: map[string]bilingual.Text{}}
+	d := oneData{Procedure: lead, Kind: kinds[lead.Kind], Names: map[string]bilingual.Text{}, Fields: map[string]bilingual.Text{}}
 	state, _ := d.Kind.Field(lead.Field)
 	for _, c := range state.Choices {
 		d.Names[c.Value] = c.Label
+	}
+	d.Drawn = draw(lead, d.Names)
+	for _, f := range d.Kind.Fields {
+		d.Fields[f.Name] = f.Label
 	}
 	label := func(field string) bilingual.Text { f, _ := d.Kind.Field(field); return f.Label }
 	for _, s := range lead.Steps {
@@ -91,7 +99,17 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 				x.Need = append(x.Need, label(name))
 			}
 		}
+		for _, r := range append(slices.Clone(s.Require), to.Require...) {
+			x.Holds = append(x.Holds, r.Else)
+		}
+		for _, c := range s.Clear {
+			x.Waits = append(x.Waits, c.Controls...)
+		}
 		for _, a := range s.Also {
+			if a.At == "" {
+				x.Also = append(x.Also, kinds[a.New+a.Made].Label)
+				continue
+			}
 			x.Also = append(x.Also, label(a.At))
 		}
 		d.Steps = append(d.Steps, x)
