@@ -24,7 +24,7 @@ var floors = []struct {
 }{
 	{name: "words", rooms: []string{"bilingual", "calendar", "clause", "fact", "verdict", "actor", "decision", "calendar", "event"}, sees: []string{"words"}},
 	{name: "texts", rooms: []string{"kind", "directive", "control", "procedure"}, sees: []string{"words", "texts"}},
-	{name: "tools", rooms: []string{"collect", "rule", "judge", "store", "door", "search", "sigma", "blob"}, sees: []string{"words", "texts", "tools"}},
+	{name: "tools", rooms: []string{"collect", "rule", "judge", "store", "door", "search", "sigma", "scan", "blob"}, sees: []string{"words", "texts", "tools"}},
 	{name: "trail", rooms: []string{"trail"}, sees: []string{"words"}},
 	{name: "gate", rooms: []string{"gate"}, sees: []string{"words", "trail"}},
 	{name: "work", rooms: []string{"intake", "ingest", "retention", "watch", "register", "posture", "govern", "identity", "audit"}, sees: []string{"words", "texts", "tools", "trail", "gate"}},

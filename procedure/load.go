@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -246,8 +247,11 @@ func (l *linter) step(s Step) {
 			l.bad(mark, "step %q: clear names controls, and %q is no reference of %s", s.ID, c.At, l.p.Kind)
 		}
 	}
-	if s.Files < 0 {
-		l.bad(mark, "step %q: files is a number", s.ID)
+	if s.Files < 0 || len(s.Reads) > s.Files {
+		l.bad(mark, "step %q: files is a number, and as many as are read", s.ID)
+	}
+	for _, r := range s.Reads {
+		l.fields(mark, slices.Sorted(maps.Keys(r.Set)))
 	}
 	if s.Covers != "" {
 		l.fields(mark, []string{s.Covers})

@@ -78,8 +78,16 @@ type Step struct {
 	Set      map[string]any `yaml:"set,omitempty"`      // fields it sets: a value, or one of Words
 	Also     []Also         `yaml:"also,omitempty"`     // what changes elsewhere in the same moment
 	Files    int            `yaml:"files,omitempty"`    // files to be attached, at least; more may be, with any step
+	Reads    []Reads        `yaml:"reads,omitempty"`    // what is read from a file that is attached
 	Reason   bool           `yaml:"reason,omitempty"`   // a note is required
 	Confirm  bilingual.Text `yaml:"confirm,omitempty"`  // asked before it is done: it cannot be undone
+}
+
+// Reads says that one of the files attached is a report in a format, and which fields it
+// sets: "$word" is what package scan finds under that word.
+type Reads struct {
+	Format string            `yaml:"format"`
+	Set    map[string]string `yaml:"set"`
 }
 
 // Clear is a gate on verdicts: on what is named, of a system on everything in it, no

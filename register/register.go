@@ -23,6 +23,7 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/kind"
+	"kakusho/rule/require"
 	"kakusho/store"
 )
 
@@ -49,14 +50,14 @@ type Register struct {
 	rows   store.Store
 	gate   *gate.Gate
 	shelf  file.Shelf
-	judged Judged
+	judged require.Judged
 
 	changing sync.Mutex // held from the look at an entry to the sealing of its change
 }
 
 // New returns the registers kept in rows, changed through g, led by rules. What is
 // attached goes to shelf; judged is asked by steps that wait for verdicts.
-func New(rows store.Store, g *gate.Gate, rules *Rules, shelf file.Shelf, judged Judged) *Register {
+func New(rows store.Store, g *gate.Gate, rules *Rules, shelf file.Shelf, judged require.Judged) *Register {
 	return &Register{Rules: rules, rows: rows, gate: g, shelf: shelf, judged: judged}
 }
 

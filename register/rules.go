@@ -1,17 +1,15 @@
 package register
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
-	"kakusho/actor"
-	"kakusho/bilingual"
-	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/procedure"
 	"kakusho/rule/require"
-	"kakusho/verdict"
+	"kakusho/scan"
 )
 
 // Rules are the kinds that registers keep, and the procedures that lead them. They do
@@ -26,48 +24,20 @@ type Rules struct {
 // a fault that names it.
 func Compile(kinds kind.Set, procedures procedure.Set) (*Rules, error) {
 	c, err := require.Compile(kinds, procedures)
+	for _, id := range procedures.IDs() {
+		for _, s := range procedures[id].Steps {
+			err = errors.Join(err, readable(id, s))
+		}
+	}
 	return &Rules{kinds, procedures, c}, err
 }
 
-// Open is a verdict that a step waits for.
-type Open struct {
-	Subject fact.Ref
-	Title   bilingual.Text // of the control
-	Outcome verdict.Outcome
-}
-
-// Judged tells what is open of a control on a subject, of a system on everything in it:
-// what violates, is unknown, waits for a judgement or is in error.
-type Judged func(ctx context.Context, who actor.Actor, control string, on fact.Ref, at time.Time) ([]Open, error)
-
-// mostOpen is how many verdicts a refusal names.
-const mostOpen = 20
-
-// clear adds a fault for every verdict that the step waits for.
-func (t *taking) clear() error {
-	for _, c := range t.step.Clear {
-		on, field := fact.NewRef(t.kind.ID, t.main.id), t.procedure.Field
-		if c.At != "" {
-			f, _ := t.kind.Field(c.At)
-			id, _ := t.main.values[c.At].(string)
-			if on, field = fact.NewRef(f.To, id), c.At; id == "" {
-				t.fault(c.At, "この操作には入力を要する。", "this step needs it")
-				continue
-			}
-		}
-		for _, control := range c.Controls {
-			open, err := t.r.judged(t.ctx, t.who, control, on, t.at)
-			if err != nil {
-				return err
-			}
-			for i, o := range open {
-				if i == mostOpen {
-					rest := len(open) - mostOpen
-					t.fault(field, fmt.Sprintf("ほかに%d件ある。", rest), fmt.Sprintf("and %d more", rest))
-					break
-				}
-				t.fault(field, fmt.Sprintf("%s「%s」が%sである。解消してから行う。", o.Subject, o.Title.JA, o.Outcome.Label().JA),
-					fmt.Sprintf("%s: “%s” is %s; settle it first", o.Subject, o.Title.EN, o.Outcome.Label().EN))
+// readable sees that the reports a step reads are of formats that can be read.
+func readable(id string, s procedure.Step) error {
+	for _, reads := range s.Reads {
+		for field, word := range reads.Set {
+			if !slices.Contains(scan.Words[reads.Format], strings.TrimPrefix(word, "$")) {
+				return fmt.Errorf("procedure %s: step %s: %s is set from %s, which no report in %q has", id, s.ID, field, word, reads.Format)
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"kakusho/gate"
 	"kakusho/kind"
 	"kakusho/procedure"
+	"kakusho/rule/require"
 	"kakusho/store"
 	"kakusho/store/superior"
 )
@@ -74,7 +75,8 @@ func (r *Register) Take(ctx context.Context, who actor.Actor, a Act, at time.Tim
 			return "", t.no
 		}
 		if len(t.faults) == 0 { // only of what could be taken otherwise
-			if err := t.clear(); err != nil {
+			e := require.Entry{Kind: t.kind, Ref: fact.NewRef(p.Kind, t.main.id), Values: t.main.values, State: p.Field, Who: who}
+			if t.faults, err = require.Waits(ctx, e, s.Clear, r.judged, at); err != nil {
 				return "", err
 			}
 		}
@@ -151,6 +153,7 @@ func (t *taking) plan(a Act) error {
 	if err := t.above(t.over(id, values, store.Subject{})); err != nil {
 		return err
 	}
+	t.attach(a.Files, values)
 	t.set(values, t.step.Set, nil)
 	// As the program: what the step sets is set, also where its taker may not look.
 	var err error
@@ -165,11 +168,6 @@ func (t *taking) plan(a Act) error {
 	t.faults = append(t.faults, blank(t.kind, t.step.Need, t.main.values, bilingual.Say("この操作には入力を要する。", "this step needs it"))...)
 	if t.step.Reason && strings.TrimSpace(a.Note) == "" {
 		t.faults = append(t.faults, kind.Fault{Field: "step_note", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")})
-	}
-	var wrong []bilingual.Text
-	t.files, wrong = file.CheckAll(a.Files, t.step.Files)
-	for _, message := range wrong {
-		t.faults = append(t.faults, kind.Fault{Field: "step_files", Label: bilingual.Say("添付", "Files"), Message: message})
 	}
 	return t.others()
 }

@@ -86,6 +86,9 @@ func (w *walker) line(name, line string) {
 		ref := fact.Ref(words[1])
 		v := w.values(ref.Kind(), words[2:])
 		v[w.Kinds[ref.Kind()].Key] = ref.ID()
+		if ref.Kind() == w.p.Kind {
+			w.ref = ref
+		}
 		w.put(actor.Program, ref.Kind(), v)
 	case "has":
 		got := w.entry(fact.Ref(words[1])).Values
@@ -110,7 +113,8 @@ func (w *walker) line(name, line string) {
 }
 
 // step is "STEP PERSON [FIELD=VALUE …] -> STATE", or "! STATUS or fields at fault". A step
-// that begins an entry gives its key; note=… is the note, file=… a PDF of that name.
+// that begins an entry gives its key; note=… is the note, file=… a PDF of that name, or a report of
+// package scan's examples.
 func (w *walker) step(name string, words []string) {
 	w.t.Helper()
 	id, person, want, sign := words[0], words[1], words[len(words)-1], words[len(words)-2]
@@ -123,7 +127,7 @@ func (w *walker) step(name string, words []string) {
 			continue
 		}
 		if text, ok := strings.CutPrefix(pair, "file="); ok {
-			files = append(files, register.Upload{Name: text, Content: []byte("%PDF-1.7\n" + text)})
+			files = append(files, register.Upload{Name: text, Content: attachment(text)})
 			continue
 		}
 		pairs = append(pairs, pair)
@@ -240,4 +244,17 @@ func split(line string) (words []string) {
 		words = append(words, strings.ReplaceAll(w, `"`, ""))
 	}
 	return words
+}
+
+// attachment is a file for a step: what its name says.
+func attachment(name string) []byte {
+	switch name {
+	case "clean.sarif":
+		return []byte(`{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "gosec", "version": "2.21"}}, "results": []}]}`)
+	case "open.sarif":
+		return []byte(`{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "gosec", "version": "2.21"}}, "results": [{"level": "error", "message": {"text": "x"}}]}]}`)
+	case "bill.json":
+		return []byte(`{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"name": "a"}, {"name": "b"}]}`)
+	}
+	return []byte("%PDF-1.7\n" + name)
 }

@@ -77,6 +77,9 @@ func Check(name string, content []byte) (File, error) {
 		return File{}, fault("「%s」は%d MBを超える。分割し、又は圧縮率を上げる。", "%q is larger than %d MB; split or compress it", name, Most>>20)
 	}
 	is := mimetype.Detect(content)
+	if up := is.Parent(); up != nil && up.Is("application/json") { // reports of many kinds
+		is = up
+	}
 	media, _, _ := strings.Cut(is.String(), ";")
 	endings, ok := kinds[media]
 	if !ok {

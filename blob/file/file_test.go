@@ -29,6 +29,7 @@ func TestWhatIsTaken(t *testing.T) {
 		{`C:\書類\記録.txt`, []byte("抹消した。"), "text/plain", "記録.txt"},
 		{"../../etc/passwd.txt", []byte("root"), "text/plain", "passwd.txt"},
 		{"結果.sarif", []byte(`{"version": "2.1.0", "runs": []}`), "application/json", "結果.sarif"},
+		{"部品表.json", []byte(`{"bomFormat": "CycloneDX", "specVersion": "1.6"}`), "application/json", "部品表.json"},
 		{"報\u202egnp.pdf", []byte("%PDF-1.7\n"), "application/pdf", "報gnp.pdf"},
 		{"写真.pdf", png, "", ""},
 		{"写真", png, "", ""},

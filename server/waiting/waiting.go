@@ -10,14 +10,14 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/posture"
-	"kakusho/register"
+	"kakusho/rule/require"
 	"kakusho/verdict"
 )
 
 // On tells steps of procedures what is open of a control, as p says. Whoever takes the step
 // looks, and that is sealed.
-func On(p *posture.Posture, g *gate.Gate) register.Judged {
-	return func(ctx context.Context, who actor.Actor, control string, on fact.Ref, at time.Time) (open []register.Open, err error) {
+func On(p *posture.Posture, g *gate.Gate) require.Judged {
+	return func(ctx context.Context, who actor.Actor, control string, on fact.Ref, at time.Time) (open []require.Open, err error) {
 		var places []string // any duty at all reads outcomes
 		for _, as := range who.Assignments {
 			places = append(places, as.Scope)
@@ -42,7 +42,7 @@ func On(p *posture.Posture, g *gate.Gate) register.Judged {
 			switch pair.Outcome {
 			case verdict.Violates, verdict.Unknown, verdict.Undecided, verdict.Error:
 				if on.Kind() == "system" || pair.Subject == on {
-					open = append(open, register.Open{Subject: pair.Subject, Title: c.Title, Outcome: pair.Outcome})
+					open = append(open, require.Open{Subject: pair.Subject, Title: c.Title, Outcome: pair.Outcome})
 				}
 			}
 		}
