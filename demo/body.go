@@ -284,7 +284,7 @@ func (b *body) enter(s *server.Server, id string, rows []map[string]any, at time
 		if by := b.sheets[id].By; by != "" {
 			who = b.actor(by)
 		}
-		n, err := s.Register.Import(ctx, who, id, bytes.NewReader(file.Bytes()), id+".csv", at)
+		n, err := s.Exchange.Import(ctx, who, id, bytes.NewReader(file.Bytes()), id+".csv", at)
 		if err == nil && n != len(rows) {
 			err = fmt.Errorf("%d of %d rows taken", n, len(rows))
 		}

@@ -13,6 +13,9 @@ const (
 	Export           Action = "export"             // take rows out
 	PutRegister      Action = "register.put"       // enter or change a register entry
 	RetireRegister   Action = "register.retire"    // strike an entry out; it stays readable
+	ImportRegister   Action = "register.import"    // enter or change many entries out of a file, as one decision
+	UndoImport       Action = "register.undo"      // put them back as they were
+	MapRegister      Action = "register.map"       // say what the columns of somebody's ledger are
 	TakeStep         Action = "procedure.step"     // lead an entry on by its procedure, which names who may
 	KeepDraft        Action = "draft.keep"         // keep a half-filled form, for its writer alone
 	DropDraft        Action = "draft.drop"         // send or discard it
@@ -62,6 +65,9 @@ var rights = map[Action]right{
 	Export:           {duties: append([]actor.Duty{actor.Auditor}, deciders...), program: true},
 	PutRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
 	RetireRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},
+	ImportRegister:   {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
+	UndoImport:       {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}, program: true},
+	MapRegister:      {duties: []actor.Duty{actor.Maintainer, actor.SystemOfficer}},
 	TakeStep:         {duties: deciders, program: true},
 	KeepDraft:        {duties: everybody},
 	DropDraft:        {duties: everybody},

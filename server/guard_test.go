@@ -22,8 +22,10 @@ import (
 	"kakusho/gate"
 	"kakusho/govern"
 	"kakusho/identity"
+	"kakusho/kind/table"
 	"kakusho/posture"
 	"kakusho/register"
+	"kakusho/register/exchange"
 	"kakusho/server"
 	"kakusho/verdict"
 )
@@ -300,7 +302,7 @@ func TestHalfASubjectIsAFaultAndNoFailure(t *testing.T) {
 			t.Errorf("decide about %q: got %v, want a fault", ref, err)
 		}
 	}
-	plan, err := s.Register.Plan(t.Context(), reading(t, s, holder(actor.Maintainer)), "computer", strings.NewReader("種別\nserver\n"), "a.csv")
+	plan, err := s.Exchange.Plan(t.Context(), reading(t, s, holder(actor.Maintainer)), "computer", exchange.File{Name: "a.csv", Data: []byte("種別\nserver\n")}, &table.Mapping{}, nil)
 	if err != nil || len(plan.Faults) == 0 {
 		t.Errorf("a file without the key's column: got %v, %v, want faults", plan.Faults, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"kakusho/web/directives"
 	"kakusho/web/entry"
 	"kakusho/web/events"
+	"kakusho/web/imports"
 	"kakusho/web/inbox"
 	"kakusho/web/papers"
 	"kakusho/web/procedures"
@@ -67,7 +68,8 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		func() error { return entry.Mount(site, s.Identity, rooms.Register) },
 		func() error { return standing.Mount(site, rooms.Posture, rooms.Gate, SelfSystem) },
 		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.write) },
-		func() error { return registers.Mount(site, rooms.Register, rooms.Drafts) },
+		func() error { return registers.Mount(site, rooms.Exchange, rooms.Drafts) },
+		func() error { return imports.Mount(site, rooms.Exchange, s.desk) },
 		func() error { return procedures.Mount(site, rooms.Register) },
 		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
 		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },

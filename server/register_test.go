@@ -22,6 +22,7 @@ import (
 	"kakusho/gate"
 	"kakusho/kind/table"
 	"kakusho/register"
+	"kakusho/register/exchange"
 )
 
 // Who may change which register, one line each: person, what, allowed.
@@ -58,13 +59,13 @@ func TestRightsOverRegisters(t *testing.T) {
 	}
 	imports := func(kindID, text string) func(actor.Actor) error {
 		return func(who actor.Actor) error {
-			_, err := b.Register.Import(b.ctx, who, kindID, strings.NewReader(text), "x.csv", b.Now())
+			_, err := b.Exchange.Import(b.ctx, who, kindID, strings.NewReader(text), "x.csv", b.Now())
 			return err
 		}
 	}
 	exports := func(kindID string) func(actor.Actor) error {
 		return func(who actor.Actor) error {
-			_, err := b.Register.Export(b.ctx, who, register.Query{Kind: kindID}, table.CSV, bilingual.JA, false, b.Now())
+			_, err := b.Exchange.Export(b.ctx, who, register.Query{Kind: kindID}, table.CSV, bilingual.JA, false, b.Now())
 			return err
 		}
 	}
@@ -249,7 +250,7 @@ func TestAHiddenFieldSurvivesAnEditorWhoCannotSeeIt(t *testing.T) {
 		}
 	}
 	file := "staff_no,name,employment,status,nationality\nK-1,委託 三郎,contractor,active,他国\n"
-	if _, err := b.Register.Import(b.ctx, who, "person", strings.NewReader(file), "x.csv", b.Now()); err != nil {
+	if _, err := b.Exchange.Import(b.ctx, who, "person", strings.NewReader(file), "x.csv", b.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.entry("person/K-1").Values; got["nationality"] != "某国" || got["name"] != "委託 三郎" {
@@ -336,9 +337,9 @@ func TestARetiredEntryStaysReadableAndItsNumberIsNotGivenAgain(t *testing.T) {
 func TestAFileIsTriedThenAppliedWholeOrNotAtAll(t *testing.T) {
 	b := found(t)
 	who := b.as("s-all")
-	plan := func(text string) register.Plan {
+	plan := func(text string) *exchange.Plan {
 		t.Helper()
-		p, err := b.Register.Plan(b.ctx, b.permit(who), "computer", strings.NewReader(text), "x.csv")
+		p, err := b.Exchange.Plan(b.ctx, b.permit(who), "computer", exchange.File{Name: "x.csv", Data: []byte(text)}, &table.Mapping{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,18 +378,18 @@ func TestAFileIsTriedThenAppliedWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("fault %d is at line %d, want %d: %v", i, p.Faults[i].Line, line, p.Faults[i])
 		}
 	}
-	if _, err := b.Register.Import(b.ctx, who, "computer", strings.NewReader(bad), "x.csv", b.Now()); !errors.Is(err, register.ErrFaults) {
+	if _, err := b.Exchange.Import(b.ctx, who, "computer", strings.NewReader(bad), "x.csv", b.Now()); !errors.Is(err, exchange.ErrFaults) {
 		t.Errorf("applying it: got %v, want ErrFaults", err)
 	}
 	if n := count(); n != 2 {
 		t.Errorf("a file with faults left %d entries, want 2", n)
 	}
 
-	n, err := b.Register.Import(b.ctx, who, "computer", strings.NewReader(text), "x.csv", b.Now())
+	n, err := b.Exchange.Import(b.ctx, who, "computer", strings.NewReader(text), "x.csv", b.Now())
 	if err != nil || n != 2 || count() != 3 {
 		t.Errorf("applying the good one: %d changed, %v, %d entries, want 2 and 3", n, err, count())
 	}
-	if n, err := b.Register.Import(b.ctx, who, "computer", strings.NewReader(text), "x.csv", b.Now()); err != nil || n != 0 {
+	if n, err := b.Exchange.Import(b.ctx, who, "computer", strings.NewReader(text), "x.csv", b.Now()); err != nil || n != 0 {
 		t.Errorf("applying it again: %d changed, %v, want none", n, err)
 	}
 	// A column that the file lacks keeps its value; an empty cell clears it.
@@ -399,7 +400,7 @@ func TestAFileIsTriedThenAppliedWholeOrNotAtAll(t *testing.T) {
 		{"asset_no,role,system,status\nCA-2,mobile,A,in-service\n", "ca-2"},
 		{"asset_no,role,system,status,hostname\nCA-2,terminal,A,in-service,\n", nil},
 	} {
-		if _, err := b.Register.Import(b.ctx, who, "computer", strings.NewReader(c.text), "x.csv", b.Now()); err != nil {
+		if _, err := b.Exchange.Import(b.ctx, who, "computer", strings.NewReader(c.text), "x.csv", b.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.entry("computer/CA-2").Values["hostname"]; got != c.want {
@@ -412,7 +413,7 @@ func TestAFileIsTriedThenAppliedWholeOrNotAtAll(t *testing.T) {
 		"no text":               "\x00\x01\x02",
 		"nothing":               "",
 	} {
-		if _, err := b.Register.Import(b.ctx, who, "computer", strings.NewReader(text), "x.csv", b.Now()); !errors.Is(err, register.ErrFaults) {
+		if _, err := b.Exchange.Import(b.ctx, who, "computer", strings.NewReader(text), "x.csv", b.Now()); !errors.Is(err, exchange.ErrFaults) {
 			t.Errorf("%s: got %v, want ErrFaults", name, err)
 		}
 	}
@@ -427,18 +428,18 @@ func TestAFileInShiftJISWithRowsThatPointToEachOtherIsApplied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := b.Register.Plan(b.ctx, b.permit(who), "unit", strings.NewReader(sjis), "所属.csv")
+	p, err := b.Exchange.Plan(b.ctx, b.permit(who), "unit", exchange.File{Name: "所属.csv", Data: []byte(sjis)}, &table.Mapping{}, nil)
 	if err != nil || p.Sheet.Encoding != "shift_jis" || p.New != 2 || len(p.Faults) != 0 {
 		t.Fatalf("dry run: %s, new %d, faults %v, %v", p.Sheet.Encoding, p.New, p.Faults, err)
 	}
-	if _, err := b.Register.Import(b.ctx, who, "unit", strings.NewReader(sjis), "所属.csv", b.Now()); err != nil {
+	if _, err := b.Exchange.Import(b.ctx, who, "unit", strings.NewReader(sjis), "所属.csv", b.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if e := b.entry("unit/ST-2"); e.Values["title"] != "北警察署" || e.Values["parent"] != "ST-1" {
 		t.Errorf("got %v", e.Values)
 	}
 	for name, bom := range map[string]string{"UTF-8": "", "UTF-8 with a byte order mark": "\ufeff"} {
-		n, err := b.Register.Import(b.ctx, who, "unit", strings.NewReader(bom+text), "x.csv", b.Now())
+		n, err := b.Exchange.Import(b.ctx, who, "unit", strings.NewReader(bom+text), "x.csv", b.Now())
 		if err != nil || n != 0 {
 			t.Errorf("the same in %s: %d changed, %v, want none", name, n, err)
 		}
@@ -448,7 +449,7 @@ func TestAFileInShiftJISWithRowsThatPointToEachOtherIsApplied(t *testing.T) {
 
 func TestAnExportHoldsNoPersonalFieldAndComesBackEqual(t *testing.T) {
 	b := found(t)
-	out, err := b.Register.Export(b.ctx, b.as("s-auditor"), register.Query{Kind: "person"}, table.CSV, bilingual.JA, false, b.Now())
+	out, err := b.Exchange.Export(b.ctx, b.as("s-auditor"), register.Query{Kind: "person"}, table.CSV, bilingual.JA, false, b.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -459,11 +460,11 @@ func TestAnExportHoldsNoPersonalFieldAndComesBackEqual(t *testing.T) {
 		t.Errorf("the numbers are missing:\n%.300s", out)
 	}
 	for _, format := range []table.Format{table.CSV, table.XLSX} {
-		out, err := b.Register.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer"}, format, bilingual.JA, false, b.Now())
+		out, err := b.Exchange.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer"}, format, bilingual.JA, false, b.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := b.Register.Plan(b.ctx, b.permit(b.as("s-all")), "computer", bytes.NewReader(out), "x."+string(format))
+		p, err := b.Exchange.Plan(b.ctx, b.permit(b.as("s-all")), "computer", exchange.File{Name: "x." + string(format), Data: out}, &table.Mapping{}, nil)
 		if err != nil || p.Same != 2 || p.New+p.Changed+p.Wrong != 0 {
 			t.Errorf("%s comes back with new %d changed %d wrong %d same %d: %v %v", format, p.New, p.Changed, p.Wrong, p.Same, p.Faults, err)
 		}
@@ -471,14 +472,14 @@ func TestAnExportHoldsNoPersonalFieldAndComesBackEqual(t *testing.T) {
 	// What a spreadsheet would read as a formula goes out as text, and comes back
 	// as it was.
 	b.put(looker(), "computer", computer("=1+1", "A"))
-	out, err = b.Register.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer", Words: "=1+1"}, table.CSV, bilingual.JA, false, b.Now())
+	out, err = b.Exchange.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer", Words: "=1+1"}, table.CSV, bilingual.JA, false, b.Now())
 	if err != nil || !bytes.Contains(out, []byte("=1+1")) || bytes.Contains(out, []byte("\n=1+1")) || bytes.Contains(out, []byte(",=1+1")) {
 		t.Errorf("a formula goes out as one: %v\n%s", err, out)
 	}
-	if p, err := b.Register.Plan(b.ctx, b.permit(b.as("s-all")), "computer", bytes.NewReader(out), "x.csv"); err != nil || p.Same != 1 || p.New+p.Changed+p.Wrong != 0 {
+	if p, err := b.Exchange.Plan(b.ctx, b.permit(b.as("s-all")), "computer", exchange.File{Name: "x.csv", Data: out}, &table.Mapping{}, nil); err != nil || p.Same != 1 || p.New+p.Changed+p.Wrong != 0 {
 		t.Errorf("it comes back with new %d changed %d wrong %d same %d: %v %v", p.New, p.Changed, p.Wrong, p.Same, p.Faults, err)
 	}
-	form, err := b.Register.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer"}, table.CSV, bilingual.EN, true, b.Now())
+	form, err := b.Exchange.Export(b.ctx, b.as("s-all"), register.Query{Kind: "computer"}, table.CSV, bilingual.EN, true, b.Now())
 	if err != nil || bytes.Count(bytes.TrimSpace(form), []byte("\n")) > 1 || bytes.Contains(form, []byte("CA-1")) {
 		t.Errorf("the form to fill in: %v\n%.300s", err, form)
 	}

@@ -15,6 +15,7 @@ import (
 	"kakusho/kind"
 	"kakusho/register"
 	"kakusho/register/draft"
+	"kakusho/register/exchange"
 	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/trail"
@@ -27,7 +28,7 @@ func folds(kinds kind.Set) []fold.Func {
 
 // foldsOfRooms are those of what pages and reports are made of: logins are not.
 func foldsOfRooms(kinds kind.Set) []fold.Func {
-	return []fold.Func{register.Fold(kinds), intake.Fold(kinds), govern.Fold, draft.Fold}
+	return []fold.Func{register.Fold(kinds), exchange.Fold(kinds), intake.Fold(kinds), govern.Fold, draft.Fold}
 }
 
 // river is the one way in: an entry is sealed in the trail, then folded into the

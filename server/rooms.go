@@ -14,6 +14,7 @@ import (
 	"kakusho/posture/under"
 	"kakusho/register"
 	"kakusho/register/draft"
+	"kakusho/register/exchange"
 	"kakusho/server/waiting"
 	"kakusho/store"
 	"kakusho/web/inbox/due"
@@ -25,6 +26,7 @@ type Rooms struct {
 	Gate     *gate.Gate
 	Register *register.Register
 	Drafts   *draft.Drafts
+	Exchange *exchange.Exchange
 	Govern   *govern.Govern
 	Posture  *posture.Posture
 	Audit    *audit.Audit
@@ -62,5 +64,6 @@ func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.S
 	}
 	r.Posture, err = posture.Over(under.Rows(rows, sees), s.books.Terms(d), derive.All())
 	r.Register = register.New(rows, g, s.rules, file.On(s.files), waiting.On(r.Posture, g))
+	r.Exchange = exchange.New(r.Register, rows, g)
 	return r, err
 }

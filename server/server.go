@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,6 +32,7 @@ import (
 	"kakusho/kind"
 	"kakusho/procedure"
 	"kakusho/register"
+	"kakusho/register/desk"
 	"kakusho/server/books"
 	"kakusho/server/events"
 	"kakusho/server/fold"
@@ -87,6 +89,7 @@ type Server struct {
 	rows    store.Store
 	river   *river
 	past    *past.Keeper
+	desk    *desk.Desk
 
 	Directive *directive.Directive // judged by, as it was opened; see present
 	Kinds     kind.Set
@@ -156,6 +159,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.Rooms, err = s.over(s.rows, gate.New(s.river), calendar.Past{}); err != nil {
 		return err
 	}
+	if s.desk, err = desk.Open(filepath.Join(s.cfg.Data, "desk")); err != nil {
+		return err
+	}
 	if s.past, err = s.openPast(); err != nil {
 		return err
 	}
@@ -222,36 +228,21 @@ func prepareFolder(dir string) error {
 
 // Close seals what is open and closes everything. It may be called twice.
 func (s *Server) Close() error {
-	var errs []error
-	if s.Events != nil {
-		errs = append(errs, s.Events.Close())
-		s.Events = nil
+	return errors.Join(end(&s.Events), end(&s.desk), end(&s.past), end(&s.Identity), end(&s.rows), end(&s.files), end(&s.trail), end(&s.witness))
+}
+
+// end closes what is open, once.
+func end[T interface {
+	comparable
+	io.Closer
+}](at *T) error {
+	var none T
+	if *at == none {
+		return nil
 	}
-	if s.past != nil {
-		errs = append(errs, s.past.Close())
-		s.past = nil
-	}
-	if s.Identity != nil {
-		errs = append(errs, s.Identity.Close())
-		s.Identity = nil
-	}
-	if s.rows != nil {
-		errs = append(errs, s.rows.Close())
-		s.rows = nil
-	}
-	if s.files != nil {
-		errs = append(errs, s.files.Close())
-		s.files = nil
-	}
-	if s.trail != nil {
-		errs = append(errs, s.trail.Close())
-		s.trail = nil
-	}
-	if s.witness != nil {
-		errs = append(errs, s.witness.Close())
-		s.witness = nil
-	}
-	return errors.Join(errs...)
+	err := (*at).Close()
+	*at = none
+	return err
 }
 
 // values are the parameters of the directive in force, as they hold for a scope.

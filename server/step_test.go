@@ -20,6 +20,7 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/register"
+	"kakusho/register/exchange"
 	"kakusho/verdict"
 )
 
@@ -84,8 +85,8 @@ func TestADeviceIsDisposedOfByItsCaseAlone(t *testing.T) {
 	}
 	csv := func(kindID, text string) func(string) string {
 		return func(person string) string {
-			_, err := b.Register.Import(b.ctx, b.as(person), kindID, strings.NewReader(text), "x.csv", b.Now())
-			if errors.Is(err, register.ErrFaults) {
+			_, err := b.Exchange.Import(b.ctx, b.as(person), kindID, strings.NewReader(text), "x.csv", b.Now())
+			if errors.Is(err, exchange.ErrFaults) {
 				return "faults"
 			}
 			return refusal(err)

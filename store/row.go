@@ -145,11 +145,52 @@ type Draft struct {
 	Entry         int64
 }
 
+// Import is one file, or one set of files, that was taken into the registers as one
+// decision. Its key is ID.
+type Import struct {
+	ID                        string
+	Kind                      string // empty: several
+	File                      string
+	Digest                    string // SHA-256 of the file
+	Bytes                     int64
+	By, Post                  string
+	At                        time.Time
+	Note                      string
+	New, Changed, Same, Apart int64  // entries; Apart: in the register and not in the file
+	Undone                    string // by whom; empty: it stands
+	UndonePost                string
+	UndoneAt                  time.Time
+	UndoneNote                string
+	Entry                     int64
+}
+
+// Imported is one entry that an import made or changed, and how it was before. Its key
+// is Import and Subject.
+type Imported struct {
+	Import, Subject string // fact.Ref
+	Line            int64
+	Made            bool  // it was not there before
+	Retired         bool  // it was struck out before
+	Was             any   // values before, canonical; nil: none
+	Rev             int64 // of the subject since
+}
+
+// Mapping is what the headings and words of a ledger are in a register, as chosen last.
+// Its key is Kind and Headings.
+type Mapping struct {
+	Kind, Headings string // table.Headings
+	Mapping        any    // table.Mapping
+	By             string
+	At             time.Time
+	Entry          int64
+}
+
 // Rows is one zero row of every table.
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
 		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption), new(Step), new(Draft),
+		new(Import), new(Imported), new(Mapping),
 	}
 }
 
@@ -309,5 +350,41 @@ func (a *Adoption) Columns() []Column {
 		integer("entry", &a.Entry).key(), text("source", &a.Source), text("replaces", &a.Replaces), text("document", &a.Document),
 		text("reason", &a.Reason), text("by", &a.By), text("post", &a.Post), instant("at", &a.At),
 		integer("carried", &a.Carried), integer("asked", &a.Asked), integer("archived", &a.Archived),
+	}
+}
+
+// Table is "import".
+func (i *Import) Table() string { return "import" }
+
+// Columns point into i.
+func (i *Import) Columns() []Column {
+	return []Column{
+		text("id", &i.ID).key(), text("kind", &i.Kind), text("file", &i.File), text("digest", &i.Digest), integer("bytes", &i.Bytes),
+		text("by", &i.By), text("post", &i.Post), instant("at", &i.At), text("note", &i.Note),
+		integer("new", &i.New), integer("changed", &i.Changed), integer("same", &i.Same), integer("apart", &i.Apart),
+		text("undone", &i.Undone), text("undone_post", &i.UndonePost), instant("undone_at", &i.UndoneAt), text("undone_note", &i.UndoneNote),
+		integer("entry", &i.Entry),
+	}
+}
+
+// Table is "imported".
+func (i *Imported) Table() string { return "imported" }
+
+// Columns point into i.
+func (i *Imported) Columns() []Column {
+	return []Column{
+		text("import", &i.Import).key(), text("subject", &i.Subject).key(), integer("line", &i.Line),
+		boolean("made", &i.Made), boolean("retired", &i.Retired), jsonOf("was", &i.Was), integer("rev", &i.Rev),
+	}
+}
+
+// Table is "mapping".
+func (m *Mapping) Table() string { return "mapping" }
+
+// Columns point into m.
+func (m *Mapping) Columns() []Column {
+	return []Column{
+		text("kind", &m.Kind).key(), text("headings", &m.Headings).key(), jsonOf("mapping", &m.Mapping),
+		text("by", &m.By), instant("at", &m.At), integer("entry", &m.Entry),
 	}
 }

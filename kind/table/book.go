@@ -116,7 +116,7 @@ func (b *book) dropdowns(rows int) error {
 		if len(words) == 0 {
 			continue
 		}
-		col := letters(i + 1)
+		col := Letters(i + 1)
 		if err := b.file.SetSheetCol(list, col+"1", &words); err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func choices(f kind.Field, l bilingual.Lang) (words []string) {
 }
 
 func (b *book) rows(rows []map[string]any) error {
-	if err := b.file.AutoFilter(b.sheet, fmt.Sprintf("A1:%s%d", letters(len(b.fields)), len(rows)+1), nil); err != nil {
+	if err := b.file.AutoFilter(b.sheet, fmt.Sprintf("A1:%s%d", Letters(len(b.fields)), len(rows)+1), nil); err != nil {
 		return err
 	}
 	// Behind the filter, which replaces the sheet's properties.

@@ -3,6 +3,7 @@ package table
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,10 +16,13 @@ import (
 // builder makes a Sheet out of rows of cells.
 type builder struct {
 	kind    kind.Kind
+	mapped  func([]Head) Mapping
+	mapping Mapping
+	epoch   time.Time // from which a workbook counts its days
 	sheet   Sheet
 	columns []column
-	header  int            // line of the header row
 	seen    map[string]int // key of an entry → its line
+	foreign map[string]int // field and text → place in sheet.Foreign
 	said    int            // faults reported
 	bytes   int            // content read
 }
@@ -27,6 +31,7 @@ type builder struct {
 type column struct {
 	header string
 	field  *kind.Field
+	left   bool // the mapping leaves it out
 }
 
 func (b *builder) fault(to *[]Fault, f Fault) {
@@ -46,34 +51,63 @@ func (b *builder) file(line int, ja, en string, a ...any) {
 	b.fault(&b.sheet.Faults, Fault{Line: line, Message: say(ja, en, a...)})
 }
 
-// run reads the header and then the entries, until the file or a limit ends.
+// run finds the headings among the first rows and reads the entries below them, until
+// the file or a limit ends.
 func (b *builder) run(rows source) {
+	var held []cells // until the headings are found among them
+	var broken *Fault
 	rows(func(c cells, f *Fault) bool {
-		if f != nil {
-			b.fault(&b.sheet.Faults, *f)
-			return false
-		}
 		for _, s := range c.texts {
 			b.bytes += len(s)
 		}
 		switch {
+		case f != nil:
+			broken = f
+			return false
 		case b.bytes > MaxContent:
 			b.file(c.line, "内容が大き過ぎる（上限%dMiB）。これより後の行は読んでいない。", "more than %d MiB of content; rows from here on were not read", MaxContent>>20)
 			return false
 		case blank(c.texts):
 			return true
-		case b.columns == nil:
-			return b.heads(c)
-		case len(b.sheet.Rows) >= MaxRows:
-			b.file(c.line, "%s行を超えている。これより後の行は読んでいない。分割する。", "more than %s rows; rows from here on were not read. Split the file", count(MaxRows))
-			return false
+		case b.columns != nil:
+			return b.take(c)
 		}
-		b.sheet.Rows = append(b.sheet.Rows, b.row(c))
-		return true
+		held = append(held, c)
+		return len(held) < headWithin || b.begin(held)
 	})
-	if b.columns == nil && len(b.sheet.Faults) == 0 {
+	if b.columns == nil && len(held) > 0 {
+		b.begin(held)
+	}
+	switch {
+	case broken != nil:
+		b.fault(&b.sheet.Faults, *broken)
+	case b.columns == nil && len(b.sheet.Faults) == 0:
 		b.file(0, "見出し行がない。1行目に項目名を入れる。", "there is no header row; put the field names in the first row")
 	}
+}
+
+// begin reads the rows held back; what stands above the headings is no entry.
+func (b *builder) begin(held []cells) bool {
+	at := headAt(b.kind, held)
+	if !b.heads(held[at]) {
+		return false
+	}
+	for _, c := range held[at+1:] {
+		if !b.take(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// take reads an entry, and says whether another may come.
+func (b *builder) take(c cells) bool {
+	if len(b.sheet.Rows) >= MaxRows {
+		b.file(c.line, "%s行を超えている。これより後の行は読んでいない。分割する。", "more than %s rows; rows from here on were not read. Split the file", count(MaxRows))
+		return false
+	}
+	b.sheet.Rows = append(b.sheet.Rows, b.row(c))
+	return true
 }
 
 func blank(texts []string) bool {
@@ -85,11 +119,12 @@ func likeness(s string) string {
 	return strings.ToLower(strings.Join(strings.Fields(norm.NFKC.String(s)), " "))
 }
 
-func (b *builder) find(header string) *kind.Field {
-	word := likeness(header)
-	for i, f := range b.kind.Fields {
+// find is the field that a heading names, or nil.
+func find(k kind.Kind, heading string) *kind.Field {
+	word := likeness(heading)
+	for i, f := range k.Fields {
 		if word == f.Name || word == likeness(f.Label.JA) || word == likeness(f.Label.EN) {
-			return &b.kind.Fields[i]
+			return &k.Fields[i]
 		}
 	}
 	return nil
@@ -98,7 +133,7 @@ func (b *builder) find(header string) *kind.Field {
 // heads matches the header row with the fields; a file without usable columns
 // is not read further.
 func (b *builder) heads(c cells) bool {
-	b.header = c.line
+	b.sheet.Line = c.line
 	b.columns = []column{}
 	texts := c.texts
 	for len(texts) > 0 && strings.TrimSpace(texts[len(texts)-1]) == "" {
@@ -108,9 +143,12 @@ func (b *builder) heads(c cells) bool {
 		b.file(c.line, "列が多過ぎる（上限%d列）。", "more than %d columns", MaxColumns)
 		return false
 	}
+	b.sheet.Heads = headsOf(b.kind, texts)
+	b.mapping = b.mapped(b.sheet.Heads)
 	at := map[string]int{}
-	for i, text := range texts {
-		b.columns = append(b.columns, b.head(i, text, at))
+	b.sheet.Columns = at
+	for i, h := range b.sheet.Heads {
+		b.columns = append(b.columns, b.head(i, h, at))
 	}
 	for _, f := range b.kind.Layer(kind.Declared) {
 		if _, ok := at[f.Name]; f.Required && !ok {
@@ -122,27 +160,32 @@ func (b *builder) heads(c cells) bool {
 	return len(b.sheet.Fields) > 0
 }
 
-func (b *builder) head(i int, text string, at map[string]int) column {
-	header := excerpt(text)
-	f := b.find(text)
-	wrong := func(m bilingual.Text) {
-		b.fault(&b.sheet.Faults, Fault{Line: b.header, Column: i + 1, Header: header, Message: m})
+func (b *builder) head(i int, h Head, at map[string]int) column {
+	name, mapped := b.mapping.Columns[h.Key]
+	if !mapped {
+		name = h.Field
 	}
+	wrong := func(m bilingual.Text) {
+		b.fault(&b.sheet.Faults, Fault{Line: b.sheet.Line, Column: i + 1, Header: h.Text, Message: m})
+	}
+	f, known := b.kind.Field(name)
 	switch {
-	case strings.TrimSpace(text) == "":
+	case name == Leave:
+		return column{header: h.Text, left: true}
+	case name == "" && h.Text == "":
 		return column{}
-	case f == nil:
+	case !known:
 		wrong(say("%[1]sにこの項目はない。見出しを直すか、列を削除する。", "%[2]s has no such field; correct the header or remove the column", b.kind.Label.JA, b.kind.Label.EN))
 	case !f.In(kind.Declared):
 		wrong(say("収集又は導出される項目のため取り込めない。列を削除する。", "collected or derived, not entered; remove the column"))
 	case at[f.Name] > 0:
-		wrong(say("%s列と同じ項目である。一方を削除する。", "the same field as column %s; remove one", letters(at[f.Name])))
+		wrong(say("%s列と同じ項目である。一方を削除する。", "the same field as column %s; remove one", Letters(at[f.Name])))
 	default:
 		at[f.Name] = i + 1
-		b.sheet.Fields = append(b.sheet.Fields, *f)
-		return column{header, f}
+		b.sheet.Fields = append(b.sheet.Fields, f)
+		return column{header: h.Text, field: &f}
 	}
-	return column{header: header}
+	return column{header: h.Text}
 }
 
 // excerpt is the beginning of a cell without anything unprintable.
@@ -183,7 +226,7 @@ func (b *builder) row(c cells) Row {
 		}
 		fault := Fault{Line: c.line, Column: i + 1, Header: col.header}
 		if col.field == nil {
-			if col.header == "" && strings.TrimSpace(text) != "" {
+			if col.header == "" && !col.left && strings.TrimSpace(text) != "" {
 				fault.Message = say("見出しのない列に値がある。見出しを付けるか、値を消す。", "a value in a column without a header; head the column or clear the cell")
 				b.fault(&row.Faults, fault)
 			}
@@ -191,7 +234,7 @@ func (b *builder) row(c cells) Row {
 		}
 		fault.Field = col.field.Name
 		place[col.field.Name] = i + 1
-		v, message := cell(*col.field, text)
+		v, message := b.cell(*col.field, b.convert(*col.field, text), c.line)
 		if message != nil {
 			fault.Message = *message
 			bad[col.field.Name] = true
@@ -207,7 +250,7 @@ func (b *builder) row(c cells) Row {
 // Values that a spreadsheet writes where a formula went wrong.
 var errorValues = []string{"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"}
 
-func cell(f kind.Field, text string) (any, *bilingual.Text) {
+func (b *builder) cell(f kind.Field, text string, line int) (any, *bilingual.Text) {
 	if len(text) > MaxCell && utf8.RuneCountInString(text) > MaxCell {
 		m := say("セルが長過ぎる（上限%s文字）。短くする。", "longer than %s characters; shorten it", count(MaxCell))
 		return nil, &m
@@ -216,8 +259,14 @@ func cell(f kind.Field, text string) (any, *bilingual.Text) {
 		m := say("表計算の誤り値である。値を入れ直す。", "a spreadsheet error value; enter the value itself")
 		return nil, &m
 	}
+	if f.Type == kind.Enum && b.mapping.Values != nil {
+		if to, ok := b.mapping.Values[f.Name][likeness(text)]; ok {
+			text = to
+		}
+	}
 	v, err := f.Parse(text)
 	if err != nil {
+		b.strange(f, text, line)
 		fault := kind.AsFault(f, err)
 		if fault.Field != f.Name { // inside a list: say which element
 			fault.Message = bilingual.Say(fault.Text().JA, fault.Text().EN)
@@ -225,6 +274,22 @@ func cell(f kind.Field, text string) (any, *bilingual.Text) {
 		return nil, &fault.Message
 	}
 	return v, nil
+}
+
+// strange notes a text that is none of a field's choices.
+func (b *builder) strange(f kind.Field, text string, line int) {
+	if f.Type != kind.Enum {
+		return
+	}
+	key := f.Name + "\x00" + likeness(text)
+	i, known := b.foreign[key]
+	switch {
+	case known:
+		b.sheet.Foreign[i].Count++
+	case len(b.sheet.Foreign) < MaxForeign && utf8.RuneCountInString(text) <= 100:
+		b.foreign[key] = len(b.sheet.Foreign)
+		b.sheet.Foreign = append(b.sheet.Foreign, Foreign{f, text, 1, line})
+	}
 }
 
 // entry checks what only shows in the entry as a whole: required fields, a

@@ -6,7 +6,8 @@
 // nothing; who called it decides, usually that a file with faults is not
 // applied at all. The file may be UTF-8 (with or without a byte order mark),
 // UTF-16 or Shift_JIS, and its columns in any order, headed by the fields' names
-// or by their labels in either language. Its size is bounded in every direction.
+// or by their labels in either language, or by whatever a Mapping says they are. What
+// stands above the headings is passed over. Its size is bounded in every direction.
 //
 // Write is the reverse: what it writes, Read reads back to equal values.
 package table
@@ -47,8 +48,12 @@ const (
 // Sheet is what was read from one file.
 type Sheet struct {
 	Format   Format
-	Encoding string       // utf-8, utf-16, shift_jis; empty for xlsx
-	Fields   []kind.Field // fields that have a column, in the order of the columns
+	Encoding string // utf-8, utf-16, shift_jis; empty for xlsx
+	Line     int    // of the headings
+	Heads    []Head
+	Fields   []kind.Field   // fields that have a column, in the order of the columns
+	Columns  map[string]int // field → its column, the first being 1
+	Foreign  []Foreign      // texts that are none of a field's choices
 	Rows     []Row
 	Faults   []Fault // of the file as a whole; those of rows stand in the rows
 	Unsaid   int     // faults beyond MaxFaults
@@ -99,8 +104,8 @@ func (f Fault) Text() bilingual.Text {
 		ja, en = fmt.Sprintf("%d行", f.Line), fmt.Sprintf("row %d", f.Line)
 	}
 	if f.Column > 0 {
-		ja += letters(f.Column) + "列"
-		en = strings.TrimPrefix(en+", column "+letters(f.Column), ", ")
+		ja += Letters(f.Column) + "列"
+		en = strings.TrimPrefix(en+", column "+Letters(f.Column), ", ")
 	}
 	if f.Header != "" {
 		ja += "「" + f.Header + "」"
@@ -115,8 +120,8 @@ func (f Fault) Text() bilingual.Text {
 // Error is the English half of Text.
 func (f Fault) Error() string { return f.Text().EN }
 
-// letters is a column as spreadsheets name it: 1 is A, 27 is AA.
-func letters(n int) string {
+// Letters is a column as spreadsheets name it: 1 is A, 27 is AA.
+func Letters(n int) string {
 	s := ""
 	for ; n > 0; n = (n - 1) / 26 {
 		s = string(rune('A'+(n-1)%26)) + s
@@ -137,11 +142,17 @@ type source func(yield func(cells, *Fault) bool)
 // comma-separated text; the format is seen from the content. The error is that
 // of r, never one of the file's content.
 func Read(r io.Reader, name string, k kind.Kind) (Sheet, error) {
+	return ReadMapped(r, name, k, func([]Head) Mapping { return Mapping{} })
+}
+
+// ReadMapped is Read for a ledger with headings of its own: when they have been
+// found, mapped is asked what they are.
+func ReadMapped(r io.Reader, name string, k kind.Kind, mapped func([]Head) Mapping) (Sheet, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
 	if err != nil {
 		return Sheet{}, fmt.Errorf("read table: %w", err)
 	}
-	b := &builder{kind: k, seen: map[string]int{}}
+	b := &builder{kind: k, mapped: mapped, seen: map[string]int{}, foreign: map[string]int{}}
 	switch {
 	case len(data) > MaxFile:
 		b.file(0, "ファイルが大き過ぎる（上限%dMiB）。分割する。", "the file is larger than %d MiB; split it", MaxFile>>20)
@@ -149,7 +160,7 @@ func Read(r io.Reader, name string, k kind.Kind) (Sheet, error) {
 		b.file(0, "ファイルが空である。見出し行とデータを入れる。", "the file is empty; it needs a header row and data")
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		b.sheet.Format = XLSX
-		b.run(sheetRows(data, k))
+		b.run(b.sheetRows(data))
 	case bytes.HasPrefix(data, []byte("\xD0\xCF\x11\xE0")):
 		b.file(0, "旧形式（.xls）又はパスワード付きのファイルは読めない。パスワードを付けずに .xlsx 又は .csv で保存し直す。",
 			"an old .xls file, or one with a password; save it as .xlsx or .csv without one")

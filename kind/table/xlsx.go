@@ -22,10 +22,10 @@ import (
 
 // sheetRows reads a workbook's sheet: the one named as the kind, else the first
 // that is not hidden. Formulas count with the value they had when saved.
-func sheetRows(data []byte, k kind.Kind) source {
+func (b *builder) sheetRows(data []byte) source {
 	return func(yield func(cells, *Fault) bool) {
 		stopped := false
-		if err := eachRow(data, k, func(c cells) bool {
+		if err := b.eachRow(data, func(c cells) bool {
 			stopped = !yield(c, nil)
 			return !stopped
 		}); err != nil && !stopped {
@@ -90,7 +90,7 @@ func wellFormed(r io.Reader) error {
 	}
 }
 
-func eachRow(data []byte, k kind.Kind, yield func(cells) bool) (err error) {
+func (b *builder) eachRow(data []byte, yield func(cells) bool) (err error) {
 	// The library is not meant for hostile files; whatever it does with one, the
 	// outcome for the user is the same: not readable.
 	defer func() {
@@ -106,22 +106,21 @@ func eachRow(data []byte, k kind.Kind, yield func(cells) bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, book.Close()) }() // removes temporary files
-	epoch := calendar.Day(1899, 12, 30)
+	b.epoch = calendar.Day(1899, 12, 30)
 	if props, err := book.GetWorkbookProps(); err == nil && props.Date1904 != nil && *props.Date1904 {
-		epoch = calendar.Day(1904, 1, 1)
+		b.epoch = calendar.Day(1904, 1, 1)
 	}
-	rows, err := book.Rows(pickSheet(book, k))
+	rows, err := book.Rows(pickSheet(book, b.kind))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	convert := converter{kind: k, epoch: epoch}
 	for line := 1; rows.Next(); line++ {
 		texts, err := rows.Columns(excelize.Options{RawCellValue: true})
 		if err != nil {
 			return err
 		}
-		if !yield(cells{line, convert.row(texts)}) {
+		if !yield(cells{line, texts}) {
 			return nil
 		}
 	}
@@ -145,47 +144,27 @@ func pickSheet(book *excelize.File, k kind.Kind) string {
 	return names[0]
 }
 
-// converter turns the numbers of date columns, and numbers a spreadsheet made of
-// text, back into text that fields can read.
-type converter struct {
-	kind   kind.Kind
-	epoch  time.Time
-	fields []*kind.Field // by column; nil until the header was seen
-}
-
 var (
 	serial   = regexp.MustCompile(`^\d{1,7}(\.\d+)?(E[+-]?\d+)?$`)
 	exponent = regexp.MustCompile(`^-?\d\.\d+E\+?\d{1,2}$`)
 )
 
-func (c *converter) row(texts []string) []string {
-	if blank(texts) {
-		return texts
+// convert turns the numbers of date columns, and numbers a spreadsheet made of text,
+// back into text that fields can read.
+func (b *builder) convert(f kind.Field, s string) string {
+	switch {
+	case b.sheet.Format != XLSX:
+	case f.Type == kind.Date || f.Type == kind.Time:
+		return b.date(s)
+	case f.Type == kind.String || f.Type == kind.Ref || f.Type == kind.Text:
+		return plain(s)
 	}
-	if c.fields == nil {
-		b := builder{kind: c.kind}
-		for _, s := range texts[:min(len(texts), MaxColumns)] {
-			c.fields = append(c.fields, b.find(s))
-		}
-		return texts
-	}
-	for i, s := range texts {
-		if i >= len(c.fields) || c.fields[i] == nil {
-			continue
-		}
-		switch c.fields[i].Type {
-		case kind.Date, kind.Time:
-			texts[i] = c.date(s)
-		case kind.String, kind.Ref, kind.Text:
-			texts[i] = plain(s)
-		}
-	}
-	return texts
+	return s
 }
 
 // date writes a spreadsheet's day number as a date. Numbers below 61 are left
 // alone: spreadsheets disagree about the first two months of 1900.
-func (c *converter) date(s string) string {
+func (b *builder) date(s string) string {
 	if !serial.MatchString(s) {
 		return s
 	}
@@ -195,7 +174,7 @@ func (c *converter) date(s string) string {
 	}
 	whole := math.Floor(days)
 	seconds := math.Round((days - whole) * 86400)
-	t := c.epoch.AddDate(0, 0, int(whole)).Add(time.Duration(seconds) * time.Second)
+	t := b.epoch.AddDate(0, 0, int(whole)).Add(time.Duration(seconds) * time.Second)
 	if seconds == 0 {
 		return t.Format(time.DateOnly)
 	}

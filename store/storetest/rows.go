@@ -48,6 +48,10 @@ func Full() []store.Row {
 		&store.Adoption{Source: "npa-next", Replaces: "npa-r3", Document: "文書", Reason: "理由", By: "E-1", Post: "P-1", At: day(23), Carried: 3, Asked: 2, Archived: 1, Entry: 51},
 		&store.Step{Subject: "disposal/D-1", Procedure: "disposal", Step: "close", Before: "open", After: "closed", Person: "E-1", Post: "P-1", At: day(24), Note: "備考", Files: []any{map[string]any{"name": "証明書.pdf", "size": int64(3)}}, Entry: 52},
 		&store.Draft{Person: "E-1", Subject: "disposal/new", Form: "entry", Rev: 3, Typed: map[string]any{"title": []any{"途中の件名"}}, At: day(25), Entry: 53},
+		&store.Import{ID: "20261102-100000-ab", Kind: "computer", File: "台帳.xlsx", Digest: "d4", Bytes: 7, By: "E-1", Post: "P-1", At: day(25), Note: "移行", New: 1, Changed: 2, Same: 3, Apart: 4,
+			Undone: "E-2", UndonePost: "P-2", UndoneAt: day(26), UndoneNote: "誤り", Entry: 53},
+		&store.Imported{Import: "20261102-100000-ab", Subject: "computer/PC-1", Line: 2, Made: true, Retired: true, Was: map[string]any{"role": "server"}, Rev: 4},
+		&store.Mapping{Kind: "computer", Headings: "h", Mapping: map[string]any{"columns": map[string]any{"端末名": "hostname"}}, By: "E-1", At: day(27), Entry: 54},
 	}
 }
 

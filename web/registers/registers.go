@@ -1,5 +1,5 @@
-// Package registers serves the registers: their list, tables, entries and forms,
-// import with a dry run, and export.
+// Package registers serves the registers: their list, tables, entries and forms, and
+// export.
 package registers
 
 import (
@@ -18,6 +18,7 @@ import (
 	"kakusho/procedure"
 	"kakusho/register"
 	"kakusho/register/draft"
+	"kakusho/register/exchange"
 	"kakusho/web"
 )
 
@@ -26,22 +27,21 @@ var files embed.FS
 
 type pages struct {
 	register *register.Register
+	exchange *exchange.Exchange
 	drafts   *draft.Drafts
 }
 
 // Mount adds the pages to the site.
-func Mount(site *web.Site, reg *register.Register, drafts *draft.Drafts) error {
+func Mount(site *web.Site, x *exchange.Exchange, drafts *draft.Drafts) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{reg, drafts}
+	p := pages{x.Register(), x, drafts}
 	site.Page(tmpl, "/registers", p.index)
 	site.Page(tmpl, "/register/{kind}", p.list)
 	site.Page(tmpl, "/register/{kind}/new", p.fresh)
 	site.Act(tmpl, "/register/{kind}/new", p.save)
-	site.Page(tmpl, "/register/{kind}/import", p.importForm)
-	site.Act(tmpl, "/register/{kind}/import", p.importRows)
 	site.Page(tmpl, "/register/{kind}/export", p.export)
 	site.Page(tmpl, "/register/{kind}/{id...}", p.entry)
 	site.Act(tmpl, "/register/{kind}/{id...}", p.save)

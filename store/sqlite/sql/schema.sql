@@ -205,3 +205,49 @@ create table draft (
     "entry"   integer not null,
     primary key ("person", "subject", "form")
 ) strict, without rowid;
+
+create table import (
+    "id"          text not null primary key,
+    "kind"        text not null,               -- empty: several
+    "file"        text not null,
+    "digest"      text not null,
+    "bytes"       integer not null,
+    "by"          text not null,
+    "post"        text not null,
+    "at"          text,
+    "note"        text not null,
+    "new"         integer not null,
+    "changed"     integer not null,
+    "same"        integer not null,
+    "apart"       integer not null,
+    "undone"      text not null,
+    "undone_post" text not null,
+    "undone_at"   text,
+    "undone_note" text not null,
+    "entry"       integer not null
+) strict;
+
+create index import_at on import ("at");
+
+-- The entries of one import lie together.
+
+create table imported (
+    "import"  text not null,
+    "subject" text not null,                   -- kind/id
+    "line"    integer not null,
+    "made"    integer not null,
+    "retired" integer not null,
+    "was"     text,
+    "rev"     integer not null,
+    primary key ("import", "subject")
+) strict, without rowid;
+
+create table mapping (
+    "kind"     text not null,
+    "headings" text not null,
+    "mapping"  text,
+    "by"       text not null,
+    "at"       text,
+    "entry"    integer not null,
+    primary key ("kind", "headings")
+) strict, without rowid;
