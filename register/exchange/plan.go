@@ -310,7 +310,7 @@ func (pl *planner) row(ctx context.Context, p part, row table.Row, plan *Plan) e
 	return nil
 }
 
-// faults are those of a draft, but for references to what comes with it.
+// faults are those of a proposal, but for references to what comes with it.
 func (pl *planner) faults(k kind.Kind, d register.Proposal) []kind.Fault {
 	return slices.DeleteFunc(slices.Clone(d.Faults), func(x kind.Fault) bool {
 		f, _ := k.Field(x.Field)
