@@ -59,7 +59,9 @@ type Decision struct {
 	Answer      string    `json:"answer,omitempty"`  // attestation, judgement: one of the control's answers
 	Reason      string    `json:"reason"`
 	Measures    string    `json:"measures,omitempty"`   // alternative measures taken meanwhile
-	Conditions  []string  `json:"conditions,omitempty"` // controls that must hold, else it is void
+	Conditions  []string  `json:"conditions,omitempty"` // each a Condition that must hold, else it is void
+	Chosen      []string  `json:"chosen,omitempty"`     // deferral: alternative measures of the catalogue; their conditions are among Conditions
+	Target      time.Time `json:"target,omitzero"`      // deferral: when the clause will be met
 	Consulted   string    `json:"consulted,omitempty"`  // special: record of the consultation
 	By          string    `json:"by"`                   // person
 	Post        string    `json:"post"`                 // post held while deciding

@@ -45,10 +45,19 @@ type given struct {
 	Consulted  string        `yaml:"consulted"`
 	Agreed     string        `yaml:"agreed"` // absent: as the measures
 	Conditions []string      `yaml:"conditions"`
+	Chosen     []string      `yaml:"chosen"`
+	Target     int           `yaml:"target"` // absent: none
+	Progress   []progress    `yaml:"progress"`
 	Given      int           `yaml:"given"`
 	Approved   *int          `yaml:"approved"`  // absent: not yet
 	Withdrawn  *int          `yaml:"withdrawn"` // absent: never
 	Until      int           `yaml:"until"`
+}
+
+// progress is a note of the data about what is deferred.
+type progress struct {
+	On   int    `yaml:"on"`
+	Text string `yaml:"text"`
 }
 
 // setting is a parameter value of the data.
@@ -168,7 +177,10 @@ func (b *body) deciding(s *server.Server) ([]step, error) {
 		d := decision.Decision{
 			Type: g.Type, Subject: g.Subject, Control: g.Control, Clause: g.Clause, Field: g.Field, Value: g.Value,
 			Reason: g.Reason, Measures: g.Measures, Consulted: g.Consulted, Conditions: g.Conditions,
-			From: b.hour(g.Given, 10), Until: b.hour(g.Until, 0),
+			From: b.hour(g.Given, 10), Until: b.hour(g.Until, 0), Chosen: g.Chosen,
+		}
+		if g.Target != 0 {
+			d.Target = b.hour(g.Target, 0)
 		}
 		id := new(string)
 		out = append(out, step{at: d.From, do: func(ctx context.Context) (err error) {
@@ -186,6 +198,12 @@ func (b *body) deciding(s *server.Server) ([]step, error) {
 			at := b.hour(*g.Approved, 11)
 			out = append(out, step{at: at, do: func(ctx context.Context) error {
 				return wrap(s.Govern.Approve(ctx, chief, *id, at), "approve %s of %s", d.Type, d.Subject)
+			}})
+		}
+		for _, n := range g.Progress {
+			at := b.hour(n.On, 15)
+			out = append(out, step{at: at, do: func(ctx context.Context) error {
+				return wrap(s.Govern.Note(ctx, asker, *id, decision.Progress, n.Text, at), "progress of %s of %s", d.Type, d.Subject)
 			}})
 		}
 		if g.Withdrawn != nil {

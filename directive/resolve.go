@@ -3,6 +3,7 @@ package directive
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -109,6 +110,27 @@ func (ps Parameters) Resolve(settings []Setting, scope Scope, at time.Time) Valu
 		values[key] = v
 	}
 	return values
+}
+
+// LayerCondition is the layer of a value that a condition of a decision names.
+const LayerCondition = "condition"
+
+// With are the values with others in the place of some, as people write them: those of
+// a condition. What is no value of its parameter is not known.
+func (vs Values) With(ps Parameters, other map[string]string) Values {
+	if len(other) == 0 {
+		return vs
+	}
+	out := maps.Clone(vs)
+	for key, text := range other {
+		delete(out, key)
+		if p, ok := ps[key]; ok {
+			if v, err := p.Check(text); err == nil {
+				out[key] = Value{Value: v, Layer: LayerCondition}
+			}
+		}
+	}
+	return out
 }
 
 // candidate is a setting in scope with its value checked.

@@ -20,6 +20,7 @@ import (
 	"kakusho/bilingual"
 	"kakusho/calendar"
 	"kakusho/control"
+	"kakusho/control/measure"
 	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
@@ -70,7 +71,8 @@ var labels = map[string]bilingual.Text{
 	"consulted": bilingual.Say("協議の記録", "Consultation"), "field": bilingual.Say("導出値", "Derived value"),
 	"value": bilingual.Say("値", "Value"), "answer": bilingual.Say("回答", "Answer"), "key": bilingual.Say("項目", "Parameter"),
 	"layer": bilingual.Say("層", "Layer"), "source": bilingual.Say("根拠文書", "Source"),
-	"document": bilingual.Say("発出文書", "Document"), "note": bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
+	"document": bilingual.Say("発出文書", "Document"), "chosen": bilingual.Say("代替手段の選択", "Measures chosen"), "target": bilingual.Say("適合予定日", "Target date"),
+	"note": bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
 }
 
 // Govern takes decisions. It is safe for concurrent use.
@@ -79,6 +81,7 @@ type Govern struct {
 	gate      *gate.Gate
 	directive *directive.Directive
 	controls  map[string]control.Control
+	measures  []measure.Measure
 	kinds     kind.Set
 
 	deciding *sync.Mutex // held from the look at what stands to the sealing of its change; of all that decide over the rows
@@ -97,6 +100,7 @@ func (g *Govern) Under(d *directive.Directive, controls []control.Control) *Gove
 	for _, c := range controls {
 		o.controls[c.ID] = c
 	}
+	o.measures = measure.Of(d, o.controls)
 	return &o
 }
 
@@ -112,17 +116,19 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 	d.ID, d.By, d.At = newID(), who.Person, at
 	d.ApprovedBy, d.ApprovedAt, d.WithdrawnAt = "", time.Time{}, time.Time{}
 	d.Directive, d.Carries, d.Notes = g.under(d.Type), "", nil
+	d.Conditions = g.conditions(d)
 	if d.From.IsZero() {
 		d.From = at
 	}
 	var subject store.Subject
 	var ok bool
-	var longest time.Duration
+	var params directive.Values
 	err = g.rows.View(ctx, func(r store.Reader) (err error) {
 		if subject, ok, err = store.Get(ctx, r, store.Subject{Kind: d.Subject.Kind(), ID: d.Subject.ID()}); err != nil {
 			return err
 		}
-		longest, err = g.longest(ctx, r, subject.System, at)
+		set, err := g.settings(ctx, r)
+		params = g.directive.Parameters.Resolve(set, directive.Scope{System: subject.System}, at)
 		return err
 	})
 	if err != nil {
@@ -132,8 +138,9 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 	if !ok || subject.Retired {
 		faults.add("subject", "対象が台帳に登録されていない。", "The subject is not in a register.")
 	}
-	g.checkCommon(d, at, longest, &faults)
+	g.checkCommon(d, at, longest(params), &faults)
 	g.checkType(&d, subject, &faults)
+	g.checkMeasures(d, params, &faults)
 	if len(faults) > 0 {
 		return "", faults
 	}
@@ -166,6 +173,9 @@ func of(d decision.Decision) decision.Decision {
 	case decision.Override:
 		d.Control, d.Clause = "", ""
 	}
+	if d.Type != decision.Deferral {
+		d.Chosen, d.Target = nil, time.Time{}
+	}
 	return d
 }
 
@@ -193,11 +203,7 @@ func (g *Govern) checkCommon(d decision.Decision, at time.Time, longest time.Dur
 		faults.add("conditions", fmt.Sprintf("条件は%d件以内とすること。", mostConditions), fmt.Sprintf("At most %d conditions.", mostConditions))
 		return
 	}
-	for _, c := range d.Conditions {
-		if _, ok := g.controls[c]; !ok {
-			faults.add("conditions", "条件とする確認項目「"+c+"」がない。", fmt.Sprintf("There is no control %q to be a condition.", c))
-		}
-	}
+	g.checkConditions(d.Conditions, faults)
 	if !d.Type.NeedsApproval() {
 		return
 	}
@@ -284,7 +290,7 @@ func (g *Govern) checkDeferral(d decision.Decision, subject store.Subject, fault
 	if _, ok := g.directive.Clause(d.Clause); !ok {
 		faults.add("clause", "条項を指定すること。", "Name the clause.")
 	}
-	if d.Measures == "" {
+	if d.Measures == "" && len(d.Chosen) == 0 {
 		faults.add("measures", "代替手段を入力すること。", "Give the alternative measures.")
 	}
 	if d.Subject.Kind() != "system" {
@@ -314,20 +320,15 @@ func (g *Govern) quote(t decision.Type) bilingual.Text {
 	return bilingual.Say(c.Label.JA+"：「"+c.Statement.JA+"」", c.Label.EN+": “"+c.Statement.EN+"” ")
 }
 
-// longest is how long anything may be set aside at the subject's system.
-func (g *Govern) longest(ctx context.Context, r store.Reader, system string, at time.Time) (time.Duration, error) {
-	settings, err := g.settings(ctx, r)
-	if err != nil {
-		return 0, err
-	}
-	v := g.directive.Parameters.Resolve(settings, directive.Scope{System: system}, at)["defer.max_months"]
-	switch n := v.Value.(type) {
+// longest is how long anything may be set aside; zero: for as long as it says.
+func longest(params directive.Values) time.Duration {
+	switch n := params["defer.max_months"].Value.(type) {
 	case time.Duration:
-		return n, nil
+		return n
 	case int64:
-		return time.Duration(n) * 31 * 24 * time.Hour, nil
+		return time.Duration(n) * 31 * 24 * time.Hour
 	}
-	return 0, nil
+	return 0
 }
 
 func (g *Govern) clauses(d decision.Decision) []clauseID {

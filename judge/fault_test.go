@@ -137,7 +137,7 @@ func TestCompensatingControlsThatRestOnEachOtherAreNamed(t *testing.T) {
 		return decision.Decision{ID: id, Type: decision.Exception, Control: control, Conditions: conditions,
 			At: now.Add(-day), From: now.Add(-day), ApprovedAt: now.Add(-day), Until: now.Add(day)}
 	}
-	r, unknown := rule(t, "s.length >= 12", nil), func(string) verdict.Outcome { return verdict.Unknown }
+	r, unknown := rule(t, "s.length >= 12", nil), func(decision.Condition) verdict.Outcome { return verdict.Unknown }
 	for _, c := range []struct {
 		name      string
 		decisions []decision.Decision

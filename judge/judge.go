@@ -75,13 +75,13 @@ type judging struct {
 	subject *Subject
 	matter  *weigh.Matter
 	at      time.Time
-	holds   func(string) verdict.Outcome
+	holds   func(decision.Condition) verdict.Outcome
 }
 
 // Judge judges s at the instant at under the parameters p. Controls that a
 // decision makes its condition are asked through holds, which may be nil when
 // nobody knows.
-func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(control string) verdict.Outcome) (v verdict.Verdict) {
+func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(decision.Condition) verdict.Outcome) (v verdict.Verdict) {
 	v = verdict.Verdict{
 		Clauses: r.control.Clauses, Control: r.control.ID, Subject: string(s.Ref),
 		Outcome: verdict.Error, Reasons: []verdict.Reason{}, Evidence: []verdict.Evidence{},
@@ -112,7 +112,7 @@ func (r *Rule) Scale(s Subject, p directive.Values, at time.Time) *weigh.Scale {
 	return r.judging(&s, p, at, nil).matter.Scale(at)
 }
 
-func (r *Rule) judging(s *Subject, p directive.Values, at time.Time, holds func(string) verdict.Outcome) *judging {
+func (r *Rule) judging(s *Subject, p directive.Values, at time.Time, holds func(decision.Condition) verdict.Outcome) *judging {
 	return &judging{rule: r, subject: s, at: at, holds: holds, matter: &weigh.Matter{
 		Schema: r.schema, Control: r.control, Subject: s.Ref, Facts: s.Facts, Declared: s.Declared,
 		Decisions: s.Decisions, Params: p, At: at, Nodes: r.nodes,

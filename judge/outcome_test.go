@@ -367,7 +367,7 @@ func TestConditionsOfADecision(t *testing.T) {
 		{[]string{"error"}, verdict.Unknown, "unknown"},
 	} {
 		s.Decisions = decisions(c.conditions...)
-		v := r.Judge(s, values(), now, func(control string) verdict.Outcome { return verdict.Outcome(control) })
+		v := r.Judge(s, values(), now, func(c decision.Condition) verdict.Outcome { return verdict.Outcome(c.Control) })
 		want(t, v, c.want, c.code, "")
 		want(t, v, c.want, "false", "length")
 		if c.want != verdict.Violates && v.Base != verdict.Violates {
@@ -379,7 +379,7 @@ func TestConditionsOfADecision(t *testing.T) {
 	sure := decisions("conforms")[0]
 	sure.ID, sure.Type = "S", decision.Special
 	s.Decisions = append(decisions("unknown"), sure)
-	if v := r.Judge(s, values(), now, func(c string) verdict.Outcome { return verdict.Outcome(c) }); v.Outcome != verdict.Special || v.Decision != "S" {
+	if v := r.Judge(s, values(), now, func(c decision.Condition) verdict.Outcome { return verdict.Outcome(c.Control) }); v.Outcome != verdict.Special || v.Decision != "S" {
 		t.Errorf("got %q by %q, want special by S", v.Outcome, v.Decision)
 	}
 }
@@ -390,7 +390,7 @@ func TestJudgeNeverPanics(t *testing.T) {
 	s.Decisions = []decision.Decision{{
 		ID: "E", Type: decision.Exception, Control: "area/name", From: now, ApprovedAt: now, Until: now.Add(day), Conditions: []string{"x"},
 	}}
-	v := r.Judge(s, values(), now, func(string) verdict.Outcome { panic("no such control") })
+	v := r.Judge(s, values(), now, func(decision.Condition) verdict.Outcome { panic("no such control") })
 	want(t, v, verdict.Error, weigh.Fault, "")
 	if v.Reasons[0].Detail != "no such control" || v.Base != "" {
 		t.Errorf("got %+v, want the outcome error that says what happened", v)

@@ -268,11 +268,13 @@ func (j *judging) conditions(d decision.Decision, st *standing) weigh.Truth {
 		}
 	}
 	all := weigh.Yes
-	for _, id := range d.Conditions {
+	for _, text := range d.Conditions {
 		o := verdict.Unknown
-		if j.holds != nil {
-			o = j.holds(id)
+		c, err := decision.ParseCondition(text)
+		if j.holds != nil && err == nil {
+			o = j.holds(c)
 		}
+		id := c.Control
 		switch o {
 		case verdict.Conforms:
 		case verdict.Unknown, verdict.Undecided, verdict.Error:
@@ -280,10 +282,10 @@ func (j *judging) conditions(d decision.Decision, st *standing) weigh.Truth {
 			if round := j.circle(d, id); round != "" {
 				say(weigh.Circle, round)
 			} else {
-				say("unknown", "condition "+id+": "+string(o))
+				say("unknown", "condition: "+text+": "+string(o))
 			}
 		default:
-			say("void", "condition "+id+": "+string(o))
+			say("void", "condition: "+text+": "+string(o))
 			return weigh.No
 		}
 	}
@@ -304,10 +306,11 @@ func (j *judging) circle(d decision.Decision, id string) string {
 			if x.ID == d.ID || x.Control != next[0] {
 				continue
 			}
-			for _, c := range x.Conditions {
-				if _, seen := from[c]; !seen {
-					from[c] = next[0]
-					next = append(next, c)
+			for _, text := range x.Conditions {
+				c, err := decision.ParseCondition(text)
+				if _, seen := from[c.Control]; !seen && err == nil {
+					from[c.Control] = next[0]
+					next = append(next, c.Control)
 				}
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/clause"
+	"kakusho/decision"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
@@ -307,8 +308,9 @@ func (g *ground) judge(e *entry, rule *judge.Rule, in judge.Subject) verdict.Ver
 // control is about its kind, else of the subject's system and of everything in
 // it that the control is about. A control that asks for itself is unknown. next
 // becomes the first instant at which an answer that was given may be another.
-func (g *ground) holds(e *entry, asking []string, next *time.Time) func(string) verdict.Outcome {
-	return func(id string) verdict.Outcome {
+func (g *ground) holds(e *entry, asking []string, next *time.Time) func(decision.Condition) verdict.Outcome {
+	return func(c decision.Condition) verdict.Outcome {
+		id := c.Control
 		rule, ok := g.terms.Rule(id)
 		if !ok || slices.Contains(asking, id) {
 			return verdict.Unknown
@@ -318,7 +320,7 @@ func (g *ground) holds(e *entry, asking []string, next *time.Time) func(string) 
 			if !slices.Contains(rule.Control().Kinds, other.kind.ID) {
 				continue
 			}
-			v := rule.Judge(other.subject(g.at), g.resolve(other.state.Scope()), g.at, g.holds(other, append(slices.Clone(asking), id), next))
+			v := rule.Judge(other.subject(g.at), g.resolve(other.state.Scope()).With(g.terms.directive.Parameters, c.With), g.at, g.holds(other, append(slices.Clone(asking), id), next))
 			outcomes = append(outcomes, v.Outcome)
 			if next != nil && !v.NextChange.IsZero() && (next.IsZero() || v.NextChange.Before(*next)) {
 				*next = v.NextChange
@@ -326,6 +328,16 @@ func (g *ground) holds(e *entry, asking []string, next *time.Time) func(string) 
 		}
 		return verdict.RollUp(outcomes...)
 	}
+}
+
+// Condition is what a condition of a decision about a subject comes to now: over the
+// subject and what belongs to its system.
+func (s *Standing) Condition(ref fact.Ref, c decision.Condition) verdict.Outcome {
+	slot, ok := s.slot[ref]
+	if !ok {
+		return verdict.Unknown
+	}
+	return s.holds(s.book.at(slot), nil, nil)(c)
 }
 
 // near lists a subject itself and what belongs to its system.

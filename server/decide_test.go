@@ -46,6 +46,8 @@ func asks(t decision.Type) url.Values {
 	case decision.Deferral:
 		form.Set("subject", "system/A")
 		form.Set("clause", "npa-r3@2.2.4")
+		form.Set("chosen", "manual-time-check")
+		form.Set("target", "2027-03-31")
 		form.Set("measures", "監視の強化")
 	case decision.Special:
 		form.Set("subject", "system/A")
@@ -341,5 +343,109 @@ func TestTheChiefDecidesAboutASystemThatIsNotConnected(t *testing.T) {
 				t.Errorf("%s approves a %s: got %d, want %d", c.person, about, status, c.want)
 			}
 		}
+	}
+}
+
+// A deferral is asked for with measures of the catalogue and a day; each measure is a
+// control that must hold, under values of its own. At the second the fact changes the
+// deferral is void, and the verdict says why.
+func TestADeferralStandsOnMeasuresOfTheCatalogue(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	const control = "auth/password-length"
+	b.weak()
+	b.tick(time.Second)
+	b.rightClock(30 * time.Second) // more than anybody is allowed, less than the measure asks for
+	for _, person := range []string{"s-admin", "s-chief", "s-maintainer-a", "s-staff", "s-officer-a"} {
+		b.as(person)
+	}
+	for _, c := range []struct {
+		name  string
+		key   string
+		value string
+		want  string // field at fault
+	}{
+		{"none chosen", "chosen", "", "f-chosen"},
+		{"one that is not in the catalogue", "chosen", "prayer", "f-chosen"},
+		{"another measure, and nothing that shows it", "chosen", "other", "f-conditions"},
+		{"no day", "target", "", "f-target"},
+		{"a day after the end", "target", "2027-04-02", "f-target"},
+		{"a condition under a value that it does not read", "conditions", "server/clock-offset?auth.pw.min_length=3", "f-conditions"},
+		{"a condition under what is no value", "conditions", "server/clock-offset?time.max_offset_ms.server=soon", "f-conditions"},
+	} {
+		form := asks(decision.Deferral)
+		if form.Set(c.key, c.value); c.value == "" {
+			form.Del(c.key)
+		}
+		if status, page := b.ask(base, "s-officer-a", http.MethodPost, "/decide", form); status != http.StatusUnprocessableEntity || !strings.Contains(string(page), `href="#`+c.want+`"`) || !strings.Contains(string(page), `id="`+c.want+`"`) {
+			t.Errorf("%s: got %d, and the fault leads to its field: %v", c.name, status, strings.Contains(string(page), `href="#`+c.want+`"`))
+		}
+	}
+	status, id := b.sent(base, "s-officer-a", asks(decision.Deferral))
+	if status != http.StatusSeeOther {
+		t.Fatalf("the application: got %d", status)
+	}
+	if status, _ := b.ask(base, "s-chief", http.MethodPost, "/decision/"+id+"/approve", nil); status != http.StatusSeeOther {
+		t.Fatalf("the approval: got %d", status)
+	}
+	b.says("computer/CA-1", "server/clock-offset", b.Now(), verdict.Violates) // a minute is the measure's alone
+	b.says("computer/CA-1", control, b.Now(), verdict.Deferred)
+	page := func(person, path string) string { _, p := b.get(base, person, path); return string(p) }
+	if p := page("s-officer-a", "/decision/"+id); !strings.Contains(p, "時刻の手動確認") || !strings.Contains(p, "60000ミリ秒") || strings.Contains(p, "この決定は無効である") {
+		t.Errorf("the page does not tell what the deferral stands on: %s", p[strings.Index(p, "<dl"):])
+	}
+	b.tick(time.Hour)
+	changed := b.Now()
+	b.says("computer/CA-1", control, changed.Add(-time.Second), verdict.Deferred)
+	b.rightClock(61 * time.Second)
+	b.says("computer/CA-1", control, changed, verdict.Violates)
+	if v := b.verdict(changed, "computer/CA-1", control); !strings.Contains(why(v), "void") || !strings.Contains(why(v), "server/clock-offset") {
+		t.Errorf("it does not say why: %s", why(v))
+	}
+	if p := page("s-officer-a", "/decision/"+id); !strings.Contains(p, "この決定は無効である") {
+		t.Error("the page does not tell that the deferral is void")
+	}
+	if p := page("s-officer-a", "/subject/computer/CA-1"); !strings.Contains(p, "条件が満たされず無効") || !strings.Contains(p, "server/clock-offset?time.max_offset_ms.server=1m") || !strings.Contains(p, "が不適合") {
+		t.Error("the subject's page does not say why")
+	}
+	b.tick(time.Minute)
+	b.rightClock(time.Second)
+	b.says("computer/CA-1", control, b.Now(), verdict.Deferred)
+}
+
+// What a deferral says of the day and of its progress counts by itself: the system's
+// verdicts change at the second at which the day has come, and a report is too old.
+func TestTheDayAndTheProgressOfADeferralCount(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	form := asks(decision.Deferral)
+	form.Set("target", "2026-12-01")
+	form.Set("until", "2027-10-01")
+	status, id := b.sent(base, "s-officer-a", form)
+	if status != http.StatusSeeOther {
+		t.Fatalf("the application: got %d", status)
+	}
+	if status, _ := b.ask(base, "s-chief", http.MethodPost, "/decision/"+id+"/approve", nil); status != http.StatusSeeOther {
+		t.Fatal(status)
+	}
+	day := time.Date(2026, 12, 1, 0, 0, 0, 0, japan)
+	b.says("system/A", "transition/deferral-target", day.Add(-time.Second), verdict.Conforms, day, verdict.Violates)
+	b.says("system/A", "transition/deferral-measures", b.Now(), verdict.Conforms)
+	since := b.decisions()[0].From
+	const limit = 90 * 24 * time.Hour
+	b.says("system/A", "transition/deferral-progress", since.Add(limit), verdict.Conforms, since.Add(limit+time.Second), verdict.Violates)
+	b.set(since.Add(limit - time.Hour))
+	for _, c := range []struct {
+		person string
+		want   int
+	}{{"s-staff", http.StatusForbidden}, {"s-auditor", http.StatusForbidden}, {"s-officer-b", http.StatusForbidden}, {"s-maintainer-a", http.StatusSeeOther}} {
+		if status, _ := b.ask(base, c.person, http.MethodPost, "/decision/"+id+"/note", url.Values{"about": {"progress"}, "note": {"設計を終えた。"}}); status != c.want {
+			t.Errorf("%s reports progress: got %d, want %d", c.person, status, c.want)
+		}
+	}
+	told := b.decisions()[0].Notes[0]
+	b.says("system/A", "transition/deferral-progress", told.At.Add(limit), verdict.Conforms, told.At.Add(limit+time.Second), verdict.Violates)
+	if told.By != "s-maintainer-a" || told.Post != "MAINTAINER-A" {
+		t.Errorf("it was told by %s of %s", told.By, told.Post)
 	}
 }

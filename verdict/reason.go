@@ -154,6 +154,9 @@ func detail(text string, l bilingual.Lang) string {
 	if !ok || !known {
 		return text
 	}
+	if i := strings.LastIndex(rest, ": "); code == "condition" && i >= 0 { // its control, and what came of it
+		return fmt.Sprintf(bilingual.Say("%sが%s", "%s: %s").In(l), rest[:i], Outcome(rest[i+2:]).Label().In(l))
+	}
 	if l == bilingual.EN {
 		return rest
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"kakusho/decision"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
@@ -119,7 +120,7 @@ func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 			for page, rows := range p.Asked {
 				f.hanging = true
 				for _, row := range rows {
-					rank := program.RankOf(c.judge(p.Rule, b.Full(row), nil))
+					rank := program.RankOf(c.judge(p.Rule, b.Full(row), nil, nil))
 					if i := row % bits.Size; p.Sheets[page].At(i) != rank {
 						p.Write(page, f.owner).Put(i, rank)
 						f.last, b.snap = nil, nil
@@ -131,10 +132,10 @@ func (f *Fleet) settleConditions(at time.Time) (until time.Time) {
 	return c.until
 }
 
-// judge asks Judge about a pair; asking are the controls whose conditions led
-// here.
-func (c *conditions) judge(r *judge.Rule, s *Subject, asking []string) verdict.Outcome {
-	v := r.Judge(s.Subject, c.values(s).Values, c.at, c.holds(s, asking))
+// judge asks Judge about a pair, under the values that with names; asking are the
+// controls whose conditions led here.
+func (c *conditions) judge(r *judge.Rule, s *Subject, with map[string]string, asking []string) verdict.Outcome {
+	v := r.Judge(s.Subject, c.values(s).Values.With(c.terms.Parameters, with), c.at, c.holds(s, asking))
 	c.until = weigh.Earlier(c.until, weigh.Exact(v.NextChange))
 	return v.Outcome
 }
@@ -142,8 +143,9 @@ func (c *conditions) judge(r *judge.Rule, s *Subject, asking []string) verdict.O
 // holds answers whether a compensating control is met by the subject and by what
 // belongs to its system, as far as the control is about them. A control that asks
 // for itself is unknown.
-func (c *conditions) holds(s *Subject, asking []string) func(string) verdict.Outcome {
-	return func(id string) verdict.Outcome {
+func (c *conditions) holds(s *Subject, asking []string) func(decision.Condition) verdict.Outcome {
+	return func(x decision.Condition) verdict.Outcome {
+		id := x.Control
 		r, ok := c.named[id]
 		if !ok || slices.Contains(asking, id) {
 			return verdict.Unknown
@@ -151,7 +153,7 @@ func (c *conditions) holds(s *Subject, asking []string) func(string) verdict.Out
 		var outcomes []verdict.Outcome
 		for _, ref := range c.near(s) {
 			if slices.Contains(r.Control().Kinds, ref.Kind()) {
-				outcomes = append(outcomes, c.outcome(ref, r, append(slices.Clone(asking), id)))
+				outcomes = append(outcomes, c.outcome(ref, r, x.With, append(slices.Clone(asking), id)))
 			}
 		}
 		return verdict.RollUp(outcomes...)
@@ -159,16 +161,16 @@ func (c *conditions) holds(s *Subject, asking []string) func(string) verdict.Out
 }
 
 // outcome is what a pair comes to in answer to a condition.
-func (c *conditions) outcome(ref fact.Ref, r *judge.Rule, asking []string) verdict.Outcome {
+func (c *conditions) outcome(ref fact.Ref, r *judge.Rule, with map[string]string, asking []string) verdict.Outcome {
 	b := c.bodies[ref.Kind()]
 	row := b.Names.Row(ref, false)
 	for _, p := range b.programs {
-		if p.Rule != r {
+		if p.Rule != r || len(with) > 0 {
 			continue
 		}
 		if page := row / bits.Size; !slices.Contains(p.Asked[page], row) {
 			return program.OutcomeOf(p.Sheets[page].At(row % bits.Size))
 		}
 	}
-	return c.judge(r, b.Full(row), asking)
+	return c.judge(r, b.Full(row), with, asking)
 }

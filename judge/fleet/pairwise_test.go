@@ -100,7 +100,8 @@ func (w *pairwise) params(s fleet.Subject, at time.Time) directive.Values {
 
 // judge judges one pair, asking for conditions what posture asks.
 func (w *pairwise) judge(r *judge.Rule, s fleet.Subject, p directive.Values, at time.Time, asking []string) verdict.Verdict {
-	return r.Judge(s.Subject, p, at, func(id string) verdict.Outcome {
+	return r.Judge(s.Subject, p, at, func(c decision.Condition) verdict.Outcome {
+		id := c.Control
 		i := slices.IndexFunc(w.terms.Rules, func(r *judge.Rule) bool { return r.Control().ID == id })
 		if i < 0 || slices.Contains(asking, id) {
 			return verdict.Unknown
@@ -109,7 +110,7 @@ func (w *pairwise) judge(r *judge.Rule, s fleet.Subject, p directive.Values, at 
 		for _, ref := range w.near(s) {
 			other := w.subjects[ref]
 			if slices.Contains(w.terms.Rules[i].Control().Kinds, ref.Kind()) {
-				v := w.judge(w.terms.Rules[i], other, w.params(other, at), at, append(slices.Clone(asking), id))
+				v := w.judge(w.terms.Rules[i], other, w.params(other, at).With(w.terms.Parameters, c.With), at, append(slices.Clone(asking), id))
 				outcomes = append(outcomes, v.Outcome)
 			}
 		}

@@ -353,7 +353,11 @@ func (g random) decision(ref fact.Ref, i int) decision.Decision {
 	}
 	if d.Type.NeedsApproval() && g.sometimes(4) {
 		for range 1 + g.IntN(2) {
-			d.Conditions = append(d.Conditions, fmt.Sprintf("area/c%d", g.IntN(12)))
+			c := decision.Condition{Control: fmt.Sprintf("area/c%d", g.IntN(12))}
+			if g.sometimes(3) {
+				c.With = map[string]string{"x.int": one(g, "1", "3", "none")}
+			}
+			d.Conditions = append(d.Conditions, c.String())
 		}
 	}
 	return d

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/judge"
@@ -226,7 +227,7 @@ func (c *calendar) rules(row int, q *queue) {
 // pair asks Judge when a pair turns, and queues it there.
 func (c *calendar) pair(row, rule int, q *queue) {
 	court := &court{Outcomes: c.Outcomes, at: c.at}
-	p := court.judge(c.judged.rules[rule], c.body, row, nil)
+	p := court.judge(c.judged.rules[rule], c.body, row, nil, nil)
 	if !p.next.IsZero() {
 		q.push(c, row, rule, p)
 	}
@@ -254,11 +255,12 @@ type court struct {
 // looks is how many changes of conditions are followed until an outcome turns.
 const looks = 50
 
-// judge asks Judge; asking are the controls whose conditions led here.
-func (c *court) judge(r *judge.Rule, b *body.Body, row int, asking []string) (p pair) {
+// judge asks Judge, under the values that with names; asking are the controls whose
+// conditions led here.
+func (c *court) judge(r *judge.Rule, b *body.Body, row int, with map[string]string, asking []string) (p pair) {
 	s := b.Full(row)
 	var condition time.Time // when one that was asked about turns
-	v := r.Judge(s.Subject, c.values(s), c.at, c.holds(s, asking, &condition))
+	v := r.Judge(s.Subject, c.values(s).With(c.terms.Parameters, with), c.at, c.holds(s, asking, &condition))
 	p = pair{v.Outcome, v.NextChange, v.ChangesTo}
 	then := &court{Outcomes: c.Outcomes, at: condition}
 	for range looks {
@@ -266,7 +268,7 @@ func (c *court) judge(r *judge.Rule, b *body.Body, row int, asking []string) (p 
 			return p
 		}
 		var next time.Time
-		w := r.Judge(s.Subject, then.values(s), then.at, then.holds(s, asking, &next))
+		w := r.Judge(s.Subject, then.values(s).With(c.terms.Parameters, with), then.at, then.holds(s, asking, &next))
 		if w.Outcome != v.Outcome {
 			return pair{v.Outcome, then.at, w.Outcome}
 		}
@@ -285,8 +287,9 @@ func (c *court) values(s *Subject) directive.Values {
 
 // holds answers whether a compensating control is met, as Fleet does. next becomes
 // the first instant at which an answer that was given turns.
-func (c *court) holds(s *Subject, asking []string, next *time.Time) func(string) verdict.Outcome {
-	return func(id string) verdict.Outcome {
+func (c *court) holds(s *Subject, asking []string, next *time.Time) func(decision.Condition) verdict.Outcome {
+	return func(x decision.Condition) verdict.Outcome {
+		id := x.Control
 		r, ok := c.named[id]
 		if !ok || slices.Contains(asking, id) {
 			return verdict.Unknown
@@ -294,7 +297,7 @@ func (c *court) holds(s *Subject, asking []string, next *time.Time) func(string)
 		var outcomes []verdict.Outcome
 		for _, m := range c.near(s) {
 			if _, about := m.number[id]; about {
-				p := c.judge(r, m.body, m.row, append(slices.Clone(asking), id))
+				p := c.judge(r, m.body, m.row, x.With, append(slices.Clone(asking), id))
 				outcomes = append(outcomes, p.outcome)
 				*next = weigh.Earlier(*next, p.next)
 			}

@@ -16,7 +16,7 @@ var transitionDerivations = map[string]world.Derivation{
 		return decided(r, it, decision.Deferral, func(decision.Decision) bool { return true })
 	},
 	"system-deferrals-without-measures": func(r *world.Reading, it *world.Item) world.Result {
-		return decided(r, it, decision.Deferral, func(d decision.Decision) bool { return d.Measures == "" })
+		return decided(r, it, decision.Deferral, func(d decision.Decision) bool { return len(d.Conditions) == 0 })
 	},
 	"system-special-provisions": func(r *world.Reading, it *world.Item) world.Result {
 		return decided(r, it, decision.Special, func(decision.Decision) bool { return true })
@@ -24,7 +24,14 @@ var transitionDerivations = map[string]world.Derivation{
 	"system-specials-unconsulted": func(r *world.Reading, it *world.Item) world.Result {
 		return decided(r, it, decision.Special, func(d decision.Decision) bool { return d.Consulted == "" })
 	},
-	"system-deferred-since": deferredSince,
+	"system-deferred-since":       deferredSince,
+	"system-deferral-next-target": eachDeferral("target", func(d decision.Decision) time.Time { return d.Target }),
+	"system-deferral-progress-on": eachDeferral("progress", func(d decision.Decision) time.Time {
+		if n := d.Noted(decision.Progress); n != nil {
+			return n.At
+		}
+		return time.Time{}
+	}),
 }
 
 // inForce lists the decisions of a type in force about a system or a subject of
@@ -58,6 +65,24 @@ func decided(r *world.Reading, it *world.Item, t decision.Type, want func(decisi
 		out = append(out, text)
 	}
 	return world.Texts(out)
+}
+
+// eachDeferral is the earliest instant of deferrals in force, none when one has none.
+func eachDeferral(what string, of func(decision.Decision) time.Time) world.Derivation {
+	return func(r *world.Reading, it *world.Item) world.Result {
+		var first time.Time
+		for _, d := range inForce(r, it, decision.Deferral) {
+			t := of(d)
+			if t.IsZero() {
+				return world.None("none: no " + what + " of the deferral of " + string(d.Clause))
+			}
+			first = weigh.Earlier(first, t)
+		}
+		if first.IsZero() {
+			return world.None("none: nothing is deferred")
+		}
+		return world.Found(first)
+	}
 }
 
 func deferredSince(r *world.Reading, it *world.Item) world.Result {

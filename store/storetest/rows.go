@@ -33,6 +33,7 @@ func Full() []store.Row {
 			Directive: "npa-r3", Carries: "d-0", Clause: clause.ID("npa-r3@2.3.1"), Field: "class", Value: map[string]any{"a": nil}, Answer: "fitted",
 			Reason: "理由", Measures: "m", Conditions: []string{"a/b", "c/d"}, Consulted: "c", By: "person/1", Post: "post/1",
 			ApprovedBy: "person/2", At: day(6), From: day(7), Until: day(8), WithdrawnAt: day(9), ApprovedAt: day(10),
+			Chosen: []string{"manual"}, Target: day(8),
 			Notes: []decision.Note{{Type: decision.Consultation, Text: "協議", By: "person/3", Post: "post/3", At: day(8)}, {Type: decision.Agreement, At: day(9)}},
 		}},
 		&store.Setting{

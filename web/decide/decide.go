@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"kakusho/clause"
 	"kakusho/control"
 	"kakusho/control/carry"
+	"kakusho/control/measure"
 	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
@@ -150,12 +152,28 @@ type formData struct {
 	Typed      map[string]string
 	Clauses    []clause.Clause
 	Parameters []directive.Parameter
+	Measures   []measureLine
 	Grant      *clause.Clause // that allows the type
 	Mutatis    *clause.Clause // by which the prefecture decides
 	Derived    []kind.Field
 	Faults     []kind.Fault
 	Earlier    []earlier
 	Default    string // end proposed
+}
+
+// measureLine is an alternative measure that may be chosen.
+type measureLine struct {
+	measure.Measure
+	Chosen bool
+	Holds  []conditionLine
+}
+
+// conditionLine is a control that must hold, and the values it is held to.
+type conditionLine struct {
+	Control string
+	Title   bilingual.Text
+	With    string
+	Now     verdict.Outcome // of the decision's subject and its system
 }
 
 // offered is a type of decision that can be applied for, and what it is for.
@@ -216,6 +234,15 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 	} else if ok {
 		d.Mutatis = &c
 	}
+	if d.Type == decision.Deferral {
+		values, err := s.govern.Values(r.Context(), directive.Scope{System: sub.System}, r.At)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		for _, m := range s.govern.Measures(values) {
+			d.Measures = append(d.Measures, measureLine{m, slices.Contains(strings.Fields(typed["chosen"]), m.ID), s.conditions(m.Conditions(), r.Lang)})
+		}
+	}
 	d.Derived = sub.Kind.Layer(kind.Derived)
 	all, err := s.govern.Of(r.Context(), r.Permit, sub.Ref)
 	if err != nil {
@@ -232,6 +259,32 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 		a.Status = http.StatusUnprocessableEntity
 	}
 	return a, nil
+}
+
+// conditions are conditions as pages show them.
+func (s pages) conditions(texts []string, l bilingual.Lang) (out []conditionLine) {
+	for _, text := range texts {
+		c, err := decision.ParseCondition(text)
+		if err != nil {
+			continue
+		}
+		line := conditionLine{Control: c.Control, Title: bilingual.Say(c.Control, c.Control)}
+		if known, ok := s.posture.Control(c.Control); ok {
+			line.Title = known.Title
+		}
+		var with []string
+		for _, key := range slices.Sorted(maps.Keys(c.With)) {
+			p := s.posture.Directive().Parameters[key]
+			v, err := p.Check(c.With[key])
+			if err != nil {
+				v = c.With[key]
+			}
+			with = append(with, p.Label.In(l)+" "+p.Format(v, l))
+		}
+		line.With = strings.Join(with, bilingual.Say("、", ", ").In(l))
+		out = append(out, line)
+	}
+	return out
 }
 
 func title(d formData) bilingual.Text {
@@ -264,8 +317,10 @@ func (s pages) give(r *web.Request) (web.Answer, error) {
 	for k := range r.PostForm {
 		typed[k] = strings.TrimSpace(r.PostForm.Get(k))
 	}
+	typed["chosen"] = strings.Join(r.PostForm["chosen"], " ")
 	d := decision.Decision{
-		Type: decision.Type(typed["type"]), Subject: fact.Ref(typed["subject"]), Control: typed["control"], Clause: clause.ID(typed["clause"]),
+		Chosen: r.PostForm["chosen"],
+		Type:   decision.Type(typed["type"]), Subject: fact.Ref(typed["subject"]), Control: typed["control"], Clause: clause.ID(typed["clause"]),
 		Field: typed["field"], Answer: typed["answer"], Reason: typed["reason"], Measures: typed["measures"], Consulted: typed["consulted"],
 		Conditions: strings.Fields(typed["conditions"]),
 	}
@@ -276,6 +331,12 @@ func (s pages) give(r *web.Request) (web.Answer, error) {
 	}
 	if d.Until, err = day(typed["until"]); err != nil {
 		faults = append(faults, asFault("until", err))
+	}
+	if d.Target, err = day(typed["target"]); err != nil {
+		faults = append(faults, asFault("target", err))
+	}
+	if d.Type == decision.Deferral {
+		faults = append(faults, incomplete(d)...)
 	}
 	if d.Type == decision.Override {
 		if f, ok := s.posture.Kinds()[d.Subject.Kind()].Field(d.Field); ok {
@@ -306,6 +367,20 @@ func (s pages) give(r *web.Request) (web.Answer, error) {
 	return web.Answer{Redirect: "/decision/" + id}, nil
 }
 
+// incomplete is what an application for a deferral lacks on its form: what the
+// directive asks of the time until the clause is met.
+func incomplete(d decision.Decision) (faults []kind.Fault) {
+	if len(d.Chosen) == 0 {
+		faults = append(faults, kind.Fault{Field: "chosen", Label: bilingual.Say("代替手段の選択", "Measures chosen"), Message: bilingual.Say(
+			"目録から一つ以上選ぶこと。", "Choose at least one of the catalogue.")})
+	}
+	if d.Target.IsZero() {
+		faults = append(faults, kind.Fault{Field: "target", Label: bilingual.Say("適合予定日", "Target date"), Message: bilingual.Say(
+			"要件を満たす予定の日を入力すること。", "Give the day by which the clause will be met.")})
+	}
+	return faults
+}
+
 var dayField = kind.Field{Name: "day", Type: kind.Date, Label: bilingual.Say("日付", "Date")}
 
 // day reads a date as people write it; empty is the zero time.
@@ -326,16 +401,19 @@ func asFault(field string, err error) kind.Fault {
 
 type oneData struct {
 	decision.Decision
-	Name      string
-	Answer    string
-	Control   *control.Control
-	State     string // waits, in-force, ended, withdrawn, rejected, coming
-	May       govern.May
-	Parameter *directive.Parameter // of a special provision that sets a value
-	Shown     string
-	Mutatis   *clause.Clause
-	Typed     string // a note that was not taken
-	Faults    []kind.Fault
+	Name         string
+	Answer       string
+	Control      *control.Control
+	State        string // waits, in-force, ended, withdrawn, rejected, coming
+	May          govern.May
+	Parameter    *directive.Parameter // of a special provision that sets a value
+	Shown        string
+	Alternatives []bilingual.Text
+	Holds        []conditionLine // conditions
+	Broken       bool            // one is not met: the decision is void
+	Mutatis      *clause.Clause
+	Typed        string // a note that was not taken
+	Faults       []kind.Fault
 }
 
 func (s pages) one(r *web.Request) (web.Answer, error) { return s.showOne(r, "", nil) }
@@ -377,6 +455,19 @@ func (s pages) showOne(r *web.Request, typed string, faults []kind.Fault) (web.A
 			v = d.Value
 		}
 		d.Parameter, d.Shown = &p, p.Format(v, r.Lang)
+	}
+	if d.Holds = s.conditions(d.Conditions, r.Lang); d.State == "in-force" {
+		for i, text := range d.Conditions {
+			if c, err := decision.ParseCondition(text); err == nil {
+				d.Holds[i].Now = st.Condition(d.Subject, c)
+				d.Broken = d.Broken || !slices.Contains([]verdict.Outcome{verdict.Conforms, verdict.Unknown, verdict.Undecided, verdict.Error}, d.Holds[i].Now)
+			}
+		}
+	}
+	for _, o := range s.posture.Directive().Parameters[measure.Key].Choices {
+		if slices.Contains(d.Chosen, o.Value) {
+			d.Alternatives = append(d.Alternatives, o.Label)
+		}
 	}
 	if c, ok, err := s.govern.Mutatis(r.Context(), r.Permit, d.Subject); err != nil {
 		return web.Answer{}, err

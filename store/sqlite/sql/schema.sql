@@ -86,6 +86,8 @@ create table decision (
     "approved_at"  text,
     "directive"    text not null,
     "carries"      text not null,
+    "chosen"       text not null,              -- json, a list
+    "target"       text,
     "notes"        text not null,              -- json, a list
     "entry"        integer not null,
     "words"        text not null
