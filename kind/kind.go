@@ -79,6 +79,7 @@ type Field struct {
 	Choices  []Choice       `yaml:"choices,omitempty" json:"choices,omitempty"` // of a choice; of a list of strings, the values its elements may have
 	To       string         `yaml:"to,omitempty" json:"to,omitempty"`           // ref: the kind it points to
 	Of       []Field        `yaml:"of,omitempty" json:"of,omitempty"`           // list of records; empty: list of strings
+	Tree     string         `yaml:"tree,omitempty" json:"tree,omitempty"`       // list of records: the field of a record that names the one it is under, by its first field
 	Max      int            `yaml:"max,omitempty" json:"max,omitempty"`         // runes of a text (default 500; text 20,000), elements of a list (default 1,000)
 	Least    *int64         `yaml:"least,omitempty" json:"least,omitempty"`
 	Most     *int64         `yaml:"most,omitempty" json:"most,omitempty"`

@@ -182,6 +182,9 @@ func (f Field) checkType(set Set, say func(string, ...any), top bool) {
 	if len(f.Of) > 0 && (f.Type != List || !top) {
 		say("of goes with a list at the top")
 	}
+	if f.Tree != "" && (len(f.Of) == 0 || !slices.ContainsFunc(f.Of[1:], func(of Field) bool { return of.Name == f.Tree && of.Type == String })) {
+		say("tree %q is no text of its records after the first", f.Tree)
+	}
 	if (f.Type == List || f.Type == Text) && !top {
 		say("a record holds neither lists nor texts")
 	}

@@ -71,6 +71,8 @@ func TestFaultsOfAFileNameTheFileAndWhatIsWrong(t *testing.T) {
 		"bounds crossed":                       {field("{name: a, type: int, label: {ja: ア, en: A}, least: 3, most: 1}"), []string{`"a"`, "least is above most"}},
 		"a length of a number":                 {field("{name: a, type: int, label: {ja: ア, en: A}, max: 3}"), []string{`"a"`, "max"}},
 		"a list inside a record":               {field("{name: a, type: list, label: {ja: ア, en: A}, of: [{name: b, type: list, label: {ja: イ, en: B}}]}"), []string{`"b"`, "record"}},
+		"a tree of no field of its records":    {field("{name: a, type: list, tree: c, label: {ja: ア, en: A}, of: [{name: b, type: string, label: {ja: イ, en: B}}]}"), []string{`"a"`, `tree "c"`}},
+		"a tree by the name itself":            {field("{name: a, type: list, tree: b, label: {ja: ア, en: A}, of: [{name: b, type: string, label: {ja: イ, en: B}}]}"), []string{`"a"`, `tree "b"`}},
 		"an unknown duty":                      {strings.Replace(room, "[maintainer]", "[janitor]", 1), []string{"room.yaml", `"janitor"`}},
 		"a malformed clause":                   {field("{name: a, type: int, label: {ja: ア, en: A}, clauses: [2.3.1]}"), []string{`"a"`, "2.3.1"}},
 		"an unknown section":                   {strings.Replace(room, "organisation", "attic", 1), []string{"room.yaml", `"attic"`}},

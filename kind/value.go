@@ -302,6 +302,11 @@ func (f Field) checkList(v any, lenient bool) (any, error) {
 		}
 		out = append(out, checked)
 	}
+	if f.Tree != "" && !lenient {
+		if err := f.checkTree(out); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 

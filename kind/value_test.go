@@ -310,7 +310,9 @@ func sampleLists(f kind.Field) []any {
 	full, part := map[string]any{}, map[string]any{}
 	for _, x := range f.Of {
 		s := samples(x)
-		full[x.Name] = s[len(s)-1]
+		if x.Name != f.Tree { // it would have to name another record
+			full[x.Name] = s[len(s)-1]
+		}
 		if x.Required || len(part) == 0 {
 			part[x.Name] = s[0]
 		}

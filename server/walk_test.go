@@ -232,7 +232,7 @@ func (w *walker) values(kindID string, pairs []string) values {
 	return v
 }
 
-// split cuts a line into words; "…" holds spaces.
+// split cuts a line into words; "…" holds spaces, and \n is the end of a line.
 func split(line string) (words []string) {
 	quoted := false
 	for _, w := range strings.FieldsFunc(line, func(r rune) bool {
@@ -241,7 +241,7 @@ func split(line string) (words []string) {
 		}
 		return r == ' ' && !quoted
 	}) {
-		words = append(words, strings.ReplaceAll(w, `"`, ""))
+		words = append(words, strings.NewReplacer(`"`, "", `\n`, "\n").Replace(w))
 	}
 	return words
 }

@@ -5,6 +5,7 @@ package require
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"kakusho/directive"
@@ -64,7 +65,7 @@ func (r *Rules) Unmet(k kind.Kind, values map[string]any, required []procedure.R
 	for _, f := range k.Layer(kind.Declared) {
 		c := weigh.Cell{Fact: fact.Fact{Field: f.Name, Status: fact.Absent}, ObservedAt: at, ReceivedAt: at}
 		if v, ok := values[f.Name]; ok {
-			c.Fact.Status, c.Fact.Value = fact.Observed, v
+			c.Fact.Status, c.Fact.Value = fact.Observed, filledOut(f, v)
 		}
 		cells[f.Name] = c
 	}
@@ -77,4 +78,24 @@ func (r *Rules) Unmet(k kind.Kind, values map[string]any, required []procedure.R
 		}
 	}
 	return faults
+}
+
+// filledOut is the value with every field in every record of a list: what was not
+// entered was left blank, where a record that a machine brings may just not say.
+func filledOut(f kind.Field, v any) any {
+	list, ok := v.([]any)
+	if !ok || len(f.Of) == 0 {
+		return v
+	}
+	out := make([]any, len(list))
+	for i, e := range list {
+		record := map[string]any{}
+		for _, of := range f.Of {
+			record[of.Name] = nil
+		}
+		said, _ := e.(map[string]any)
+		maps.Copy(record, said)
+		out[i] = record
+	}
+	return out
 }

@@ -10,14 +10,18 @@ import (
 	"kakusho/rule"
 )
 
-// element is one record of a list. A field that the record lacks is unknown.
+// element is one record of a list. A field that the record lacks is unknown; one that
+// it has without a value is absent: whoever entered the record left it blank.
 type element struct {
 	of     *rule.Record
 	fields map[string]any
 }
 
 func (r *element) state(sub *rule.Field) State {
-	raw := r.fields[sub.Name]
+	raw, there := r.fields[sub.Name]
+	if raw == nil && there {
+		return State{Code: Absent, Detail: "left blank"}
+	}
 	if raw == nil {
 		return State{Code: Missing, Detail: "the record does not say"}
 	}
