@@ -143,6 +143,16 @@ func (p Procedure) Begins(state string) bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return len(s.From) == 0 && s.To == state })
 }
 
+// Leading are the duties that may lead an entry to a state.
+func (p Procedure) Leading(state string) (duties []actor.Duty) {
+	for _, s := range p.Steps {
+		if s.To == state {
+			duties = append(duties, s.Who...)
+		}
+	}
+	return duties
+}
+
 // Step finds a step by ID.
 func (p Procedure) Step(id string) (Step, bool) {
 	for _, s := range p.Steps {

@@ -27,6 +27,11 @@ func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way, at time.
 		if how != byStep && was != state && (c.old.Rev > 0 || how == byForm && !who.IsProgram() && !p.Begins(state)) {
 			faults = append(faults, onlyByStep(k, p.Field, p))
 		}
+		if how == byFile && c.old.Rev == 0 && !who.IsProgram() && !slices.ContainsFunc(p.Leading(state), who.Has) {
+			f, _ := k.Field(p.Field)
+			faults = append(faults, kind.Fault{Field: p.Field, Label: f.Label, Message: bilingual.Say(
+				"状態「"+f.Format(state, bilingual.JA)+"」の登録は、手続によりその状態とする任務の者に限る。", "entering one that is "+f.Format(state, bilingual.EN)+" is for the duties that lead to it")})
+		}
 	}
 	if how == byStep || c.old.Rev == 0 {
 		return faults

@@ -403,3 +403,41 @@ func TestAFileIsAttachedToAStep(t *testing.T) {
 		t.Errorf("a file that was altered: got %d", status)
 	}
 }
+
+// Many entries of a list are led on at once, each by itself: what stands in the way of
+// one keeps no other.
+func TestManyAreLedOnAtOnce(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	for _, id := range []string{"A-1", "A-2", "A-3", "A-4"} {
+		v := values{"appointment_no": id, "title": "異動", "unit": "ST", "to_post": "STAFF", "holder": "s-staff", "duty": "maintainer", "scope": "system/A", "from_on": "2027-04-01", "basis": "辞令"}
+		if id == "A-3" {
+			delete(v, "basis")
+		}
+		if _, err := b.Register.Take(b.ctx, b.as("s-officer-a"), register.Act{Procedure: "appointment", Step: "request", Values: v}, b.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	form := url.Values{"step": {"appoint"}, "id": {"A-1", "A-2", "A-3", "A-4"}, "rev.A-1": {"1"}, "rev.A-2": {"1"}, "rev.A-3": {"1"}, "rev.A-4": {"0"}}
+	if status, text := b.get(base, "s-admin", "/register/appointment?f.status=requested"); status != http.StatusOK || strings.Count(string(text), `name="id"`) != 4 || !strings.Contains(string(text), ">指定する</option>") {
+		t.Errorf("the list offers no step: %d", status)
+	}
+	status, text := b.ask(base, "s-admin", http.MethodPost, "/steps/appointment", form)
+	if status != http.StatusOK || !strings.Contains(string(text), "4件のうち2件を行った") || !strings.Contains(string(text), "根拠") || !strings.Contains(string(text), "他の者が先に変更した") {
+		t.Errorf("got %d %s", status, text)
+	}
+	for id, want := range map[string]any{"A-1": "appointed", "A-2": "appointed", "A-3": "requested", "A-4": "requested"} {
+		if got := b.entry(fact.NewRef("appointment", id)).Values["status"]; got != want {
+			t.Errorf("%s is %v, want %v", id, got, want)
+		}
+	}
+	if got := b.entry("assignment/A-2").Values["from"]; got == nil {
+		t.Error("an appointment made no assignment")
+	}
+	if status, text := b.ask(base, "s-staff", http.MethodPost, "/steps/appointment", form); status != http.StatusOK || !strings.Contains(string(text), "4件のうち0件") {
+		t.Errorf("staff: got %d", status)
+	}
+	if status, _ := b.ask(base, "s-admin", http.MethodPost, "/steps/appointment", url.Values{"step": {"appoint"}}); status != http.StatusBadRequest {
+		t.Errorf("nothing ticked: got %d", status)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"kakusho/directive"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/procedure"
 )
 
 func (p *program) trace() *cobra.Command {
@@ -97,7 +98,8 @@ type clauseLine struct {
 	Force      clause.Force       `json:"force"`
 	Mechanisms []clause.Mechanism `json:"mechanisms"`
 	Controls   []string           `json:"controls"`
-	Tests      []string           `json:"tests"` // control/case
+	Procedures []string           `json:"procedures"`
+	Tests      []string           `json:"tests"` // control/case, and the walks of the procedures
 }
 
 func (p *program) clauses() *cobra.Command {
@@ -111,7 +113,7 @@ func (p *program) clauses() *cobra.Command {
 				return usage(cmd, "--format は table 又は json とすること。", "--format is table or json.")
 			}
 			kinds, d := kind.Default(), directive.Default()
-			lines := clauseLines(d, control.WithCases(kinds, d))
+			lines := clauseLines(d, control.WithCases(kinds, d), procedure.Default(kinds))
 			if format == "json" {
 				enc := json.NewEncoder(p.stdout)
 				enc.SetIndent("", " ")
@@ -119,7 +121,7 @@ func (p *program) clauses() *cobra.Command {
 				return enc.Encode(lines)
 			}
 			for _, l := range lines {
-				fmt.Fprintf(p.stdout, "%-18s %3d  %s %s\n", l.Clause, len(l.Controls), l.Label.In(p.lang), l.Title.In(p.lang))
+				fmt.Fprintf(p.stdout, "%-18s %-22s %3d %-24s %s %s\n", l.Clause, join(l.Mechanisms), len(l.Controls), strings.Join(l.Procedures, ","), l.Label.In(p.lang), l.Title.In(p.lang))
 			}
 			return nil
 		},
@@ -128,14 +130,28 @@ func (p *program) clauses() *cobra.Command {
 	return c
 }
 
-func clauseLines(d *directive.Directive, controls []control.Control) []clauseLine {
+func join[T ~string](list []T) string {
+	var out []string
+	for _, x := range list {
+		out = append(out, string(x))
+	}
+	return strings.Join(out, ",")
+}
+
+func clauseLines(d *directive.Directive, controls []control.Control, procedures procedure.Set) []clauseLine {
 	var out []clauseLine
 	for _, c := range d.Clauses {
-		l := clauseLine{c.ID, c.Label, c.Title, c.Type, c.Force, c.Mechanisms, []string{}, []string{}}
+		l := clauseLine{c.ID, c.Label, c.Title, c.Type, c.Force, c.Mechanisms, []string{}, []string{}, []string{}}
 		for _, x := range serving(c.ID, controls) {
 			l.Controls = append(l.Controls, x.ID)
 			for _, y := range x.Cases {
 				l.Tests = append(l.Tests, x.ID+"/"+y.Name)
+			}
+		}
+		for _, id := range procedures.IDs() {
+			if slices.ContainsFunc(procedures[id].Clauses, func(x clause.ID) bool { return posture.Under(x, c.ID) }) {
+				l.Procedures = append(l.Procedures, id)
+				l.Tests = append(l.Tests, "TestEveryProcedureIsWalked/"+id)
 			}
 		}
 		out = append(out, l)

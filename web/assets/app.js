@@ -19,6 +19,8 @@ addEventListener("submit", (e) => {
   for (const b of e.target.querySelectorAll("button")) b.setAttribute("aria-busy", "true");
 });
 addEventListener("change", (e) => {
+  if (e.target.dataset.all) // ticks every row of a list
+    for (const box of document.querySelectorAll(`input[type=checkbox][form="${e.target.dataset.all}"]`)) box.checked = e.target.checked;
   const form = e.target.closest("form[data-auto]");
   if (form) form.requestSubmit();
 });

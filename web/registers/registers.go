@@ -48,6 +48,7 @@ func Mount(site *web.Site, x *exchange.Exchange, drafts *draft.Drafts) error {
 	site.Act(tmpl, "/draft/drop", p.drop)
 	site.Act(tmpl, "/retire/{kind}/{id...}", p.retire)
 	site.Act(tmpl, "/step/{step}/{kind}/{id...}", p.take)
+	site.Act(tmpl, "/steps/{kind}", p.takeMany)
 	site.Page(tmpl, "/attached/{step}/{n}/{kind}/{id...}", p.file)
 	return nil
 }
@@ -111,6 +112,7 @@ type listData struct {
 	Any     bool
 	Export  string
 	May     bool
+	Bulk    *bulk // nil: no step can be taken of many
 }
 
 type column struct {
@@ -121,6 +123,7 @@ type column struct {
 
 type listRow struct {
 	Ref   fact.Ref
+	Rev   int64
 	Cells []string
 }
 
@@ -164,6 +167,7 @@ func (p pages) list(r *web.Request) (web.Answer, error) {
 	}
 	d := listData{Kind: k, Words: q.Words, Retired: q.Retired, Pager: r.Pager(int(page.Total)), May: mayPut(k, r.Actor),
 		Any: q.Words != "" || len(q.Equal) > 0 || q.Retired, Export: "/register/" + k.ID + "/export" + r.With("from", "")}
+	d.Bulk = p.bulkOf(r, k, q)
 	for _, f := range columnsOf(k) {
 		c := column{Field: f, Link: r.With("sort", f.Name)}
 		if q.Sort == f.Name {
@@ -177,7 +181,7 @@ func (p pages) list(r *web.Request) (web.Answer, error) {
 		}
 	}
 	for _, e := range page.Entries {
-		row := listRow{Ref: e.Ref}
+		row := listRow{Ref: e.Ref, Rev: e.Rev}
 		for _, c := range d.Columns {
 			row.Cells = append(row.Cells, c.Format(e.Values[c.Name], r.Lang))
 		}
