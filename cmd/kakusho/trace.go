@@ -18,10 +18,8 @@ import (
 )
 
 func (p *program) trace() *cobra.Command {
-	return &cobra.Command{
-		Use:   "trace CLAUSE",
+	return &cobra.Command{Use: "trace CLAUSE", Args: cobra.ExactArgs(1),
 		Short: bilingual.Say("項から確認項目、事実、収集、ページまでを辿る", "Trace a clause to its controls, facts, collectors and page").In(p.lang),
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := clause.Parse(args[0])
 			if err != nil {
@@ -64,11 +62,11 @@ func (p *program) printTrace(c clause.Clause, controls []control.Control, kinds 
 }
 
 func (p *program) duties(c control.Control) string {
-	var out []string
+	out := ""
 	for _, d := range c.Record.Duty {
-		out = append(out, d.Label().In(p.lang))
+		out += ", " + d.Label().In(p.lang)
 	}
-	return strings.Join(out, ", ")
+	return strings.TrimPrefix(out, ", ")
 }
 
 // bringer is who brings a field: a collector, a register or a derivation.
@@ -104,10 +102,8 @@ type clauseLine struct {
 
 func (p *program) clauses() *cobra.Command {
 	var format string
-	c := &cobra.Command{
-		Use:   "clauses",
+	c := &cobra.Command{Use: "clauses", Args: cobra.NoArgs,
 		Short: bilingual.Say("項と、それを確認するものの一覧", "List the clauses and what checks them").In(p.lang),
-		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return usage(cmd, "--format は table 又は json とすること。", "--format is table or json.")
@@ -121,21 +117,13 @@ func (p *program) clauses() *cobra.Command {
 				return enc.Encode(lines)
 			}
 			for _, l := range lines {
-				fmt.Fprintf(p.stdout, "%-18s %-22s %3d %-24s %s %s\n", l.Clause, join(l.Mechanisms), len(l.Controls), strings.Join(l.Procedures, ","), l.Label.In(p.lang), l.Title.In(p.lang))
+				fmt.Fprintf(p.stdout, "%-18s %-22s %3d %-24s %s %s\n", l.Clause, strings.Trim(fmt.Sprint(l.Mechanisms), "[]"), len(l.Controls), strings.Join(l.Procedures, ","), l.Label.In(p.lang), l.Title.In(p.lang))
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&format, "format", "table", "table|json")
 	return c
-}
-
-func join[T ~string](list []T) string {
-	var out []string
-	for _, x := range list {
-		out = append(out, string(x))
-	}
-	return strings.Join(out, ",")
 }
 
 func clauseLines(d *directive.Directive, controls []control.Control, procedures procedure.Set) []clauseLine {
