@@ -36,6 +36,11 @@ const (
 	LoginRefused     Action = "identity.refused"   //
 	AddSender        Action = "sender.add"         // give a sender of events its token
 	EndSender        Action = "sender.end"         // take it back
+	AddFeed          Action = "feed.add"           // let a calendar program read one's inbox
+	EndFeed          Action = "feed.end"           // no longer
+	SetNotices       Action = "notice.set"         // how notices go out
+	RunNotices       Action = "notice.run"         // the program begins to look what is new in the inboxes
+	SendNotice       Action = "notice.send"        // somebody was told what is new in his inbox
 	ArchiveTrail     Action = "trail.archive"      // packs of events go to the archive
 	RetireTrail      Action = "trail.retire"       // packs of events go, their hashes stay
 	KeepPast         Action = "past.keep"          // rows of a past are kept aside under their digest
@@ -88,6 +93,11 @@ var rights = map[Action]right{
 	LoginRefused:     {nobody: true, program: true},
 	AddSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
 	EndSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
+	AddFeed:          {duties: everybody},
+	EndFeed:          {duties: everybody},
+	SetNotices:       {duties: []actor.Duty{actor.Operator, actor.SecurityAdministrator}},
+	RunNotices:       {program: true},
+	SendNotice:       {program: true},
 	ArchiveTrail:     {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
 	RetireTrail:      {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
 	KeepPast:         {program: true},

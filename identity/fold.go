@@ -61,6 +61,13 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		})
 	case gate.EndSender:
 		return with(e, func(b endSenderBody) error { return endSender(ctx, tx, b.Name, e.At, e.Seq) })
+	case gate.AddFeed, gate.EndFeed:
+		return with(e, func(b feedBody) error {
+			if err := endFeeds(ctx, tx, e.Actor, e.At, e.Seq); err != nil || b.Digest == "" {
+				return err
+			}
+			return tx.Put(ctx, &store.Feed{Digest: b.Digest, Person: e.Actor, GivenAt: e.At, Entry: e.Seq})
+		})
 	case gate.LoginRefused:
 		return with(e, func(b refusedBody) error {
 			if b.Why == "locked" || b.Why == "address-locked" {

@@ -185,12 +185,38 @@ type Mapping struct {
 	Entry          int64
 }
 
+// Feed is a token by which a calendar program reads somebody's inbox. Its key is
+// Digest, of the token.
+type Feed struct {
+	Digest           string
+	Person           string
+	GivenAt, EndedAt time.Time
+	Entry            int64
+}
+
+// Notices is how notices go out. Its key is Name: there is one.
+type Notices struct {
+	Name  string
+	Value any
+	By    string
+	At    time.Time
+	Entry int64
+}
+
+// Told is an item of an inbox of which its holder was told. Its key is Person and Item,
+// a digest.
+type Told struct {
+	Person, Item string
+	At           time.Time
+	Entry        int64
+}
+
 // Rows is one zero row of every table.
 func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
 		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption), new(Step), new(Draft),
-		new(Import), new(Imported), new(Mapping),
+		new(Import), new(Imported), new(Mapping), new(Feed), new(Notices), new(Told),
 	}
 }
 
@@ -339,6 +365,32 @@ func (d *Draft) Columns() []Column {
 		text("person", &d.Person).key(), text("subject", &d.Subject).key(), text("form", &d.Form).key(), integer("rev", &d.Rev),
 		jsonOf("typed", &d.Typed), instant("at", &d.At), integer("entry", &d.Entry),
 	}
+}
+
+// Table is "feed".
+func (f *Feed) Table() string { return "feed" }
+
+// Columns point into f.
+func (f *Feed) Columns() []Column {
+	return []Column{
+		text("digest", &f.Digest).key(), text("person", &f.Person), instant("given_at", &f.GivenAt), instant("ended_at", &f.EndedAt), integer("entry", &f.Entry),
+	}
+}
+
+// Table is "notices".
+func (n *Notices) Table() string { return "notices" }
+
+// Columns point into n.
+func (n *Notices) Columns() []Column {
+	return []Column{text("name", &n.Name).key(), jsonOf("value", &n.Value), text("by", &n.By), instant("at", &n.At), integer("entry", &n.Entry)}
+}
+
+// Table is "told".
+func (t *Told) Table() string { return "told" }
+
+// Columns point into t.
+func (t *Told) Columns() []Column {
+	return []Column{text("person", &t.Person).key(), text("item", &t.Item).key(), instant("at", &t.At), integer("entry", &t.Entry)}
 }
 
 // Table is "adoption".

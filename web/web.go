@@ -199,6 +199,14 @@ func (r *Request) Read() (gate.Permit, error) {
 	return r.Permit, err
 }
 
+// Base is the address of this installation, as the request came to it.
+func (r *Request) Base() string {
+	if r.site.cfg.Secure {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // Everywhere names every place the actor has a duty for, so that reading needs
 // any duty at all; what he sees is for the work packages to say.
 func (r *Request) Everywhere() []string {

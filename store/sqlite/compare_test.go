@@ -45,7 +45,7 @@ func pair(t *testing.T) (want, got string) {
 var keys = map[string]string{
 	"cursor": "1", "subject": "computer/PC-1", "fact": "computer/PC-1/volumes", "decision": "d-1", "setting": "s-1",
 	"credential": "person/1", "session": "d2", "invite": "ee", "failure": "47", "batch": "b-1", "sender": "d3", "adoption": "51", "step": "disposal/D-1/52", "draft": "E-1/disposal/new/entry",
-	"import": "20261102-100000-ab", "imported": "20261102-100000-ab/computer/PC-1", "mapping": "computer/h",
+	"import": "20261102-100000-ab", "imported": "20261102-100000-ab/computer/PC-1", "mapping": "computer/h", "feed": "d4", "notices": "notices", "told": "E-1/ab",
 }
 
 type column struct {

@@ -53,6 +53,9 @@ func Full() []store.Row {
 			Undone: "E-2", UndonePost: "P-2", UndoneAt: day(26), UndoneNote: "誤り", Entry: 53},
 		&store.Imported{Import: "20261102-100000-ab", Subject: "computer/PC-1", Line: 2, Made: true, Retired: true, Was: map[string]any{"role": "server"}, Rev: 4},
 		&store.Mapping{Kind: "computer", Headings: "h", Mapping: map[string]any{"columns": map[string]any{"端末名": "hostname"}}, By: "E-1", At: day(27), Entry: 54},
+		&store.Feed{Digest: "d4", Person: "E-1", GivenAt: day(26), EndedAt: day(27), Entry: 54},
+		&store.Notices{Name: "notices", Value: map[string]any{"relay": "mail.example.jp"}, By: "E-1", At: day(28), Entry: 55},
+		&store.Told{Person: "E-1", Item: "ab", At: day(28), Entry: 56},
 	}
 }
 

@@ -5,6 +5,7 @@ package inbox
 import (
 	"embed"
 	"encoding/csv"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/gate"
+	"kakusho/identity"
 	"kakusho/posture"
 	"kakusho/web"
 	"kakusho/web/inbox/due"
@@ -24,20 +26,25 @@ var files embed.FS
 
 type pages struct {
 	due.Sources
-	gate  *gate.Gate
-	count *counter
+	gate     *gate.Gate
+	identity *identity.Identity
+	log      *slog.Logger
+	count    *counter
 }
 
 // Mount adds the pages to the site, and the count to its frame. changed grows when
 // something is decided or entered.
-func Mount(site *web.Site, s due.Sources, g *gate.Gate, changed func() int64) error {
+func Mount(site *web.Site, s due.Sources, g *gate.Gate, id *identity.Identity, log *slog.Logger, changed func() int64) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{s, g, &counter{changed: changed, kept: map[string]kept{}}}
+	p := pages{s, g, id, log, &counter{changed: changed, kept: map[string]kept{}}}
 	site.Page(tmpl, "/inbox", p.list)
 	site.Page(nil, "/api/v1/inbox", p.program)
+	site.Act(tmpl, "/inbox/feed", p.subscribe)
+	site.Act(tmpl, "/inbox/feed/end", p.unsubscribe)
+	site.Open(nil, "GET /feed/{token}/inbox.ics", p.feed)
 	site.Waits(func(r *web.Request) (web.Waiting, error) { return p.count.of(r, p.Sources) })
 	return nil
 }
@@ -134,7 +141,8 @@ type listData struct {
 	Systems []*posture.Subject
 	Within  []int
 	CSV     string
-	Any     bool // there is anything without the filters
+	Any     bool      // something is filtered
+	Feed    time.Time // since when there is one
 }
 
 type tab struct {
@@ -203,6 +211,9 @@ func (p pages) list(r *web.Request) (web.Answer, error) {
 	}
 	for _, i := range web.Part(r, in) {
 		d.Rows = append(d.Rows, row{i, i.Late(r.At), p.clause(i, r.Lang)})
+	}
+	if d.Feed, err = p.identity.FeedOf(r.Context(), r.Permit); err != nil {
+		return web.Answer{}, err
 	}
 	return web.Answer{Page: "list", Title: bilingual.Say("受信箱", "Inbox"), Data: d}, nil
 }

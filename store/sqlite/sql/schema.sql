@@ -253,3 +253,31 @@ create table mapping (
     "entry"    integer not null,
     primary key ("kind", "headings")
 ) strict, without rowid;
+
+create table feed (
+    "digest"   text not null primary key,
+    "person"   text not null,
+    "given_at" text,
+    "ended_at" text,
+    "entry"    integer not null
+) strict;
+
+create index feed_person on feed ("person");
+
+create table notices (
+    "name"  text not null primary key,
+    "value" text,
+    "by"    text not null,
+    "at"    text,
+    "entry" integer not null
+) strict;
+
+-- What one person was told of lies together.
+
+create table told (
+    "person" text not null,
+    "item"   text not null,
+    "at"     text,
+    "entry"  integer not null,
+    primary key ("person", "item")
+) strict, without rowid;
