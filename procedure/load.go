@@ -235,6 +235,7 @@ func (l *linter) step(s Step) {
 		}
 	}
 	l.duties(mark, s.Who)
+	l.duties(mark, s.Apart)
 	l.fields(mark, s.Fill)
 	l.fields(mark, s.Need)
 	if slices.Contains(s.Fill, l.p.Field) {
@@ -252,6 +253,21 @@ func (l *linter) step(s Step) {
 	}
 	for _, r := range s.Reads {
 		l.fields(mark, slices.Sorted(maps.Keys(r.Set)))
+	}
+	for _, w := range s.While {
+		f, _ := l.kind.Field(w.At)
+		of, ok := l.kinds[f.To].Field(w.Field)
+		if !ok || len(w.Values) == 0 || slices.ContainsFunc(w.Values, func(v string) bool { return !chosen(of, v) }) {
+			l.bad(mark, "step %q: while names values of a choice of what %q refers to", s.ID, w.At)
+		}
+	}
+	for _, a := range s.After {
+		if f, ok := l.kinds[a.Kind].Field(a.By); !ok || f.To != l.p.Kind {
+			l.bad(mark, "step %q: %q of %s is no reference to %s", s.ID, a.By, a.Kind, l.p.Kind)
+		}
+	}
+	if s.Page != "" && (!strings.HasPrefix(s.Page, "/") || !strings.HasSuffix(s.Page, "/")) {
+		l.bad(mark, "step %q: page %q is not as in /audit/", s.ID, s.Page)
 	}
 	if s.Covers != "" {
 		l.fields(mark, []string{s.Covers})

@@ -26,8 +26,9 @@ type Procedure struct {
 	Label   bilingual.Text `yaml:"label"`
 	About   bilingual.Text `yaml:"about"`
 	Clauses []clause.ID    `yaml:"clauses"`
-	Kind    string         `yaml:"kind"`  // whose entries it leads; at most one procedure leads a kind
-	Field   string         `yaml:"state"` // a required choice field of the kind; on an entry that is there, only a step changes it
+	Kind    string         `yaml:"kind"`            // whose entries it leads; at most one procedure leads a kind
+	Alone   bool           `yaml:"alone,omitempty"` // entries begin and change by its steps alone: no form, and a file only brings new ones
+	Field   string         `yaml:"state"`           // a required choice field of the kind; on an entry that is there, only a step changes it
 	States  []State        `yaml:"states"`
 	Steps   []Step         `yaml:"steps"`
 	Guards  []Guard        `yaml:"guards,omitempty"`
@@ -69,16 +70,20 @@ type Step struct {
 	To       string         `yaml:"to"`                 // may be the state it comes from
 	Who      []actor.Duty   `yaml:"who"`                // one of them, over the entry's unit or system
 	NotBy    []string       `yaml:"not_by,omitempty"`   // steps: who took the last of one of them may not take this
+	Apart    []actor.Duty   `yaml:"apart,omitempty"`    // who holds one of these over the same places may not take it, whatever else he holds
 	Superior string         `yaml:"superior,omitempty"` // a step: if who took it holds one of Who himself, only a post above his may take this
 	Fill     []string       `yaml:"fill,omitempty"`     // fields that its form asks for, in order; nothing else changes by hand
 	Need     []string       `yaml:"need,omitempty"`     // of the entry, not to be blank after it
 	Require  []Require      `yaml:"require,omitempty"`  // and what is to hold
 	Clear    []Clear        `yaml:"clear,omitempty"`    // verdicts it waits for
+	While    []While        `yaml:"while,omitempty"`    // how entries that it refers to are to stand
+	After    []After        `yaml:"after,omitempty"`    // entries that are to have ended first
 	Covers   string         `yaml:"covers,omitempty"`   // a field that names a scope: who takes it has his duty over that
 	Set      map[string]any `yaml:"set,omitempty"`      // fields it sets: a value, or one of Words
 	Also     []Also         `yaml:"also,omitempty"`     // what changes elsewhere in the same moment
 	Files    int            `yaml:"files,omitempty"`    // files to be attached, at least; more may be, with any step
 	Reads    []Reads        `yaml:"reads,omitempty"`    // what is read from a file that is attached
+	Page     string         `yaml:"page,omitempty"`     // where its page begins, of one that is not taken on the entry's: /audit/ for /audit/ID
 	Reason   bool           `yaml:"reason,omitempty"`   // a note is required
 	Confirm  bilingual.Text `yaml:"confirm,omitempty"`  // asked before it is done: it cannot be undone
 }
@@ -95,6 +100,20 @@ type Reads struct {
 type Clear struct {
 	At       string   `yaml:"at,omitempty"` // a reference field; empty: the entry itself
 	Controls []string `yaml:"controls"`
+}
+
+// While is how an entry referred to, of the same system and unit, is to stand.
+type While struct {
+	At     string   `yaml:"at"`    // a reference field
+	Field  string   `yaml:"field"` // a choice field of the entry there
+	Values []string `yaml:"values"`
+}
+
+// After is the entries of a kind that refer to this one: their procedures are to have
+// ended.
+type After struct {
+	Kind string `yaml:"kind"`
+	By   string `yaml:"by"` // their reference field
 }
 
 // Also is a change of another entry of the same system, unit or scope: of one that is

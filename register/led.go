@@ -6,6 +6,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/bilingual"
+	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/procedure"
 	"kakusho/store"
@@ -24,6 +25,9 @@ func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way, at time.
 			faults = append(faults, r.conditions.Unmet(k, c.values, s.Require, at)...)
 		}
 		was, _ := c.old.Values[p.Field].(string)
+		if p.Alone && how != byStep && !(c.old.Rev == 0 && (how == byFile || who.IsProgram())) && fact.Digest(fact.Canonical(c.values)) != fact.Digest(fact.Canonical(c.old.Values)) {
+			return append(faults, onlyByStep(k, p.Field, p))
+		}
 		if how != byStep && was != state && (c.old.Rev > 0 || how == byForm && !who.IsProgram() && !p.Begins(state)) {
 			faults = append(faults, onlyByStep(k, p.Field, p))
 		}

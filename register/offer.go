@@ -20,6 +20,7 @@ type Offer struct {
 	Fields []kind.Field // that it fills, in order
 	May    bool         // the reader may take it, if what it needs is there
 	Own    bool         // he may not, because he took one that it is to look over
+	Party  bool         // he may not, because he answers for what it is about
 }
 
 // Taken is a step that was taken.
@@ -98,7 +99,8 @@ func (r *Register) offers(ctx context.Context, rd store.Reader, who actor.Actor,
 		o.May = request.Allows()
 		if !o.May && slices.Contains(request.NotBy, who.Person) {
 			request.NotBy = nil
-			o.Own = request.Allows()
+			o.Party = t.party() && request.Allows()
+			o.Own = !o.Party && request.Allows()
 		}
 		for _, name := range s.Fill {
 			if f, ok := k.Field(name); ok && f.MayRead(who) {

@@ -169,6 +169,9 @@ func (t *taking) plan(a Act) error {
 	if t.step.Reason && strings.TrimSpace(a.Note) == "" {
 		t.faults = append(t.faults, kind.Fault{Field: "step_note", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say("入力する。", "give one")})
 	}
+	if err := t.related(); err != nil {
+		return err
+	}
 	return t.others()
 }
 
@@ -331,6 +334,9 @@ func (t *taking) request(a Act) gate.Request {
 		if by := t.last(other); by != nil {
 			request.NotBy = append(request.NotBy, by.Person)
 		}
+	}
+	if t.party() {
+		request.NotBy = append(request.NotBy, t.who.Person)
 	}
 	for _, c := range t.also {
 		request.Changes = append(request.Changes, gate.Change{Object: string(fact.NewRef(c.kind.ID, c.id)), Body: StepBody{Body: c.body(c.kind)}})

@@ -9,6 +9,7 @@ import (
 	"kakusho/web"
 	"kakusho/web/alerts"
 	"kakusho/web/api"
+	"kakusho/web/audits"
 	"kakusho/web/decide"
 	"kakusho/web/directives"
 	"kakusho/web/entry"
@@ -73,6 +74,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		func() error { return registers.Mount(site, rooms.Exchange, rooms.Drafts) },
 		func() error { return imports.Mount(site, rooms.Exchange, s.desk) },
 		func() error { return procedures.Mount(site, rooms.Register) },
+		func() error { return audits.Mount(site, rooms.Register, rooms.Posture, rooms.Gate) },
 		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
 		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },
 		func() error {

@@ -23,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -136,9 +137,14 @@ func (s *Site) headers(next http.Handler) http.Handler {
 }
 
 // Templates parses the templates of a folder of pages, for both languages, each
-// over the frame. The file name without ".html" is the page's.
+// over the frame. The file name without ".html" is the page's; a file part-*.html is
+// no page, and its templates are for all of the folder.
 func (s *Site) Templates(fsys fs.FS) (Pages, error) {
 	names, err := fs.Glob(fsys, "*.html")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := fs.Glob(fsys, "part-*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +155,7 @@ func (s *Site) Templates(fsys fs.FS) (Pages, error) {
 			if err != nil {
 				return nil, err
 			}
-			if t, err = t.ParseFS(fsys, name); err != nil {
+			if t, err = t.ParseFS(fsys, append(slices.Clone(parts), name)...); err != nil {
 				return nil, fmt.Errorf("parse page: %w", err)
 			}
 			pages[string(l)+"/"+strings.TrimSuffix(name, ".html")] = t

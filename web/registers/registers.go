@@ -46,6 +46,7 @@ func Mount(site *web.Site, x *exchange.Exchange, drafts *draft.Drafts) error {
 	site.Page(tmpl, "/register/{kind}/{id...}", p.entry)
 	site.Act(tmpl, "/register/{kind}/{id...}", p.save)
 	site.Act(tmpl, "/draft/drop", p.drop)
+	site.Act(tmpl, "/begin/{step}/{kind}", p.begin)
 	site.Act(tmpl, "/retire/{kind}/{id...}", p.retire)
 	site.Act(tmpl, "/step/{step}/{kind}/{id...}", p.take)
 	site.Act(tmpl, "/steps/{kind}", p.takeMany)
@@ -113,6 +114,7 @@ type listData struct {
 	Export  string
 	May     bool
 	Bulk    *bulk // nil: no step can be taken of many
+	Begin   bool  // new entries begin by a step that is his to take
 }
 
 type column struct {
@@ -165,7 +167,7 @@ func (p pages) list(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	d := listData{Kind: k, Words: q.Words, Retired: q.Retired, Pager: r.Pager(int(page.Total)), May: mayPut(k, r.Actor),
+	d := listData{Kind: k, Words: q.Words, Retired: q.Retired, Pager: r.Pager(int(page.Total)), May: mayPut(k, r.Actor) && !p.alone(k), Begin: p.mayBegin(k, r.Actor),
 		Any: q.Words != "" || len(q.Equal) > 0 || q.Retired, Export: "/register/" + k.ID + "/export" + r.With("from", "")}
 	d.Bulk = p.bulkOf(r, k, q)
 	for _, f := range columnsOf(k) {
@@ -217,6 +219,8 @@ type formData struct {
 	May    bool
 	Course *course              // nil: no procedure leads it, or it is new
 	Begin  *procedure.Procedure // of a new one: that which will lead it
+	Begins []stepForm           // of a new one that begins by a step: those that begin one
+	Alone  bool                 // it changes by steps alone
 	Was    string
 	Drafts []draftLine
 	Draft  bool // the form was filled from one
@@ -298,6 +302,9 @@ func (p pages) fresh(r *web.Request) (web.Answer, error) {
 		typed = kept
 		typed.Set(fromDraft, "1")
 	}
+	if lead, _ := p.register.Procedures().Of(k.ID); lead.Alone {
+		return p.begins(r, k, lead, tried{typed: typed}), nil
+	}
 	return p.form(r, k, register.Entry{}, typed, nil)
 }
 
@@ -366,7 +373,7 @@ func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 // page is the entry's page, its form filled with what was typed; at: the step whose
 // form was, instead.
 func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Values, faults []kind.Fault, at *tried) (web.Answer, error) {
-	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, May: mayPut(k, r.Actor), Was: was(k.Layer(kind.Declared), e), Draft: typed.Get(fromDraft) != ""}
+	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, Alone: p.alone(k), May: mayPut(k, r.Actor) && !p.alone(k), Was: was(k.Layer(kind.Declared), e), Draft: typed.Get(fromDraft) != ""}
 	if rev, err := strconv.ParseInt(typed.Get("rev"), 10, 64); err == nil { // he saw that one
 		d.Rev, d.Was = rev, typed.Get(wasField)
 	}

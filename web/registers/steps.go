@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -82,16 +81,7 @@ func (p pages) course(r *web.Request, k kind.Kind, e register.Entry, fields fiel
 			s.Forms = append(s.Forms, fields.field("s-"+o.ID+"-", f, typed, faults))
 		}
 		s.NoteField = fields.field("s-"+o.ID+"-", note(o.Step), typed, faults)
-		for _, fault := range faults {
-			shown := formField{Fault: fault.Text().In(r.Lang)}
-			if fault.Field == filesField {
-				s.FileFault, shown.At = fault.Message.In(r.Lang), "s-"+o.ID+"-"+filesField
-			}
-			if fault.Field == s.NoteField.Name || slices.Contains(o.Fill, fault.Field) { // else another step fills it
-				shown.At = "s-" + o.ID + "-" + fault.Field
-			}
-			s.Faults = append(s.Faults, shown)
-		}
+		s.fault(faults, r.Lang)
 		c.Steps = append(c.Steps, s)
 	}
 	return &c, nil
