@@ -83,6 +83,16 @@ func (p Permit) Who() actor.Actor {
 	return p.who
 }
 
+// For is a permit to read as somebody would, for the program that tells people what
+// waits for them. It panics on any other permit.
+func (p Permit) For(who actor.Actor) Permit {
+	if p.action != RunNotices || !p.who.IsProgram() {
+		panic("gate: this permit is not for others")
+	}
+	p.who, p.action = who, Read
+	return p
+}
+
 // At is the instant for which it was given.
 func (p Permit) At() time.Time { return p.at }
 

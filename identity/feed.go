@@ -82,3 +82,47 @@ func endFeeds(ctx context.Context, tx store.Tx, person string, at time.Time, ent
 	f.EndedAt, f.Entry = at, entry
 	return tx.Put(ctx, &f)
 }
+
+// Holder is somebody who holds a post, with the duties he has at an instant.
+type Holder struct {
+	actor.Actor
+	Email string // empty: none is registered
+}
+
+// Holders are all who hold a post at an instant, and the next one at which others may;
+// zero: none is known.
+func (id *Identity) Holders(ctx context.Context, at time.Time) (out []Holder, next time.Time, err error) {
+	err = id.rows.View(ctx, func(r store.Reader) error {
+		seen := map[string]bool{}
+		rows, err := store.All[store.Subject](ctx, r, store.Where{Equal: map[string]any{"kind": "assignment", "retired": false}})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			for _, field := range []string{"from", "until"} {
+				text, _ := row.Values[field].(string)
+				if t, err := time.Parse(time.RFC3339, text); err == nil && t.After(at) && (next.IsZero() || t.Before(next)) {
+					next = t
+				}
+			}
+			person, _ := row.Values["person"].(string)
+			if _, holds := assignment(row.Values, at); !holds || person == "" || seen[person] {
+				continue
+			}
+			seen[person] = true
+			p, _, err := store.Get(ctx, r, store.Subject{Kind: "person", ID: person})
+			if err != nil {
+				return err
+			}
+			a, err := duties(ctx, r, person, at)
+			if err != nil {
+				return err
+			}
+			if email, _ := p.Values["email"].(string); !a.Nobody() {
+				out = append(out, Holder{a, email})
+			}
+		}
+		return nil
+	})
+	return out, next, err
+}

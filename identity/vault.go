@@ -146,3 +146,19 @@ func (v *vault) write(name string, b []byte) error {
 	defer d.Close()
 	return d.Sync()
 }
+
+// shared is before the names of secrets that are nobody's, so that no staff number can
+// be one.
+const shared = "\x00"
+
+// Keep keeps a secret of the installation in the vault and returns the digest by which
+// Kept gives it back.
+func (id *Identity) Keep(name, text string) (digest string, err error) {
+	return id.vault.put(shared+name, "", text)
+}
+
+// Kept is a secret that Keep kept.
+func (id *Identity) Kept(name, digest string) (string, error) {
+	_, text, err := id.vault.get(shared+name, digest)
+	return text, err
+}

@@ -11,6 +11,7 @@ import (
 	"kakusho/gate"
 	"kakusho/govern"
 	"kakusho/identity"
+	"kakusho/identity/notice"
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/register"
@@ -23,7 +24,7 @@ import (
 
 // folds are all of them. Each passes over what is not its own.
 func folds(kinds kind.Set) []fold.Func {
-	return append(foldsOfRooms(kinds), identity.Fold)
+	return append(foldsOfRooms(kinds), identity.Fold, notice.Fold)
 }
 
 // foldsOfRooms are those of what pages and reports are made of: logins are not.
@@ -45,6 +46,7 @@ type river struct {
 	folding sync.Mutex
 	broken  error        // under folding
 	changed atomic.Int64 // grows when registers, decisions or parameters do
+	wake    func()       // called when an inbox may be another; nil: nobody waits
 }
 
 // errStopped wraps why the river no longer takes entries.
@@ -69,6 +71,9 @@ func (r *river) Append(ctx context.Context, entries ...trail.Entry) (int64, erro
 	for _, e := range entries {
 		if strings.HasPrefix(e.Kind, "register.") || e.Kind == string(gate.TakeStep) || strings.HasPrefix(e.Kind, "parameter.") || strings.HasPrefix(e.Kind, "decision.") || strings.HasPrefix(e.Kind, "draft.") {
 			r.changed.Add(1)
+		}
+		if r.wake != nil && !strings.HasPrefix(e.Kind, "read") && e.Kind != string(gate.SendNotice) {
+			r.wake()
 		}
 	}
 	return first, nil

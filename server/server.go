@@ -28,6 +28,7 @@ import (
 	"kakusho/directive"
 	"kakusho/gate"
 	"kakusho/identity"
+	"kakusho/identity/notice"
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/procedure"
@@ -36,11 +37,13 @@ import (
 	"kakusho/server/books"
 	"kakusho/server/events"
 	"kakusho/server/fold"
+	tell "kakusho/server/notice"
 	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
 	"kakusho/trail/witness"
+	"kakusho/web/inbox/due"
 )
 
 // Config is everything that can be set. The zero value of a field is its default.
@@ -97,6 +100,8 @@ type Server struct {
 	Rooms     // of the present, as it was opened; see present
 	Intake    *intake.Intake
 	Identity  *identity.Identity
+	Notices   *notice.Keeper
+	Teller    *tell.Teller
 	Events    *events.Events
 
 	demo   bool
@@ -173,6 +178,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy); err != nil {
 		return err
 	}
+	s.Notices = notice.New(s.rows, s.Gate, s.Identity)
+	s.Teller = tell.New(tell.Config{Keeper: s.Notices, Identity: s.Identity, Sources: func() due.Sources { return s.present().sources() }, Gate: s.Gate, Now: s.cfg.Now, Log: s.cfg.Log})
+	s.river.wake = s.Teller.Wake
 	cfg := s.cfg.Events
 	cfg.Data, cfg.Now, cfg.Log, cfg.Sample = s.cfg.Data, s.cfg.Now, s.cfg.Log, s.demo
 	s.Events, err = events.Open(ctx, cfg, events.Parts{
@@ -310,6 +318,7 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() { s.collectLoop(ctx) })
+	work.Go(func() { s.Teller.Run(ctx) })
 	work.Go(func() { s.serveControl(ctx, control) })
 	taking := make(chan error, 1)
 	work.Go(func() {

@@ -16,6 +16,7 @@ import (
 	"kakusho/bilingual"
 	"kakusho/gate"
 	"kakusho/identity"
+	"kakusho/identity/notice"
 	"kakusho/posture"
 	"kakusho/web"
 	"kakusho/web/inbox/due"
@@ -28,22 +29,25 @@ type pages struct {
 	due.Sources
 	gate     *gate.Gate
 	identity *identity.Identity
+	notices  *notice.Keeper
 	log      *slog.Logger
 	count    *counter
 }
 
 // Mount adds the pages to the site, and the count to its frame. changed grows when
 // something is decided or entered.
-func Mount(site *web.Site, s due.Sources, g *gate.Gate, id *identity.Identity, log *slog.Logger, changed func() int64) error {
+func Mount(site *web.Site, s due.Sources, g *gate.Gate, id *identity.Identity, n *notice.Keeper, log *slog.Logger, changed func() int64) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{s, g, id, log, &counter{changed: changed, kept: map[string]kept{}}}
+	p := pages{s, g, id, n, log, &counter{changed: changed, kept: map[string]kept{}}}
 	site.Page(tmpl, "/inbox", p.list)
 	site.Page(nil, "/api/v1/inbox", p.program)
 	site.Act(tmpl, "/inbox/feed", p.subscribe)
 	site.Act(tmpl, "/inbox/feed/end", p.unsubscribe)
+	site.Page(tmpl, "/notices", p.settings)
+	site.Act(tmpl, "/notices", p.set)
 	site.Open(nil, "GET /feed/{token}/inbox.ics", p.feed)
 	site.Waits(func(r *web.Request) (web.Waiting, error) { return p.count.of(r, p.Sources) })
 	return nil
