@@ -42,6 +42,26 @@ func (b *body) open() (base string) {
 	return base
 }
 
+// serveUntil serves the body's pages until stop is called, which closes it.
+func (b *body) serveUntil() (base string, stop func()) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.ctx)
+	ready, done := make(chan string, 1), make(chan error, 1)
+	go func() { done <- b.Run(ctx, func(base, _ string) { ready <- base }) }()
+	stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Errorf("ended with %v", err)
+		}
+	}
+	select {
+	case base = <-ready:
+	case err := <-done:
+		b.t.Fatal(err)
+	}
+	return base, stop
+}
+
 // get reads an address as a person, who logs in for it.
 func (b *body) get(base, person, path string) (int, []byte) {
 	b.t.Helper()

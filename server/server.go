@@ -35,6 +35,7 @@ import (
 	"kakusho/register"
 	"kakusho/register/desk"
 	"kakusho/server/books"
+	"kakusho/server/certificate"
 	"kakusho/server/events"
 	"kakusho/server/fold"
 	tell "kakusho/server/notice"
@@ -376,4 +377,25 @@ func (s *Server) listen() (net.Listener, string, error) {
 func (s *Server) plain(host string) bool {
 	ip := net.ParseIP(host)
 	return s.cfg.TLSCert == "" && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// certificate is the operator's, or the one this installation made for itself.
+func (s *Server) certificate(host string) (tls.Certificate, error) {
+	if s.cfg.TLSCert == "" {
+		return certificate.Own(filepath.Join(s.cfg.Data, "tls"), host, s.cfg.Now(), s.cfg.Log)
+	}
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+	if err != nil {
+		return cert, fmt.Errorf("load certificate %s: %w", s.cfg.TLSCert, err)
+	}
+	return cert, nil
+}
+
+// ownCertificate is certificate for the host that the pages listen on.
+func (s *Server) ownCertificate() (tls.Certificate, error) {
+	host, _, err := net.SplitHostPort(s.cfg.Listen)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return s.certificate(host)
 }

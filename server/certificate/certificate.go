@@ -1,4 +1,5 @@
-package server
+// Package certificate makes the certificate of an installation that was given none.
+package certificate
 
 import (
 	"crypto/ecdsa"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -17,42 +19,25 @@ import (
 	"time"
 )
 
-// certificate loads the operator's certificate, or the one this installation
-// made for itself; it makes one for a year when there is none or it ends within
-// a month. Its fingerprint is logged, so that a browser's warning can be checked.
-func (s *Server) certificate(host string) (tls.Certificate, error) {
-	if s.cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-		if err != nil {
-			return cert, fmt.Errorf("load certificate %s: %w", s.cfg.TLSCert, err)
-		}
-		return cert, nil
-	}
-	dir := filepath.Join(s.cfg.Data, "tls")
+// Own loads the certificate that an installation made for itself in dir; it makes one
+// for a year when there is none or it ends within a month. Its fingerprint is logged, so
+// that a browser's warning can be checked.
+func Own(dir, host string, now time.Time, log *slog.Logger) (tls.Certificate, error) {
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil || cert.Leaf.NotAfter.Before(s.cfg.Now().AddDate(0, 1, 0)) {
-		if err := makeCertificate(dir, certFile, keyFile, host, s.cfg.Now()); err != nil {
+	if err != nil || cert.Leaf.NotAfter.Before(now.AddDate(0, 1, 0)) {
+		if err := makeOne(dir, certFile, keyFile, host, now); err != nil {
 			return cert, fmt.Errorf("make certificate: %w", err)
 		}
 		if cert, err = tls.LoadX509KeyPair(certFile, keyFile); err != nil {
 			return cert, fmt.Errorf("load certificate: %w", err)
 		}
 	}
-	s.cfg.Log.Info("serving with own certificate", "sha256", fmt.Sprintf("%X", sha256.Sum256(cert.Leaf.Raw)), "not_after", cert.Leaf.NotAfter)
+	log.Info("serving with own certificate", "sha256", fmt.Sprintf("%X", sha256.Sum256(cert.Leaf.Raw)), "not_after", cert.Leaf.NotAfter)
 	return cert, nil
 }
 
-// ownCertificate is certificate for the host that the pages listen on.
-func (s *Server) ownCertificate() (tls.Certificate, error) {
-	host, _, err := net.SplitHostPort(s.cfg.Listen)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	return s.certificate(host)
-}
-
-func makeCertificate(dir, certFile, keyFile, host string, now time.Time) error {
+func makeOne(dir, certFile, keyFile, host string, now time.Time) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
