@@ -26,10 +26,12 @@ addEventListener("change", (e) => {
 });
 addEventListener("click", (e) => {
   if (e.target.closest("[data-print]")) print();
+  const copy = e.target.closest("[data-copy]");
+  if (copy) navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).value).then(() => { copy.textContent = copy.dataset.done; });
   const add = e.target.closest("[data-add-row]");
   if (add) addRow(add.closest("fieldset"));
 });
-for (const b of document.querySelectorAll("[data-add-row]")) b.hidden = false;
+for (const b of document.querySelectorAll(navigator.clipboard ? "[data-add-row], [data-copy]" : "[data-add-row]")) b.hidden = false;
 function addRow(list) { // one more empty row of a list of records
   const rows = list.querySelectorAll("[data-row]"), last = rows[rows.length - 1], row = last.cloneNode(true);
   const next = (s) => s.replace(/\[\d+\](?!.*\[\d+\])/, "[" + rows.length + "]");

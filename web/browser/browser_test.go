@@ -340,7 +340,7 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 // fullPages are looked at with the sample body, where tables are long and names
 // are wide.
 var fullPages = []string{"/", "/?open=npa-r3%402.2", "/verdicts", "/systems", "/system/ARCH", "/clause/npa-r3@2.3.1", "/register/computer", "/register/contract",
-	"/register/person", "/register/disposal/DSP-01", "/register/disposal/DSP-03", "/register/contract/CON-01", "/procedure/system", "/inbox", "/inbox?box=decide&sort=since", "/decisions", "/parameters", "/trail",
+	"/register/person", "/register/disposal/DSP-01", "/register/disposal/DSP-03", "/register/contract/CON-01", "/specification/CON-03", "/procedure/system", "/inbox", "/inbox?box=decide&sort=since", "/decisions", "/parameters", "/trail",
 	"/audits", "/audit/AUD-01", "/audit/AUD-02", "/audit/AUD-01?part=findings", "/audit/AUD-01?part=contradictions", "/findings?show=all", "/contradictions", "/register/audit/AUD-01", "/register/finding/FND-01",
 	"/directives", "/directives/compare?old=npa-r3&new=npa-next", "/directives/compare?old=npa-r3&new=npa-next&fate=carried", "/directives/compare?old=npa-r3&new=cjis",
 	"/?rulebook=cjis", "/clauses?rulebook=npa-next", "/clause/cjis@1.7?rulebook=cjis", "/directives?rulebook=cjis",

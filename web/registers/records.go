@@ -9,6 +9,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/kind"
+	"kakusho/register"
 )
 
 // A list of records is edited row by row: "subcontractors[0].name" is a field of its
@@ -150,3 +151,36 @@ type box struct {
 	kind.Choice
 	Ticked bool
 }
+
+// tree is a list of records drawn as the tree it is.
+type tree struct {
+	kind.Field
+	Columns []kind.Field // without the one that names what a record is under
+	Rows    []branchRow
+}
+
+type branchRow struct {
+	kind.Branch
+	Indent int // as deep as the page draws
+}
+
+const deepest = 3
+
+// treesOf are the lists of an entry that are trees and hold something.
+func treesOf(k kind.Kind, e register.Entry) (out []tree) {
+	for _, f := range k.Layer(kind.Declared) {
+		list, _ := e.Values[f.Name].([]any)
+		if f.Tree == "" || len(list) == 0 {
+			continue
+		}
+		t := tree{Field: f, Columns: slices.DeleteFunc(slices.Clone(f.Of), func(of kind.Field) bool { return of.Name == f.Tree })}
+		for _, b := range f.Branches(list) {
+			t.Rows = append(t.Rows, branchRow{b, min(b.Depth, deepest)})
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// Cell is a value of a record as the page shows it.
+func (b branchRow) Cell(f kind.Field, l bilingual.Lang) string { return f.Format(b.Record[f.Name], l) }

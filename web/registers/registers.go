@@ -221,6 +221,7 @@ type formData struct {
 	Begin  *procedure.Procedure // of a new one: that which will lead it
 	Begins []stepForm           // of a new one that begins by a step: those that begin one
 	Alone  bool                 // it changes by steps alone
+	Trees  []tree
 	Was    string
 	Drafts []draftLine
 	Draft  bool // the form was filled from one
@@ -395,6 +396,7 @@ func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 		ff.lock(!d.May)
 		d.Fields = append(d.Fields, ff)
 	}
+	d.Trees = treesOf(k, e)
 	if led && e.Ref != "" {
 		if d.Course, err = p.course(r, k, e, fields, at); err != nil {
 			return web.Answer{}, err
