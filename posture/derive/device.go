@@ -7,11 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"kakusho/fact"
-	"kakusho/kind"
 	"kakusho/posture/world"
 	"kakusho/rule/weigh"
-	"kakusho/store"
 )
 
 var deviceDerivations = map[string]world.Derivation{
@@ -25,6 +22,7 @@ var deviceDerivations = map[string]world.Derivation{
 	"database-internet":               internetOf("computer"),
 	"observed-differences":            observedDifferences,
 	"declared-differences":            declaredDifferences,
+	"setting-differences":             settingDifferences,
 	"unapproved-listeners":            unapprovedListeners,
 	"unregistered-media":              unregisteredMedia,
 	"oldest-pending-security":         oldestPendingSecurity,
@@ -205,59 +203,6 @@ func internetOf(field string) world.Derivation {
 		}
 		return r.Is(c, "internet_connected").Result("computer/" + id + " cannot be told")
 	}
-}
-
-// declaredDifferences compares what is declared with what was seen.
-func declaredDifferences(r *world.Reading, it *world.Item) world.Result {
-	var out []string
-	for _, f := range it.Kind.Fields {
-		if !f.In(kind.Declared) || !f.In(kind.Observed) {
-			continue
-		}
-		d, _ := it.Declared(f.Name)
-		if d.Fact.Status != fact.Observed {
-			continue
-		}
-		r.NoteSeen(it, f.Name)
-		o, _ := r.L.Seen(it, f.Name)
-		if o.Fact.Status != fact.Observed {
-			return world.Cannot("missing: " + f.Name + " was not seen")
-		}
-		a, b := plain(f.Name, d.Fact.Value), plain(f.Name, o.Fact.Value)
-		if a != b {
-			out = append(out, fmt.Sprintf("%s: %v ≠ %v", f.Name, d.Fact.Value, o.Fact.Value))
-		}
-	}
-	return world.Texts(out)
-}
-
-// observedDifferences is likewise, for subjects of which only some fields are ever
-// observed: what nobody saw is left out.
-func observedDifferences(r *world.Reading, it *world.Item) world.Result {
-	var out []string
-	for _, f := range it.Kind.Fields {
-		if !f.In(kind.Declared) || !f.In(kind.Observed) {
-			continue
-		}
-		d, _ := it.Declared(f.Name)
-		o, _ := r.L.Seen(it, f.Name)
-		if d.Fact.Status != fact.Observed || o.Fact.Status != fact.Observed {
-			continue
-		}
-		r.NoteSeen(it, f.Name)
-		if plain(f.Name, d.Fact.Value) != plain(f.Name, o.Fact.Value) {
-			out = append(out, fmt.Sprintf("%s: %v ≠ %v", f.Name, d.Fact.Value, o.Fact.Value))
-		}
-	}
-	return world.Texts(out)
-}
-
-func plain(field string, v any) string {
-	s := store.Plain(strings.TrimSpace(fmt.Sprint(v)))
-	if field == "hostname" {
-		s, _, _ = strings.Cut(s, ".")
-	}
-	return s
 }
 
 func unapprovedListeners(r *world.Reading, it *world.Item) world.Result {

@@ -15,6 +15,7 @@ var Accounts = map[string]world.Derivation{
 	"unregistered-accounts": unregisteredAccounts,
 	"unseen-accounts":       unseenAccounts,
 	"unregistered-admins":   unregisteredAdmins,
+	"unseen-admins":         unseenAdmins,
 	"contractor-accounts":   contractorAccounts,
 	"database-shared-roles": sharedRoles,
 	"account-seen-on":       accountSeenOn,
@@ -49,16 +50,17 @@ func accountNames(its []*world.Item) []string {
 }
 
 func unregisteredAccounts(r *world.Reading, it *world.Item) world.Result {
-	list, ok, why := r.Records(it, "accounts")
+	field, mine := "accounts", func(is func(string) bool) bool { return !is("system") && (is("interactive") || is("admin")) }
+	if it.Kind.ID == "database" {
+		field, mine = "roles", func(is func(string) bool) bool { return is("login") && !is("builtin") }
+	}
+	list, ok, why := r.Records(it, field)
 	if !ok {
 		return world.Cannot(why)
 	}
 	var seen []string
 	for _, e := range list {
-		system, _ := e["system"].(bool)
-		interactive, _ := e["interactive"].(bool)
-		admin, _ := e["admin"].(bool)
-		if !system && (interactive || admin) {
+		if mine(func(name string) bool { b, _ := e[name].(bool); return b }) {
 			seen = append(seen, fmt.Sprint(e["name"]))
 		}
 	}
@@ -66,47 +68,60 @@ func unregisteredAccounts(r *world.Reading, it *world.Item) world.Result {
 }
 
 func unseenAccounts(r *world.Reading, it *world.Item) world.Result {
-	list, ok, why := r.Records(it, "accounts")
+	seen, ok, why := observedNames(r, it)
 	if !ok {
 		return world.Cannot(why)
 	}
-	var seen []string
-	for _, e := range list {
-		seen = append(seen, fmt.Sprint(e["name"]))
+	return world.Texts(world.Minus(accountNames(bound(r, it)), seen))
+}
+
+// bound lists the registered accounts that are for this very computer or database.
+func bound(r *world.Reading, it *world.Item) []*world.Item {
+	return slices.DeleteFunc(registered(r, it), func(a *world.Item) bool { return world.DeclaredText(a, it.Kind.ID) != it.Row.ID })
+}
+
+// unseenAdmins are administrators by the register who have no such rights there.
+func unseenAdmins(r *world.Reading, it *world.Item) world.Result {
+	seen, ok, why := observedAdmins(r, it, true)
+	if !ok {
+		return world.Cannot(why)
 	}
-	bound := slices.DeleteFunc(registered(r, it), func(a *world.Item) bool { return world.DeclaredText(a, "computer") != it.Row.ID })
-	return world.Texts(world.Minus(accountNames(bound), seen))
+	admins := slices.DeleteFunc(bound(r, it), func(a *world.Item) bool { return !approvedAdmin(r, a) })
+	return world.Texts(world.Minus(accountNames(admins), seen))
+}
+
+func approvedAdmin(r *world.Reading, a *world.Item) bool {
+	return world.DeclaredBool(a, "admin") && world.DeclaredBool(a, "admin_approved") &&
+		r.L.Within(world.DeclaredTime(a, "admin_from"), world.DeclaredTime(a, "admin_until"))
+}
+
+// observedAdmins are who has administrator rights on a computer or database, with
+// those the product brings itself or without.
+func observedAdmins(r *world.Reading, it *world.Item, builtin bool) (names []string, ok bool, why string) {
+	if it.Kind.ID == "computer" {
+		return r.Names(it, "admins")
+	}
+	list, ok, why := r.Records(it, "roles")
+	for _, e := range list {
+		admin, _ := e["admin"].(bool)
+		login, _ := e["login"].(bool)
+		own, _ := e["builtin"].(bool)
+		if admin && login && (builtin || !own) {
+			names = append(names, fmt.Sprint(e["name"]))
+		}
+	}
+	return names, ok, why
 }
 
 func unregisteredAdmins(r *world.Reading, it *world.Item) world.Result {
-	var seen []string
-	switch it.Kind.ID {
-	case "computer":
-		names, ok, why := r.Names(it, "admins")
-		if !ok {
-			return world.Cannot(why)
-		}
-		seen = names
-	case "database":
-		list, ok, why := r.Records(it, "roles")
-		if !ok {
-			return world.Cannot(why)
-		}
-		for _, e := range list {
-			admin, _ := e["admin"].(bool)
-			login, _ := e["login"].(bool)
-			builtin, _ := e["builtin"].(bool)
-			if admin && login && !builtin {
-				seen = append(seen, fmt.Sprint(e["name"]))
-			}
-		}
-	default:
+	if it.Kind.ID != "computer" && it.Kind.ID != "database" {
 		return world.None("not-collected: administrators of this kind are not observed")
 	}
-	approved := slices.DeleteFunc(registered(r, it), func(a *world.Item) bool {
-		return !world.DeclaredBool(a, "admin") || !world.DeclaredBool(a, "admin_approved") ||
-			!r.L.Within(world.DeclaredTime(a, "admin_from"), world.DeclaredTime(a, "admin_until"))
-	})
+	seen, ok, why := observedAdmins(r, it, false)
+	if !ok {
+		return world.Cannot(why)
+	}
+	approved := slices.DeleteFunc(registered(r, it), func(a *world.Item) bool { return !approvedAdmin(r, a) })
 	return world.Texts(world.Minus(seen, accountNames(approved)))
 }
 
