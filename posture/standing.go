@@ -91,6 +91,22 @@ func (s *Standing) opened(slots []int) []*Subject {
 	return out
 }
 
+// Within lists the subjects of a unit, or one below it, and of a system; empty: of any.
+// They are in order of kind and key.
+func (s *Standing) Within(unit, system string) []*Subject {
+	slots := s.order
+	if system != "" {
+		slots = s.bySystem[system]
+	}
+	var out []*Subject
+	for _, slot := range slots {
+		if s.within(slot, unit, "") {
+			out = append(out, s.open(s.book.at(slot)))
+		}
+	}
+	return out
+}
+
 // Pair is a subject and a control that is about it, and the outcome: all that is
 // known without judging again.
 type Pair struct {

@@ -2,10 +2,12 @@ package posture
 
 import (
 	"slices"
+	"time"
 
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
+	"kakusho/rule/weigh"
 	"kakusho/verdict"
 )
 
@@ -92,6 +94,25 @@ func (s *Subject) Fact(name string) (Cell, bool) {
 		return Cell{}, false
 	}
 	return s.entry.state.Fact(name, func(name string) (Cell, bool) { return s.entry.derived.Cell(name, s.standing.at) })
+}
+
+// Doubt is why a rule would not go by a field at the standing's instant: it was never
+// brought, is too old, could not be looked at; empty: it would. The reason is the
+// collector's own.
+func (s *Subject) Doubt(name string) (code, reason string) {
+	c, ok := s.Fact(name)
+	if !ok {
+		return weigh.Missing, ""
+	}
+	return weigh.Doubt(c, s.standing.resolve(s.entry.state.Scope()), s.standing.At), c.Fact.Reason
+}
+
+// LastSeen is when anything of the subject was last observed.
+func (s *Subject) LastSeen() time.Time {
+	if s.Closed {
+		return time.Time{}
+	}
+	return s.entry.state.LastObserved()
 }
 
 // Pairs are the subject's, by control.

@@ -18,6 +18,7 @@ var Accounts = map[string]world.Derivation{
 	"unseen-admins":         unseenAdmins,
 	"contractor-accounts":   contractorAccounts,
 	"database-shared-roles": sharedRoles,
+	"account-live":          accountLive,
 	"account-seen-on":       accountSeenOn,
 	"account-last-login":    accountLastLogin,
 	"account-person-status": ofPerson("status"),
@@ -193,6 +194,11 @@ func places(r *world.Reading, it *world.Item) []*world.Item {
 		}
 	}
 	return append(r.L.InSystem(it, "computer"), r.L.InSystem(it, "database")...)
+}
+
+func accountLive(r *world.Reading, it *world.Item) world.Result {
+	r.NoteDeclared(it, "status")
+	return world.Found(LiveAccount(r.L, it))
 }
 
 func accountSeenOn(r *world.Reading, it *world.Item) world.Result {

@@ -339,3 +339,18 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// Doubt is why a rule would find no value in a cell at an instant, by the parameters
+// of that instant; empty: it finds one.
+func Doubt(c Cell, params directive.Values, at time.Time) string {
+	code, ok := statusCode[c.Fact.Status]
+	if !ok {
+		code = Failed
+	}
+	if code == "" && c.Fact.Value == nil {
+		code = Missing
+	}
+	st := State{Code: code, Raw: c.Fact.Value}
+	(&Scale{Matter: &Matter{Params: params, At: at}, Now: at}).age(&st, c)
+	return st.Code
+}

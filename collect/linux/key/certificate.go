@@ -155,6 +155,7 @@ func ParseCertificates(b []byte) []*x509.Certificate {
 
 func describe(c *x509.Certificate, r map[string]any) {
 	r["subject"], r["issuer"] = c.Subject.String(), c.Issuer.String()
+	r["names"] = strings.Join(c.DNSNames, " ")
 	r["not_after"], r["ca"], r["signature"] = c.NotAfter.UTC(), c.IsCA, c.SignatureAlgorithm.String()
 	kind, bits := public(c)
 	if kind != "" {
