@@ -114,6 +114,13 @@ func (k Kind) MayRead(who actor.Actor) bool {
 	return len(k.See) == 0 || who.IsProgram() || slices.ContainsFunc(k.See, who.Has) || slices.ContainsFunc(k.Owner, who.Has)
 }
 
+// MayEnter reports whether who may change entries of k somewhere: where, is for the
+// gate to say. The operator of the installation keeps the registers of the
+// organisation.
+func (k Kind) MayEnter(who actor.Actor) bool {
+	return slices.ContainsFunc(k.Owner, who.Has) || k.Section == "organisation" && who.Has(actor.Operator)
+}
+
 // Field finds a field by name.
 func (k Kind) Field(name string) (Field, bool) {
 	for _, f := range k.Fields {

@@ -11,6 +11,7 @@ import (
 	"kakusho/web/api"
 	"kakusho/web/audits"
 	"kakusho/web/decide"
+	"kakusho/web/differences"
 	"kakusho/web/directives"
 	"kakusho/web/entry"
 	"kakusho/web/events"
@@ -74,6 +75,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.write) },
 		func() error { return registers.Mount(site, rooms.Exchange, rooms.Drafts) },
 		func() error { return imports.Mount(site, rooms.Exchange, s.desk) },
+		func() error { return differences.Mount(site, rooms.Posture, rooms.Register, rooms.Gate) },
 		func() error { return procedures.Mount(site, rooms.Register) },
 		func() error { return audits.Mount(site, rooms.Register, rooms.Posture, rooms.Gate) },
 		func() error { return specification.Mount(site, rooms.Register) },

@@ -246,6 +246,17 @@ var engines = map[string]engine{
 	"sqlserver":  {[]string{"sqlservr"}, []string{"mssql-server"}},
 }
 
+// engineOf is a database's engine as it was seen, else as it is registered; empty: nobody
+// knows.
+func engineOf(x *posture.Subject) string {
+	c, _ := x.Fact("engine")
+	if code, _ := x.Doubt("engine"); code != "" {
+		c = x.Declared()["engine"]
+	}
+	id, _ := c.Fact.Value.(string)
+	return id
+}
+
 // strangeDatabases listen on a computer, and are not registered as running on it.
 func (s *survey) strangeDatabases(c *posture.Subject) {
 	list, ok := records(c, "listeners")
@@ -258,7 +269,7 @@ func (s *survey) strangeDatabases(c *posture.Subject) {
 	known := map[string]bool{}
 	for _, x := range s.st.Members(c.System) {
 		if x.Kind.ID == "database" && !x.Closed && text(x, "computer") == c.Ref.ID() && text(x, "status") != "disposed" {
-			known[text(x, "engine")] = true
+			known[engineOf(x)] = true
 		}
 	}
 	cell, _ := c.Fact("listeners")

@@ -83,9 +83,8 @@ func (s *survey) database(x *posture.Subject) {
 	if c, ok := x.Declared()["engine"]; ok {
 		d.Declared = shown(f, c.Fact.Value)
 	}
-	id, _ := x.Declared()["engine"].Fact.Value.(string)
 	host, ok := s.machineOf(x)
-	en, known := engines[id]
+	en, known := engines[engineOf(x)]
 	switch {
 	case !ok:
 		d.Why = bilingual.Say("稼働する電子計算機の登録がない", "no computer is registered for it")

@@ -291,7 +291,7 @@ func inService(sub *posture.Subject) bool {
 	if _, ok := sub.Kind.Field("status"); !ok {
 		return true
 	}
-	return slices.Contains([]string{"in-service", "in-use", "kept"}, text(sub, "status"))
+	return slices.Contains([]string{"in-service", "in-use", "kept", "migrating"}, text(sub, "status"))
 }
 
 // inSystem lists a system's computers that are in service.

@@ -193,7 +193,9 @@ func places(r *world.Reading, it *world.Item) []*world.Item {
 			return nil
 		}
 	}
-	return append(r.L.InSystem(it, "computer"), r.L.InSystem(it, "database")...)
+	return slices.DeleteFunc(append(r.L.InSystem(it, "computer"), r.L.InSystem(it, "database")...), func(x *world.Item) bool {
+		return world.DeclaredText(x, "status") == "disposed"
+	})
 }
 
 func accountLive(r *world.Reading, it *world.Item) world.Result {

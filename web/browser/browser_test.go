@@ -184,7 +184,7 @@ func (s *site) collected() {
 // pages are the addresses walked. Each must have content of its own.
 var pages = []string{
 	"/", "/?open=npa-r3%402.3", "/verdicts", "/verdicts?outcome=violates", "/verdicts?q=nothing-is-called-so", "/clauses", "/clause/npa-r3@2.3.1",
-	"/clause/npa-r3@3.4.2", "/control/crypto/disk-encryption", "/systems", "/system/" + server.SelfSystem,
+	"/differences", "/clause/npa-r3@3.4.2", "/control/crypto/disk-encryption", "/systems", "/system/" + server.SelfSystem,
 	"/subject/computer/" + server.SelfComputer, "/registers", "/audits", "/register/audit/new", "/register/finding/new?subject=computer/X", "/findings", "/contradictions", "/register/computer", "/register/contract", "/register/computer/new",
 	"/register/computer/" + server.SelfComputer, "/register/computer/import", "/register/disposal/new", "/procedures", "/procedure/disposal", "/inbox", "/inbox?box=late", "/notices", "/decisions", "/decide?subject=system/" + server.SelfSystem,
 	"/decide?subject=computer/" + server.SelfComputer + "&control=physical/security-wire", "/parameters", "/parameter/auth.pw.min_length",
@@ -342,6 +342,7 @@ func (s *site) shoot(prefix, page, lang string, width int64) {
 var fullPages = []string{"/", "/?open=npa-r3%402.2", "/verdicts", "/systems", "/system/ARCH", "/clause/npa-r3@2.3.1", "/register/computer", "/register/contract",
 	"/register/person", "/register/disposal/DSP-01", "/register/disposal/DSP-03", "/register/contract/CON-01", "/specification/CON-03", "/procedure/system", "/inbox", "/inbox?box=decide&sort=since", "/decisions", "/parameters", "/trail",
 	"/audits", "/audit/AUD-01", "/audit/AUD-02", "/audit/AUD-01?part=findings", "/audit/AUD-01?part=contradictions", "/findings?show=all", "/contradictions", "/register/audit/AUD-01", "/register/finding/FND-01",
+	"/differences", "/differences?kind=software&side=observed&sort=-subject", "/differences?q=nothing-is-called-so",
 	"/directives", "/directives/compare?old=npa-r3&new=npa-next", "/directives/compare?old=npa-r3&new=npa-next&fate=carried", "/directives/compare?old=npa-r3&new=cjis",
 	"/?rulebook=cjis", "/clauses?rulebook=npa-next", "/clause/cjis@1.7?rulebook=cjis", "/directives?rulebook=cjis",
 	"/events", "/events?q=class:inquiry&by=account", "/events/live", "/events/sources", "/events/retention", "/event/3y/5000", "/alerts", "/alerts?state=closed"}

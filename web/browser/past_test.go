@@ -14,7 +14,7 @@ import (
 
 // pastPages are looked at as they were; %s is the instant.
 var pastPages = []string{
-	"/?%s", "/verdicts?outcome=violates&%s", "/clauses?%s", "/clause/npa-r3@2.3.1?%s", "/systems?%s", "/system/ARCH?%s", "/register/computer?%s", "/procedure/disposal?%s",
+	"/?%s", "/verdicts?outcome=violates&%s", "/clauses?%s", "/clause/npa-r3@2.3.1?%s", "/systems?%s", "/system/ARCH?%s", "/register/computer?%s", "/differences?%s", "/procedure/disposal?%s",
 	"/register/computer/new?%s", "/inbox?%s", "/decisions?%s", "/parameters?%s", "/parameter/auth.pw.min_length?%s", "/report?%s", "/trail?%s", "/events/sources?%s", "/no-such-page?%s",
 }
 

@@ -205,9 +205,7 @@ func query(r *web.Request, k kind.Kind) register.Query {
 	return q
 }
 
-func mayPut(k kind.Kind, a actor.Actor) bool {
-	return slices.ContainsFunc(k.Owner, a.Has) || k.Section == "organisation" && a.Has(actor.Operator)
-}
+func mayPut(k kind.Kind, a actor.Actor) bool { return k.MayEnter(a) }
 
 type formData struct {
 	Kind   kind.Kind
