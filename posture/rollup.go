@@ -3,11 +3,11 @@ package posture
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"kakusho/clause"
 	"kakusho/fact"
 	"kakusho/judge/fleet"
+	"kakusho/posture/alphabet"
 	"kakusho/posture/world"
 	"kakusho/verdict"
 )
@@ -54,27 +54,7 @@ type directory struct {
 
 	below map[string]map[string]bool // of a unit: itself and the units below it
 
-	alphabet alphabet
-}
-
-// alphabet is the subjects in the order of their references.
-type alphabet struct {
-	slots []int // by rank
-	rank  []int // by slot
-}
-
-func newAlphabet(items []*world.Item) alphabet {
-	sorted := slices.Clone(items)
-	slices.SortFunc(sorted, func(a, b *world.Item) int { return strings.Compare(string(a.Ref()), string(b.Ref())) })
-	var a alphabet
-	for i, it := range sorted {
-		a.slots = append(a.slots, it.Slot)
-		if short := it.Slot + 1 - len(a.rank); short > 0 {
-			a.rank = append(a.rank, make([]int, short)...)
-		}
-		a.rank[it.Slot] = i
-	}
-	return a
+	alphabet alphabet.Alphabet
 }
 
 // group is a system in a unit of a prefecture; each may be empty.
@@ -98,7 +78,7 @@ func (c *court) directory(moved []*world.Item) *directory {
 	if last := c.last; last != nil && len(items) == len(last.order) && !slices.ContainsFunc(moved, func(it *world.Item) bool { return c.relocated(it, last) }) {
 		return last.directory
 	}
-	d := &directory{slot: make(map[fact.Ref]int, len(items)), byKind: map[string][]int{}, bySystem: map[string][]int{}, below: c.below(), alphabet: newAlphabet(items)}
+	d := &directory{slot: make(map[fact.Ref]int, len(items)), byKind: map[string][]int{}, bySystem: map[string][]int{}, below: c.below(), alphabet: alphabet.Of(items)}
 	known := map[group]int{}
 	for _, it := range items {
 		e := c.book.at(it.Slot)

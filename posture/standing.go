@@ -91,20 +91,10 @@ func (s *Standing) opened(slots []int) []*Subject {
 	return out
 }
 
-// Within lists the subjects of a unit, or one below it, and of a system; empty: of any.
-// They are in order of kind and key.
-func (s *Standing) Within(unit, system string) []*Subject {
-	slots := s.order
-	if system != "" {
-		slots = s.bySystem[system]
-	}
-	var out []*Subject
-	for _, slot := range slots {
-		if s.within(slot, unit, "") {
-			out = append(out, s.open(s.book.at(slot)))
-		}
-	}
-	return out
+// Within reports whether a subject is of a unit, or of one below it; empty: of any.
+func (s *Standing) Within(ref fact.Ref, unit string) bool {
+	slot, ok := s.slot[ref]
+	return ok && s.within(slot, unit, "")
 }
 
 // Pair is a subject and a control that is about it, and the outcome: all that is
@@ -140,13 +130,13 @@ func (s *Standing) Pairs(f Filter) []Pair {
 func (s *Standing) Part(f Filter, from, n int) (part []Pair, total int) {
 	var lines []line
 	s.each(f, func(e *entry, i int, o verdict.Outcome) {
-		lines = append(lines, newLine(slices.Index(verdict.Outcomes, o), s.terms.first[i], s.alphabet.rank[e.slot], i))
+		lines = append(lines, newLine(slices.Index(verdict.Outcomes, o), s.terms.first[i], s.alphabet.Rank[e.slot], i))
 	})
 	slices.Sort(lines)
 	from = min(max(from, 0), len(lines))
 	for _, l := range lines[from:][:min(n, len(lines)-from)] {
 		c := &s.terms.controls[l.control()]
-		p := Pair{Subject: s.book.at(s.alphabet.slots[l.subject()]).ref, Control: c.ID, Outcome: verdict.Outcomes[l.outcome()]}
+		p := Pair{Subject: s.book.at(s.alphabet.Slots[l.subject()]).ref, Control: c.ID, Outcome: verdict.Outcomes[l.outcome()]}
 		if len(c.Clauses) > 0 {
 			p.Clause = c.Clauses[0]
 		}

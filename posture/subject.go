@@ -2,7 +2,6 @@ package posture
 
 import (
 	"slices"
-	"time"
 
 	"kakusho/fact"
 	"kakusho/judge"
@@ -105,14 +104,6 @@ func (s *Subject) Doubt(name string) (code, reason string) {
 		return weigh.Missing, ""
 	}
 	return weigh.Doubt(c, s.standing.resolve(s.entry.state.Scope()), s.standing.At), c.Fact.Reason
-}
-
-// LastSeen is when anything of the subject was last observed.
-func (s *Subject) LastSeen() time.Time {
-	if s.Closed {
-		return time.Time{}
-	}
-	return s.entry.state.LastObserved()
 }
 
 // Pairs are the subject's, by control.

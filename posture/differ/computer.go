@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"kakusho/bilingual"
 	"kakusho/fact"
+	"kakusho/kind"
 	"kakusho/posture"
 )
 
@@ -35,7 +37,7 @@ func (s *survey) computer(c *posture.Subject) {
 		s.ghost(c)
 		return
 	}
-	if c.LastSeen().IsZero() {
+	if lastSeen(c).IsZero() {
 		d := s.at(c.Ref, Computer, Unconfirmed, "*")
 		d.What = bilingual.Say("全ての項目", "Everything")
 		d.Why = why("missing", "")
@@ -49,10 +51,20 @@ func (s *survey) computer(c *posture.Subject) {
 	s.strangeDomains(c)
 }
 
+// lastSeen is when anything of a subject was last observed; zero: never.
+func lastSeen(sub *posture.Subject) (last time.Time) {
+	for _, f := range sub.Kind.Layer(kind.Observed) {
+		if c, ok := sub.Fact(f.Name); ok && c.ObservedAt.After(last) {
+			last = c.ObservedAt
+		}
+	}
+	return last
+}
+
 // ghost is a computer that was seen after it had been entered as disposed.
 func (s *survey) ghost(c *posture.Subject) {
 	status, _ := c.Fact("status")
-	seen := c.LastSeen()
+	seen := lastSeen(c)
 	if status.Fact.Value != "disposed" || !seen.After(status.Since) {
 		return
 	}

@@ -112,8 +112,14 @@ type Found struct {
 // In finds the differences in a place.
 func In(st *posture.Standing, at Place) Found {
 	s := newSurvey(st)
-	for _, sub := range st.Within(at.Unit, at.System) {
-		s.look(sub)
+	all := st.Subjects()
+	if at.System != "" {
+		all = st.Members(at.System)
+	}
+	for _, sub := range all {
+		if st.Within(sub.Ref, at.Unit) {
+			s.look(sub)
+		}
 	}
 	s.close()
 	slices.SortStableFunc(s.out, func(a, b Difference) int {
