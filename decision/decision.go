@@ -6,6 +6,9 @@
 package decision
 
 import (
+	"bytes"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"kakusho/bilingual"
@@ -74,6 +77,30 @@ type Decision struct {
 	Directive   string    `json:"directive,omitempty"`  // source it was given under; empty: the first, or whichever (Override)
 	Carries     string    `json:"carries,omitempty"`    // ID of the decision it carries over from another directive
 	Notes       []Note    `json:"notes,omitempty"`      // what was said about it since, the first one first
+
+	Basis  map[string]any `json:"basis,omitempty"`  // judgement: what it was made on, by field; when one is another, it counts no more
+	Lapsed []Lapse        `json:"lapsed,omitempty"` // what is another by now; who judges finds it
+}
+
+// Lapse is something a judgement was made on that is another by now.
+type Lapse struct {
+	Field string         `json:"field"`
+	Label bilingual.Text `json:"label"`
+	Then  any            `json:"then"`
+	Now   any            `json:"now"`
+}
+
+// LapsedBy are the fields of what d was made on that have other values now.
+func (d Decision) LapsedBy(now func(field string) any) (out []string) {
+	for field, then := range d.Basis {
+		a, errA := json.Marshal(fact.Canonical(then))
+		b, errB := json.Marshal(fact.Canonical(now(field)))
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			out = append(out, field)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Note is what somebody said about a decision. Nobody changes it.

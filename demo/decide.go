@@ -105,6 +105,9 @@ func (b *body) answering(s *server.Server, all []seen) ([]step, error) {
 			continue
 		}
 		d := decision.Decision{Type: c.Record.Type, Subject: fact.Ref(v.Subject), Control: c.ID}
+		if sub, ok := standing.Subject(d.Subject); ok && d.Type == decision.Judgement {
+			d.Basis = sub.Circumstances()
+		}
 		if d.Answer, d.Reason = b.answer(a, c, v.Subject); d.Answer == "" {
 			continue
 		}

@@ -173,6 +173,9 @@ func of(d decision.Decision) decision.Decision {
 	case decision.Override:
 		d.Control, d.Clause = "", ""
 	}
+	if d.Lapsed = nil; d.Type != decision.Judgement {
+		d.Basis = nil
+	}
 	if d.Type != decision.Deferral {
 		d.Chosen, d.Target = nil, time.Time{}
 	}

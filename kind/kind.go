@@ -64,6 +64,8 @@ type Kind struct {
 	Owner   []actor.Duty   `yaml:"owner" json:"owner"`                         // duties that may enter and change
 	See     []actor.Duty   `yaml:"see,omitempty" json:"see,omitempty"`         // duties that may read; empty: every duty
 	Fields  []Field        `yaml:"fields" json:"fields"`
+
+	Circumstances []string `yaml:"circumstances,omitempty" json:"circumstances,omitempty"` // fields on which people judge needs: when one changes, they judge again
 }
 
 // Field is one field of a kind, or of the records of a list.

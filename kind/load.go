@@ -124,6 +124,11 @@ func (k Kind) check(file string, set Set) (faults []error) {
 	checkDuties(slices.Concat(k.Owner, k.See), bad)
 	checkClauses(k.Clauses, bad)
 	checkFields(k.Fields, set, bad, true)
+	for _, name := range k.Circumstances {
+		if f, ok := k.Field(name); !ok || len(f.See) > 0 {
+			bad("circumstances: %q is no field that everybody may see", name)
+		}
+	}
 	return faults
 }
 

@@ -11,6 +11,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet"
 	"kakusho/kind"
+	"kakusho/posture/lapse"
 	"kakusho/posture/world"
 	"kakusho/posture/world/state"
 	"kakusho/rule/weigh"
@@ -75,7 +76,9 @@ func (c *court) judge(at time.Time) *ground {
 func (c *court) enter(moved []*world.Item, at time.Time) {
 	was := make([]*entry, len(moved))
 	for i, it := range moved {
-		was[i] = c.book.put(it.Slot, &entry{it.Slot, it.Ref(), it.Kind, it.State, c.layer.Derived(it)})
+		e := &entry{slot: it.Slot, ref: it.Ref(), kind: it.Kind, state: it.State, derived: c.layer.Derived(it)}
+		e.decisions = lapse.Mark(e.kind, e.ref, e.state.Decisions, func() map[string]any { return e.circumstances(at) })
+		was[i] = c.book.put(it.Slot, e)
 	}
 	c.shelf.Store(&shelf{c.directory(moved), c.book.snapshot(), at})
 	back := c.last != nil && at.Before(c.last.at) // the fleet has cells of the instant it was told them, still to come
@@ -93,7 +96,7 @@ func (c *court) enter(moved []*world.Item, at time.Time) {
 
 // since is the cells that are others than they were; false: more than cells is.
 func (e *entry) since(was *entry, at time.Time) (map[string]Cell, bool) {
-	if was == nil || !was.state.Live() {
+	if was == nil || !was.state.Live() || !lapse.Same(was.decisions, e.decisions) {
 		return nil, false
 	}
 	cells, only := e.state.Since(was.state)
@@ -155,6 +158,13 @@ type entry struct {
 	kind    *kind.Kind
 	state   *state.State
 	derived world.Derived
+
+	decisions []Decision // of the state, and which of them lapsed
+}
+
+// circumstances are the values on which people judge needs, by field.
+func (e *entry) circumstances(at time.Time) map[string]any {
+	return lapse.Circumstances(e.kind, e.derived.Add(e.state.Facts(), at), e.state.AllDeclared())
 }
 
 // subject is what the judge is given. In service is the system it belongs to: 第5の1
@@ -162,7 +172,7 @@ type entry struct {
 func (e *entry) subject(at time.Time) judge.Subject {
 	return judge.Subject{
 		Ref: e.ref, Facts: e.derived.Add(e.state.Facts(), at), Declared: e.state.AllDeclared(),
-		Decisions: e.state.Decisions, InServiceOn: e.state.InService,
+		Decisions: e.decisions, InServiceOn: e.state.InService,
 	}
 }
 

@@ -1,7 +1,6 @@
 package posture
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -200,14 +199,6 @@ func (s *Standing) Judged(pairs []Pair) []verdict.Verdict {
 	return out
 }
 
-// WorstFirst sorts verdicts by outcome, then clause, then subject.
-func WorstFirst(vs []verdict.Verdict) {
-	slices.SortStableFunc(vs, func(a, b verdict.Verdict) int {
-		return cmp.Or(cmp.Compare(slices.Index(verdict.Outcomes, a.Outcome), slices.Index(verdict.Outcomes, b.Outcome)),
-			clause.Compare(a.Clause, b.Clause), strings.Compare(a.Subject, b.Subject))
-	})
-}
-
 // each calls with every pair f selects: by subject, then by control.
 func (s *Standing) each(f Filter, call func(e *entry, control int, o verdict.Outcome)) {
 	var controls []bool // nil: all
@@ -339,11 +330,10 @@ func (g *ground) holds(e *entry, asking []string, next *time.Time) func(decision
 // Condition is what a condition of a decision about a subject comes to now: over the
 // subject and what belongs to its system.
 func (s *Standing) Condition(ref fact.Ref, c decision.Condition) verdict.Outcome {
-	slot, ok := s.slot[ref]
-	if !ok {
-		return verdict.Unknown
+	if slot, ok := s.slot[ref]; ok {
+		return s.holds(s.book.at(slot), nil, nil)(c)
 	}
-	return s.holds(s.book.at(slot), nil, nil)(c)
+	return verdict.Unknown
 }
 
 // near lists a subject itself and what belongs to its system.

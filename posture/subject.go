@@ -46,7 +46,7 @@ func (s *Standing) open(e *entry) *Subject {
 	if sub.Closed {
 		return sub
 	}
-	sub.Decisions = e.state.Decisions
+	sub.Decisions = e.decisions
 	for i := range e.kind.Fields {
 		if f := &e.kind.Fields[i]; len(f.See) > 0 && !f.MayRead(s.who) {
 			sub.hidden = append(sub.hidden, f.Name)
@@ -54,6 +54,9 @@ func (s *Standing) open(e *entry) *Subject {
 	}
 	return sub
 }
+
+// Circumstances are the values on which people judge whether something is needed.
+func (s *Subject) Circumstances() map[string]any { return s.entry.circumstances(s.standing.At) }
 
 // seen leaves out of cells what is not for the reader.
 func (s *Subject) seen(cells map[string]Cell) map[string]Cell {

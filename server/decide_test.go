@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -448,4 +449,85 @@ func TestTheDayAndTheProgressOfADeferralCount(t *testing.T) {
 	if told.By != "s-maintainer-a" || told.Post != "MAINTAINER-A" {
 		t.Errorf("it was told by %s of %s", told.By, told.Post)
 	}
+}
+
+// A judgement of need rests on area, class and connection as they were. When one is
+// another, at that second it is waited for again, and the verdict says what changed;
+// when that is undone, it counts again.
+func TestAJudgementLapsesWhenWhatItWasMadeOnChanges(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	const control, ref = "physical/privacy-filter", fact.Ref("computer/CA-1")
+	zone := func(class int) {
+		b.tick(time.Minute)
+		b.put(actor.Program, "zone", values{"zone_no": "Z-1", "title": "事務室", "unit": "DIV", "class": class, "manager": "STATION", "status": "in-use", "public_counter": false})
+	}
+	system := func(confidentiality int) {
+		b.tick(time.Minute)
+		b.put(actor.Program, "system", values{"system_id": "A", "title": "照会システム", "unit": "DIV", "officer": "OFFICER-A", "maintainer": "MAINTAINER-A", "in_service_on": "2020-04-01",
+			"status": "in-service", "confidentiality": confidentiality, "integrity": 2, "availability": 1, "internet": "none"})
+	}
+	terminal := func(change values) {
+		b.tick(time.Minute)
+		v := merged(computer("CA-1", "A"), values{"role": "terminal", "zone": "Z-1", "internet_declared": false})
+		b.put(actor.Program, "computer", merged(v, change))
+	}
+	zone(3)
+	terminal(nil)
+	b.put(actor.Program, "zone", values{"zone_no": "Z-2", "title": "別室", "unit": "DIV", "class": 3, "manager": "STATION", "status": "in-use", "public_counter": false})
+	b.says(ref, control, b.Now(), verdict.Undecided)
+	_, page := b.get(base, "s-maintainer-a", "/decide?subject=computer/CA-1&control=physical/privacy-filter")
+	seen := regexp.MustCompile(`name="seen" value="([^"]+)"`).FindSubmatch(page)
+	if seen == nil || !strings.Contains(string(page), "判断の前提") {
+		t.Fatal("the form does not say what is judged on")
+	}
+	form := asks(decision.Judgement)
+	form.Set("seen", string(seen[1]))
+	zone(2)
+	if status, page := b.ask(base, "s-maintainer-a", http.MethodPost, "/decide", form); status != http.StatusUnprocessableEntity || !strings.Contains(string(page), "前提（区域、機密性又は接続）が変わった") {
+		t.Errorf("judged on what is another since the form was shown: got %d", status)
+	}
+	zone(3)
+	status, id := b.sent(base, "s-maintainer-a", form)
+	if status != http.StatusSeeOther {
+		t.Fatalf("judged: got %d", status)
+	}
+	b.says(ref, control, b.Now(), verdict.Conforms)
+	for _, c := range []struct {
+		name   string
+		change func()
+		undo   func()
+		says   string // what the verdict says of it
+	}{
+		{"the class of the area", func() { zone(1) }, func() { zone(3) }, "3 → 1"},
+		{"the area", func() { terminal(values{"zone": "Z-2"}) }, func() { terminal(nil) }, "Z-1 → Z-2"},
+		{"the class of the information", func() { system(3) }, func() { system(2) }, "2 → 3"},
+		{"something else", func() { terminal(values{"hostname": "other"}) }, func() { terminal(nil) }, ""},
+	} {
+		c.change()
+		at := b.Now()
+		want := map[bool]verdict.Outcome{true: verdict.Conforms, false: verdict.Undecided}[c.says == ""]
+		b.says(ref, control, at, want)
+		if v := b.verdict(at, ref, control); c.says != "" && !strings.Contains(why(v), c.says) {
+			t.Errorf("%s: the verdict says %q, not %q", c.name, why(v), c.says)
+		}
+		if _, page := b.get(base, "s-maintainer-a", "/decision/"+id); strings.Contains(string(page), "この判断は効力を失っている") != (c.says != "") {
+			t.Errorf("%s: the page says it lapsed: %v", c.name, c.says == "")
+		}
+		if _, page := b.get(base, "s-maintainer-a", "/subject/computer/CA-1"); strings.Contains(string(page), "判断の前提が変わった") != (c.says != "") {
+			t.Errorf("%s: the subject's page says why: %v", c.name, c.says == "")
+		}
+		c.undo()
+		b.says(ref, control, b.Now(), verdict.Conforms)
+	}
+	zone(1)
+	_, page = b.get(base, "s-maintainer-a", "/decisions?q=CA-1")
+	if !strings.Contains(string(page), "privacy-filter\"") {
+		t.Error("it does not wait for an answer again")
+	}
+	form.Del("seen")
+	if status, _ := b.sent(base, "s-maintainer-a", form); status != http.StatusSeeOther {
+		t.Fatal(status)
+	}
+	b.says(ref, control, b.Now(), verdict.Conforms)
 }

@@ -35,6 +35,7 @@ var codes = map[string]bilingual.Text{
 	"no-parameter":   {JA: "値が定められていない", EN: "the value is not determined"},
 	"rule-fault":     {JA: "確認の式が誤りで判定できない", EN: "the rule itself failed"},
 	"circle":         {JA: "代替措置が互いを前提としており判定できない", EN: "compensating controls rest on each other"},
+	"lapsed":         {JA: "判断の前提が変わった", EN: "what it was judged on has changed"},
 	"void":           {JA: "条件が満たされず無効", EN: "void: a condition is not met"},
 	"unknown":        {JA: "確認できない", EN: "unknown"},
 	"not-applicable": {JA: "該当しない", EN: "does not arise here"},
@@ -76,6 +77,9 @@ func (r Reason) In(l bilingual.Lang) string {
 	}
 	if r.Code == "no-parameter" && r.Parameter != "" {
 		notes = append(notes, fmt.Sprintf(bilingual.Say("/parameter/%s で設定してください", "set it at /parameter/%s").In(l), r.Parameter))
+	}
+	for _, x := range r.Lapsed {
+		notes = append(notes, x.Label.In(l)+" "+Show(x.Then, l)+" → "+Show(x.Now, l))
 	}
 	if r.Detail != "" {
 		notes = append(notes, detail(r.Detail, l))

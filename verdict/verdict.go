@@ -5,10 +5,14 @@
 package verdict
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"kakusho/bilingual"
 	"kakusho/clause"
+	"kakusho/decision"
 )
 
 // Outcome is one of the nine things a judgement can say.
@@ -107,6 +111,8 @@ type Reason struct {
 	Parameter string         `json:"parameter,omitempty"` // key
 	Layer     string         `json:"layer,omitempty"`     // default, national, prefecture/X, system/Y
 	Detail    string         `json:"detail,omitempty"`    // why it is missing, as the collector said
+
+	Lapsed []decision.Lapse `json:"lapsed,omitempty"` // what a judgement was made on and is another by now
 }
 
 // Evidence is one input a verdict rests on.
@@ -118,4 +124,12 @@ type Evidence struct {
 	Digest     string    `json:"digest"` // sha256 of the value's canonical JSON
 	Status     string    `json:"status"`
 	FreshUntil time.Time `json:"fresh_until,omitzero"`
+}
+
+// WorstFirst sorts verdicts by outcome, then clause, then subject.
+func WorstFirst(vs []Verdict) {
+	slices.SortStableFunc(vs, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(slices.Index(Outcomes, a.Outcome), slices.Index(Outcomes, b.Outcome)),
+			clause.Compare(a.Clause, b.Clause), strings.Compare(a.Subject, b.Subject))
+	})
 }

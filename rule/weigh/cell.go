@@ -29,6 +29,7 @@ const (
 	Stale         = "stale"     // older than its limit
 	Future        = "future"    // dated after the judging instant
 	NoRecord      = "no-record" // nobody has answered
+	Lapsed        = "lapsed"    // what it was judged on is another by now
 	NoParameter   = "no-parameter"
 	Empty         = "empty"   // all() over nothing
 	Horizon       = "horizon" // a parameter's value is not known from then on

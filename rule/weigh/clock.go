@@ -112,6 +112,10 @@ func (s *Scale) answered() *State {
 	}
 	st.Code, st.Decision, st.Raw = "", d, d.Answer
 	st.val, st.Since = types.String(d.Answer), later(d.At, d.From)
+	if len(d.Lapsed) > 0 {
+		st.Code, st.val = Lapsed, nil
+		return st
+	}
 	if _, ok := rec.Answer(d.Answer); !ok {
 		st.Code, st.Detail = Failed, fmt.Sprintf("answer %q is none of the control's", d.Answer)
 	}

@@ -153,6 +153,8 @@ type formData struct {
 	Clauses    []clause.Clause
 	Parameters []directive.Parameter
 	Measures   []measureLine
+	Basis      []basisLine    // what a judgement is made on
+	Seen       string         // as a digest
 	Grant      *clause.Clause // that allows the type
 	Mutatis    *clause.Clause // by which the prefecture decides
 	Derived    []kind.Field
@@ -174,6 +176,41 @@ type conditionLine struct {
 	Title   bilingual.Text
 	With    string
 	Now     verdict.Outcome // of the decision's subject and its system
+}
+
+// basisLine is a value on which somebody judges, or judged.
+type basisLine struct {
+	Label      bilingual.Text
+	Value, Now string // Now: when it is another by now
+}
+
+// basis are the values on which somebody judges about a subject of a kind.
+func basis(k *kind.Kind, values map[string]any, lapsed []decision.Lapse, l bilingual.Lang) (out []basisLine) {
+	for _, name := range k.Circumstances {
+		v, judged := values[name]
+		f, ok := k.Field(name)
+		if !judged || !ok {
+			continue
+		}
+		line := basisLine{Label: f.Label, Value: shown(f, v, l)}
+		for _, x := range lapsed {
+			if x.Field == name {
+				line.Now = shown(f, x.Now, l)
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func shown(f kind.Field, v any, l bilingual.Lang) string {
+	if v == nil {
+		return bilingual.Say("登録なし", "not known").In(l)
+	}
+	if checked, err := f.Check(v); err == nil {
+		v = checked
+	}
+	return f.Format(v, l)
 }
 
 // offered is a type of decision that can be applied for, and what it is for.
@@ -233,6 +270,10 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 		return web.Answer{}, err
 	} else if ok {
 		d.Mutatis = &c
+	}
+	if d.Type == decision.Judgement {
+		now := sub.Circumstances()
+		d.Basis, d.Seen = basis(sub.Kind, now, nil, r.Lang), fact.Digest(now)
 	}
 	if d.Type == decision.Deferral {
 		values, err := s.govern.Values(r.Context(), directive.Scope{System: sub.System}, r.At)
@@ -338,6 +379,22 @@ func (s pages) give(r *web.Request) (web.Answer, error) {
 	if d.Type == decision.Deferral {
 		faults = append(faults, incomplete(d)...)
 	}
+	if d.Type == decision.Judgement {
+		permit, err := r.Read()
+		if err != nil {
+			return web.Answer{}, err
+		}
+		st, err := s.posture.Now(r.Context(), permit, r.At)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		if sub, ok := st.Named(typed["subject"]); ok && !sub.Closed {
+			if d.Basis = sub.Circumstances(); typed["seen"] != "" && typed["seen"] != fact.Digest(d.Basis) {
+				faults = append(faults, kind.Fault{Field: "answer", Label: bilingual.Say("回答", "Answer"), Message: bilingual.Say(
+					"表示した後に、判断の前提（区域、機密性又は接続）が変わった。確認の上、改めて回答すること。", "What it is judged on (area, class or connection) has changed since; look again, and answer again.")})
+			}
+		}
+	}
 	if d.Type == decision.Override {
 		if f, ok := s.posture.Kinds()[d.Subject.Kind()].Field(d.Field); ok {
 			if d.Value, err = f.Parse(typed["value"]); err != nil {
@@ -411,6 +468,7 @@ type oneData struct {
 	Alternatives []bilingual.Text
 	Holds        []conditionLine // conditions
 	Broken       bool            // one is not met: the decision is void
+	Basis        []basisLine
 	Mutatis      *clause.Clause
 	Typed        string // a note that was not taken
 	Faults       []kind.Fault
@@ -455,6 +513,16 @@ func (s pages) showOne(r *web.Request, typed string, faults []kind.Fault) (web.A
 			v = d.Value
 		}
 		d.Parameter, d.Shown = &p, p.Format(v, r.Lang)
+	}
+	if sub, ok := st.Subject(d.Subject); ok && !sub.Closed {
+		for _, x := range sub.Decisions {
+			if x.ID == d.ID {
+				d.Basis = basis(sub.Kind, d.Decision.Basis, x.Lapsed, r.Lang)
+				if len(x.Lapsed) > 0 && d.State == "in-force" {
+					d.State = "lapsed"
+				}
+			}
+		}
 	}
 	if d.Holds = s.conditions(d.Conditions, r.Lang); d.State == "in-force" {
 		for i, text := range d.Conditions {

@@ -84,7 +84,7 @@ func (s pages) subject(r *web.Request) (web.Answer, error) {
 	if outcome != "" {
 		vs = slices.DeleteFunc(vs, func(v verdict.Verdict) bool { return v.Outcome != outcome })
 	}
-	posture.WorstFirst(vs)
+	verdict.WorstFirst(vs)
 	for _, x := range s.rows(st, vs, r.Lang) {
 		v := subjectVerdict{row: x}
 		if c, ok := s.posture.Control(x.Control); ok {

@@ -153,6 +153,9 @@ func (b *Book) ignorance(n *rule.Node, reads []rule.Read, params []*rule.Param, 
 			continue
 		}
 		rs := verdict.Reason{Code: st.Code, Text: n.Text, Detail: st.Detail, Parameter: st.Parameter, Layer: st.Layer}
+		if st.Decision != nil {
+			rs.Lapsed = st.Decision.Lapsed
+		}
 		if rs.Parameter == "" {
 			b.parameter(&rs, params, 0)
 			rs.Expected = b.expected(n, rd, pol)

@@ -88,6 +88,7 @@ create table decision (
     "carries"      text not null,
     "chosen"       text not null,              -- json, a list
     "target"       text,
+    "basis"        text not null,              -- json, a record
     "notes"        text not null,              -- json, a list
     "entry"        integer not null,
     "words"        text not null
