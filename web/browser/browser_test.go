@@ -186,7 +186,7 @@ var pages = []string{
 	"/", "/?open=npa-r3%402.3", "/verdicts", "/verdicts?outcome=violates", "/verdicts?q=nothing-is-called-so", "/clauses", "/clause/npa-r3@2.3.1",
 	"/differences", "/clause/npa-r3@3.4.2", "/control/crypto/disk-encryption", "/systems", "/system/" + server.SelfSystem,
 	"/subject/computer/" + server.SelfComputer, "/registers", "/audits", "/register/audit/new", "/register/finding/new?subject=computer/X", "/findings", "/contradictions", "/register/computer", "/register/contract", "/register/computer/new",
-	"/register/computer/" + server.SelfComputer, "/register/computer/import", "/register/disposal/new", "/procedures", "/procedure/disposal", "/inbox", "/inbox?box=late", "/notices", "/decisions", "/decide?subject=system/" + server.SelfSystem,
+	"/register/computer/" + server.SelfComputer, "/register/computer/import", "/register/disposal/new", "/procedures", "/procedure/disposal", "/inbox", "/inbox?box=late", "/notices", "/decisions", "/decide?subject=system/" + server.SelfSystem, "/decide?subject=system/" + server.SelfSystem + "&type=deferral", "/decide?subject=system/" + server.SelfSystem + "&type=special",
 	"/decide?subject=computer/" + server.SelfComputer + "&control=physical/security-wire", "/parameters", "/parameter/auth.pw.min_length",
 	"/what-if", "/what-if?key=auth.pw.min_length&layer=national&value=15", "/what-if?control=auth%2Fpassword-length", "/units", "/unit/HQ", "/trail", "/trail/0", "/about", "/no-such-page-at-all",
 }
