@@ -19,6 +19,7 @@ const (
 	TakeStep         Action = "procedure.step"     // lead an entry on by its procedure, which names who may
 	KeepDraft        Action = "draft.keep"         // keep a half-filled form, for its writer alone
 	DropDraft        Action = "draft.drop"         // send or discard it
+	Acknowledge      Action = "notice.acknowledge" // say that one has read a notice
 	GiveDecision     Action = "decision.give"      // attest, judge, apply for an exception
 	ApproveDecision  Action = "decision.approve"   // by somebody else
 	WithdrawDecision Action = "decision.withdraw"  //
@@ -76,6 +77,7 @@ var rights = map[Action]right{
 	TakeStep:         {duties: deciders, program: true},
 	KeepDraft:        {duties: everybody},
 	DropDraft:        {duties: everybody},
+	Acknowledge:      {duties: everybody},
 	GiveDecision:     {duties: deciders},
 	ApproveDecision:  {duties: []actor.Duty{actor.SecurityAdministrator, actor.SystemOfficer, actor.Chief}},
 	WithdrawDecision: {duties: deciders},

@@ -61,6 +61,7 @@ type Kind struct {
 	Key     string         `yaml:"key" json:"key"`                             // field that identifies an entry; a required declared string
 	Name    string         `yaml:"name" json:"name"`                           // field shown as the entry's name
 	Clauses []clause.ID    `yaml:"clauses,omitempty" json:"clauses,omitempty"` // clauses that call for this register
+	Append  bool           `yaml:"append,omitempty" json:"append,omitempty"`   // entries are added, and never changed nor struck out
 	Owner   []actor.Duty   `yaml:"owner" json:"owner"`                         // duties that may enter and change
 	See     []actor.Duty   `yaml:"see,omitempty" json:"see,omitempty"`         // duties that may read; empty: every duty
 	Fields  []Field        `yaml:"fields" json:"fields"`

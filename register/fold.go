@@ -18,7 +18,7 @@ import (
 func Fold(kinds kind.Set) func(context.Context, store.Tx, trail.Sealed) error {
 	return func(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		switch gate.Action(e.Kind) {
-		case gate.PutRegister:
+		case gate.PutRegister, gate.Acknowledge:
 			b, err := decode[Body](e.Body)
 			if err != nil {
 				return fmt.Errorf("entry %d %s: %w", e.Seq, e.Kind, err)

@@ -15,6 +15,9 @@ import (
 // led are the faults of an entry against the procedures: what its state asks for, and
 // states and guarded values that only a step gives.
 func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way, at time.Time) (faults Faults) {
+	if k.Append && c.old.Rev > 0 && fact.Digest(fact.Canonical(c.values)) != fact.Digest(fact.Canonical(c.old.Values)) {
+		return append(faults, added(k, k.Key))
+	}
 	p, ok := r.procedures.Of(k.ID)
 	if ok {
 		state, _ := c.values[p.Field].(string)
@@ -55,6 +58,9 @@ func (r *Register) led(who actor.Actor, k kind.Kind, c change, how way, at time.
 // unended is the fault of striking out an entry that its procedure has not brought to
 // an end.
 func (r *Register) unended(k kind.Kind, old store.Subject) Faults {
+	if k.Append {
+		return Faults{added(k, "reason")}
+	}
 	p, ok := r.procedures.Of(k.ID)
 	state, _ := old.Values[p.Field].(string)
 	if s, known := p.State(state); !ok || !known || s.Final {
@@ -62,6 +68,12 @@ func (r *Register) unended(k kind.Kind, old store.Subject) Faults {
 	}
 	return Faults{{Field: "reason", Label: bilingual.Say("理由", "Reason"), Message: bilingual.Say(
 		"手続「"+p.Label.JA+"」が終了していない。先に手続の操作で終了させる。", "the procedure “"+p.Label.EN+"” has not ended; end it by a step first")}}
+}
+
+// added is the fault of changing what is only added to.
+func added(k kind.Kind, field string) kind.Fault {
+	f, _ := k.Field(field)
+	return kind.Fault{Field: field, Label: f.Label, Message: bilingual.Say("この記録は追記のみで、変更及び抹消はできない。", "this record is only added to; it is neither changed nor struck out")}
 }
 
 func onlyByStep(k kind.Kind, field string, p procedure.Procedure) kind.Fault {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"kakusho/calendar"
+	"kakusho/register/notice"
 	"kakusho/web"
 	"kakusho/web/alerts"
 	"kakusho/web/api"
@@ -58,9 +59,10 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w: want host:port, as in 127.0.0.1:8743", s.cfg.Listen, err)
 	}
+	staff := notice.New(s.rows, s.Gate, s.Kinds, SelfSystem)
 	site, err := web.New(web.Config{
 		Log: s.cfg.Log, Gate: rooms.Gate, Identity: s.Identity, Now: s.cfg.Now, Past: past, Book: book, Version: s.cfg.Version,
-		Source: rooms.Posture.Directive().Title, Secure: !s.plain(host), Demo: s.demo,
+		Source: rooms.Posture.Directive().Title, Secure: !s.plain(host), Demo: s.demo, Held: staff.Held,
 	})
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		func() error {
 			return inbox.Mount(site, rooms.sources(), rooms.Gate, s.Identity, s.Notices, s.cfg.Log, s.river.changed.Load)
 		},
-		func() error { return entry.Mount(site, s.Identity, rooms.Register) },
+		func() error { return entry.Mount(site, s.Identity, rooms.Register, staff) },
 		func() error { return standing.Mount(site, rooms.Posture, rooms.Gate, SelfSystem) },
 		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.write) },
 		func() error { return registers.Mount(site, rooms.Exchange, rooms.Drafts) },

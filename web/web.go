@@ -52,6 +52,8 @@ type Config struct {
 	Source   bilingual.Text // title of the directive
 	Secure   bool           // served over TLS: cookies are for TLS only
 	Demo     bool           // an invented body: every page says so
+
+	Held func(context.Context, actor.Actor, time.Time) (bool, error) // whether somebody is to acknowledge notices before anything else
 }
 
 // Site collects the pages and serves them.
@@ -251,6 +253,9 @@ func (s *Site) Page(pages Pages, pattern string, h func(*Request) (Answer, error
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
+		if s.held(w, req) {
+			return
+		}
 		if _, err := req.Read(); err != nil {
 			s.fail(w, req, err)
 			return
@@ -266,6 +271,9 @@ func (s *Site) Act(pages Pages, pattern string, h func(*Request) (Answer, error)
 		req := s.request(w, r)
 		if req.Actor.Nobody() {
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
+			return
+		}
+		if s.held(w, req) {
 			return
 		}
 		if err := r.ParseForm(); err != nil {
@@ -284,8 +292,34 @@ func (s *Site) Put(pattern string, h func(*Request) (Answer, error)) {
 			http.Error(w, "401", http.StatusUnauthorized)
 			return
 		}
+		if s.held(w, req) {
+			return
+		}
 		s.answer(w, req, nil, h)
 	})
+}
+
+// Acknowledging is where notices are acknowledged.
+const Acknowledging = "/notices/acknowledge"
+
+var errHeld = errors.New("notices are to be acknowledged first")
+
+// held sends somebody who is to acknowledge notices to where that is done.
+func (s *Site) held(w http.ResponseWriter, req *Request) bool {
+	held, err := s.cfg.Held(req.Context(), req.Actor, s.cfg.Now())
+	switch {
+	case err != nil:
+		s.fail(w, req, err)
+	case !held:
+		return false
+	case strings.HasPrefix(req.URL.Path, "/api/"):
+		s.fail(w, req, errHeld)
+	case req.Method == http.MethodGet:
+		http.Redirect(w, req.Request, Acknowledging+"?next="+url.QueryEscape(req.URL.RequestURI()), http.StatusSeeOther)
+	default:
+		http.Redirect(w, req.Request, Acknowledging, http.StatusSeeOther)
+	}
+	return true
 }
 
 // Open serves a pattern ("GET /login") to anybody.
@@ -484,6 +518,8 @@ func (s *Site) fail(w http.ResponseWriter, req *Request, err error) {
 		status, text = http.StatusMethodNotAllowed, bilingual.Say("現在でない時点は閲覧のみで、変更できない。現在の表示に戻って行うこと。", "Another time than now is only read. Go back to the present to make changes.")
 	case errors.Is(err, gate.ErrRefused):
 		status, text = http.StatusForbidden, bilingual.Say("この操作を行う権限がない。要求は記録された。", "Your posts do not allow this. The request was recorded.")
+	case errors.Is(err, errHeld):
+		status, text = http.StatusForbidden, bilingual.Say("先に周知文を確認すること（/notices/acknowledge）。", "Acknowledge the notices first (/notices/acknowledge).")
 	case errors.Is(err, errCrossOrigin):
 		status, text = http.StatusForbidden, bilingual.Say("他のサイトからの要求は受け付けない。", "Requests from other sites are not accepted.")
 	case errors.Is(err, ErrNotFound), errors.Is(err, register.ErrNoEntry), errors.Is(err, register.ErrNoKind), errors.Is(err, fs.ErrNotExist):

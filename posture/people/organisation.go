@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"kakusho/fact"
 	"kakusho/posture/world"
 	"kakusho/rule/weigh"
 )
@@ -208,9 +209,11 @@ func notices(r *world.Reading, person *world.Item) []*world.Item {
 }
 
 // acknowledged is when a person last acknowledged a notice; zero: never.
-func acknowledged(r *world.Reading, notice, person string) (last time.Time) {
+// One that says what text it is of counts for that text alone.
+func acknowledged(r *world.Reading, notice *world.Item, person string) (last time.Time) {
+	text := fact.Digest([]any{world.DeclaredText(notice, "version"), world.DeclaredText(notice, "text"), world.DeclaredText(notice, "text_en")})
 	for _, a := range r.L.Where("acknowledgement", "person", person) {
-		if world.DeclaredText(a, "notice") != notice {
+		if of := world.DeclaredText(a, "text_digest"); world.DeclaredText(a, "notice") != notice.Row.ID || of != "" && of != text {
 			continue
 		}
 		r.NoteDeclared(a, "acknowledged_at")
@@ -224,7 +227,7 @@ func acknowledged(r *world.Reading, notice, person string) (last time.Time) {
 func personAcknowledged(r *world.Reading, it *world.Item) world.Result {
 	ns := notices(r, it)
 	for _, n := range ns {
-		if acknowledged(r, n.Row.ID, it.Row.ID).IsZero() {
+		if acknowledged(r, n, it.Row.ID).IsZero() {
 			return world.Found(false)
 		}
 	}
@@ -234,7 +237,7 @@ func personAcknowledged(r *world.Reading, it *world.Item) world.Result {
 func personAcknowledgedAt(r *world.Reading, it *world.Item) world.Result {
 	var oldest time.Time
 	for _, n := range notices(r, it) {
-		t := acknowledged(r, n.Row.ID, it.Row.ID)
+		t := acknowledged(r, n, it.Row.ID)
 		if t.IsZero() {
 			return world.None("no-record: notice " + n.Row.ID + " is not acknowledged")
 		}
@@ -308,7 +311,7 @@ func noticeAddressed(r *world.Reading, it *world.Item) world.Result {
 func noticeAcknowledged(r *world.Reading, it *world.Item) world.Result {
 	n := int64(0)
 	for _, p := range addressed(r, it) {
-		if !acknowledged(r, it.Row.ID, p.Row.ID).IsZero() {
+		if !acknowledged(r, it, p.Row.ID).IsZero() {
 			n++
 		}
 	}

@@ -164,6 +164,23 @@ func (s *site) login(person, secret string) {
 		chromedp.SetValue("#f-person", person, chromedp.ByQuery), chromedp.SendKeys("#f-password", password),
 		chromedp.SendKeys("#f-code", s.code(secret, 0)), chromedp.Click("main form button"), chromedp.WaitVisible("nav.side"),
 	)
+	s.acknowledged()
+}
+
+// acknowledged looks at the notices in force, and acknowledges them.
+func (s *site) acknowledged() {
+	s.t.Helper()
+	var at string
+	if s.do(chromedp.Location(&at)); !strings.Contains(at, "/notices/acknowledge") {
+		return
+	}
+	s.look("/notices/acknowledge", "ja", 1366, s.axe())
+	s.do(chromedp.EmulateViewport(390, 844))
+	s.look("/notices/acknowledge", "en", 390, s.axe())
+	if *screens != "" {
+		s.shoot("", "/notices/acknowledge", "en", 390)
+	}
+	s.do(chromedp.EmulateViewport(1366, 768), chromedp.Navigate(s.base+"/?lang=ja"), chromedp.Click("main form button"), chromedp.WaitVisible("ul.tiles"))
 }
 
 // collected waits until the server's own machine has been looked at.

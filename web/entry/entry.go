@@ -1,5 +1,5 @@
 // Package entry serves the pages before one is in: setting up a login with a
-// one-time link, logging in, logging out.
+// one-time link, logging in, acknowledging the notices to staff, logging out.
 package entry
 
 import (
@@ -21,6 +21,7 @@ import (
 	"kakusho/identity"
 	"kakusho/kind"
 	"kakusho/register"
+	"kakusho/register/notice"
 	"kakusho/web"
 )
 
@@ -31,18 +32,21 @@ type pages struct {
 	site     *web.Site
 	identity *identity.Identity
 	register *register.Register
+	notices  *notice.Notices
 }
 
 // Mount adds the pages to the site.
-func Mount(site *web.Site, id *identity.Identity, reg *register.Register) error {
+func Mount(site *web.Site, id *identity.Identity, reg *register.Register, notices *notice.Notices) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{site, id, reg}
+	p := pages{site, id, reg, notices}
 	site.Open(tmpl, "GET /login", p.login)
 	site.Open(tmpl, "POST /login", p.doLogin)
 	site.Open(tmpl, "POST /logout", p.logout)
+	site.Open(tmpl, "GET "+web.Acknowledging, p.unread)
+	site.Open(tmpl, "POST "+web.Acknowledging, p.acknowledge)
 	site.Open(tmpl, "GET /setup", p.setup)
 	site.Open(tmpl, "POST /setup", p.doSetup)
 	site.Act(tmpl, "/invite/{person...}", p.invite)

@@ -372,7 +372,7 @@ func (p pages) form(r *web.Request, k kind.Kind, e register.Entry, typed url.Val
 // page is the entry's page, its form filled with what was typed; at: the step whose
 // form was, instead.
 func (p pages) page(r *web.Request, k kind.Kind, e register.Entry, typed url.Values, faults []kind.Fault, at *tried) (web.Answer, error) {
-	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, Alone: p.alone(k), May: mayPut(k, r.Actor) && !p.alone(k), Was: was(k.Layer(kind.Declared), e), Draft: typed.Get(fromDraft) != ""}
+	d := formData{Kind: k, Ref: e.Ref, Rev: e.Rev, Faults: faults, Entry: e, Alone: p.alone(k), May: mayPut(k, r.Actor) && !p.alone(k) && !(k.Append && e.Ref != ""), Was: was(k.Layer(kind.Declared), e), Draft: typed.Get(fromDraft) != ""}
 	if rev, err := strconv.ParseInt(typed.Get("rev"), 10, 64); err == nil { // he saw that one
 		d.Rev, d.Was = rev, typed.Get(wasField)
 	}
