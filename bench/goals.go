@@ -3,7 +3,7 @@ package main
 // goals are the figures this version is held to. Each is a ratio in one run, or
 // stands beside its limit; the designs' goals at national scale come with the
 // issues that build for it.
-var goals = append(append(append(trailGoals(), searchGoals()...), judgeGoals()...), []goal{
+var goals = append(append(append(append(trailGoals(), searchGoals()...), judgeGoals()...), []goal{
 	{
 		area: "trail", name: "verify-against-sha256", pkg: "./trail", bench: "BenchmarkVerify",
 		figure: ratio("BenchmarkVerify/trail/MB/s", "BenchmarkVerify/sha256-of-entries-one-processor/MB/s"),
@@ -41,7 +41,23 @@ var goals = append(append(append(trailGoals(), searchGoals()...), judgeGoals()..
 		area: "store", name: "get-a-row", pkg: "./store/sqlite", bench: "BenchmarkStore/of_100,000",
 		figure: value("BenchmarkStore/of_100,000/get/ns/op", "ms", 1e-6), needs: []string{"BenchmarkStore/of_100,000/get/ns/op"}, op: "<=", bound: 1,
 	},
-}...)
+}...), importGoals()...)
+
+// importGoals are of the largest ledger there may be: 50,000 rows.
+func importGoals() []goal {
+	var out []goal
+	for _, g := range []struct {
+		name  string
+		bound float64
+	}{{"try", 15}, {"apply", 40}, {"try-again", 15}, {"undo", 40}, {"read-xlsx", 15}} {
+		key := "BenchmarkImport/" + g.name + "-s"
+		out = append(out, goal{
+			area: "import", name: g.name + "-50-thousand-rows", pkg: "./server", bench: "BenchmarkImport", once: true,
+			figure: value(key, "s", 1), needs: []string{key}, op: "<=", bound: g.bound,
+		})
+	}
+	return out
+}
 
 // trailGoals compare the trail with its peers on the same events (design P3, P4, P7,
 // P9). What one figure means is said in bench/append.

@@ -10,6 +10,7 @@ package kind
 
 import (
 	"embed"
+	"iter"
 	"slices"
 
 	"kakusho/actor"
@@ -137,10 +138,24 @@ func (k Kind) Field(name string) (Field, bool) {
 // Layer returns the fields of one layer, in the order of the file.
 func (k Kind) Layer(l Layer) []Field {
 	var out []Field
-	for _, f := range k.Fields {
-		if f.In(l) {
-			out = append(out, f)
-		}
+	for f := range k.Each(l) {
+		out = append(out, *f)
 	}
 	return out
+}
+
+// Each goes through the fields of one layer in place, where Layer would copy them for
+// every row of a ledger.
+func (k Kind) Each(l Layer) iter.Seq[*Field] {
+	return func(yield func(*Field) bool) {
+		for i := range k.Fields {
+			f := &k.Fields[i]
+			if len(f.Layers) == 0 && l != Declared || len(f.Layers) > 0 && !slices.Contains(f.Layers, l) {
+				continue
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
 }

@@ -32,10 +32,10 @@ func (f Field) CheckObserved(v any) (any, error) {
 func (k Kind) Check(values map[string]any) (map[string]any, []Fault) {
 	out := make(map[string]any, len(values))
 	var faults []Fault
-	for _, f := range k.Layer(Declared) {
+	for f := range k.Each(Declared) {
 		v, err := f.Check(values[f.Name])
 		if err != nil {
-			faults = append(faults, AsFault(f, err))
+			faults = append(faults, AsFault(*f, err))
 		} else if v != nil {
 			out[f.Name] = v
 		}

@@ -157,7 +157,7 @@ func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 			return c, err
 		}
 	}
-	for _, f := range k.Layer(kind.Declared) {
+	for f := range k.Each(kind.Declared) {
 		if f.MayRead(who) {
 			continue
 		}
@@ -167,9 +167,9 @@ func (r *Register) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 		}
 	}
 	c.values, c.faults = k.Check(values)
-	for _, f := range k.Layer(kind.Declared) {
+	for f := range k.Each(kind.Declared) {
 		if v, ok := c.values[f.Name]; ok {
-			if err := r.checkRef(ctx, rd, k, f, v, &c); err != nil {
+			if err := r.checkRef(ctx, rd, k, *f, v, &c); err != nil {
 				return c, err
 			}
 		}

@@ -88,7 +88,11 @@ func (r *river) catchUp(ctx context.Context, upto int64) error {
 	}
 	from, err := r.rows.Cursor(ctx)
 	if err == nil && from < upto {
-		err = r.fold.Upto(ctx, r.trail, r.rows, upto, nil)
+		f := r.fold
+		if upto-from <= 2*trail.MaxBatch { // what was sealed as one is seen as one
+			f.Step = upto - from
+		}
+		err = f.Upto(ctx, r.trail, r.rows, upto, nil)
 	}
 	if err != nil {
 		r.broken = err

@@ -102,10 +102,10 @@ type Absent struct {
 }
 
 // mostSealed is how many bytes are sealed at once, with room for what the trail adds.
-const mostSealed = 30 << 20
+const mostSealed = 58 << 20
 
-// envelope is about what an entry of the trail has around its body.
-const envelope = 400
+// envelope is what an entry of the trail has around its body, without names.
+const envelope = 240
 
 // Plan reads a file and says what importing it would do, with its columns as mapping
 // says; nil: as remembered, else as guessed. A column that the file lacks keeps its
@@ -199,6 +199,7 @@ type planner struct {
 	coming      map[fact.Ref]bool
 	progress    Progress
 	done, total int
+	clauses     int // bytes, with every entry
 }
 
 // open looks over the registers concerned once: which entries the files name, and which
@@ -240,6 +241,9 @@ func (pl *planner) open(ctx context.Context, rd store.Reader, parts []part, plan
 }
 
 func (pl *planner) sheet(ctx context.Context, p part, plan *Plan) error {
+	for _, c := range p.kind.Clauses {
+		pl.clauses += len(c) + 3
+	}
 	for _, row := range p.sheet.Rows {
 		if err := pl.row(ctx, p, row, plan); err != nil {
 			return err
@@ -305,7 +309,7 @@ func (pl *planner) row(ctx context.Context, p part, row table.Row, plan *Plan) e
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.Ref, err)
 	}
-	plan.size += len(body) + envelope
+	plan.size += len(body) + envelope + len(d.Ref) + len(pl.who.Person) + pl.clauses
 	plan.Rows = append(plan.Rows, out)
 	return nil
 }
@@ -331,10 +335,14 @@ func placed(s table.Sheet, line int, f kind.Fault) table.Fault {
 // differences lists the fields that would change, in the kind's order.
 func differences(k kind.Kind, old, new map[string]any) []Change {
 	var out []Change
-	for _, f := range k.Layer(kind.Declared) {
+	for f := range k.Each(kind.Declared) {
 		a, b := old[f.Name], new[f.Name]
+		x, plain := a.(string)
+		if y, too := b.(string); a == nil && b == nil || plain && too && x == y {
+			continue
+		}
 		if fact.Digest(a) != fact.Digest(b) {
-			out = append(out, Change{f, typed(f, a), typed(f, b)})
+			out = append(out, Change{*f, typed(*f, a), typed(*f, b)})
 		}
 	}
 	return out

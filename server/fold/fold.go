@@ -5,6 +5,7 @@
 package fold
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +28,9 @@ type Reader interface {
 type Fold struct {
 	Each   []Func
 	Counts func(trail.Sealed) (bool, error) // nil: every entry
+	Step   int64                            // entries in one transaction; zero: some, so that a long fold shows progress and a kill loses little
 }
 
-// step bounds the entries in one transaction, so that a long fold shows progress and
-// a kill loses little.
 const step = 2000
 
 // Upto folds from where rows are up to, not including, entry upto. progress may be nil.
@@ -46,7 +46,7 @@ func (f Fold) Upto(ctx context.Context, t Reader, rows store.Store, upto int64, 
 		if from >= upto {
 			return nil
 		}
-		to := min(from+step, upto)
+		to := min(from+cmp.Or(f.Step, step), upto)
 		err = rows.Fold(ctx, to, func(tx store.Tx) error { return f.within(ctx, t, tx, to) })
 		if err != nil && !errors.Is(err, store.ErrFolded) {
 			return err

@@ -30,8 +30,12 @@ var (
 	ErrClosed = errors.New("trail is closed")                    // open it
 )
 
-// MaxAppend is how many bytes one Append takes, with a newline for each line.
-const MaxAppend = 32 << 20
+// MaxAppend is how many bytes one Append takes, with a newline for each line: less
+// than a frame holds. The largest ledger there may be is sealed in one.
+const MaxAppend = 60 << 20
+
+// mostWaiting is how many bytes may wait to be written: one that is the largest, always.
+const mostWaiting = 64 << 20
 
 // Record is the text of a sealed segment's record.
 type Record struct {
@@ -128,7 +132,7 @@ func (o *open) empty() bool { return len(o.leaves) == 0 }
 func New(set *pack.Set, codec *pack.Codec, o Options, t pack.Tail) (*Writer, *Record, error) {
 	n := runtime.GOMAXPROCS(0)
 	w := &Writer{
-		o: o, set: set, codec: codec, room: semaphore.NewWeighted(2 * MaxAppend), depth: int64(n + 1),
+		o: o, set: set, codec: codec, room: semaphore.NewWeighted(mostWaiting), depth: int64(n + 1),
 		wake: make(chan struct{}, 1), seals: make(chan order), stop: make(chan struct{}),
 		encodes: make(chan *job), jobs: make(chan *job, n+2), records: make(chan Record),
 	}
