@@ -18,7 +18,9 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/identity"
+	"kakusho/kind/table"
 	"kakusho/posture/trial"
+	"kakusho/register/exchange"
 	"kakusho/search"
 	"kakusho/server/events"
 )
@@ -72,6 +74,13 @@ func (s *Server) Control() http.Handler {
 	answer("GET /report", s.controlReport)
 	answer("GET /verdict", s.controlVerdict)
 	answer("GET /what-if", s.controlTrial)
+	answer("GET /registers", func(r *http.Request) (any, error) {
+		a := exchange.Archive{Format: table.Format(r.FormValue("format")), Lang: bilingual.JA, Personal: r.FormValue("personal") != ""}
+		return s.present().Exchange.Archive(r.Context(), atTheMachine, a, s.cfg.Now())
+	})
+	answer("POST /registers", func(r *http.Request) (any, error) {
+		return s.present().Exchange.Tell(r.Context(), atTheMachine, r.Body, r.FormValue("name"), r.FormValue("note"), s.cfg.Now())
+	})
 	answer("GET /standing", func(r *http.Request) (any, error) { return s.Events.Standing(r.Context()), nil })
 	return mux
 }

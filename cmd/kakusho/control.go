@@ -23,12 +23,17 @@ import (
 // control asks the installation in a data folder: the server that has it open, or,
 // when none runs, the installation itself.
 func (p *program) control(ctx context.Context, data, method, path string, form url.Values, out any) error {
+	return p.controlWith(ctx, data, method, path, form, nil, out)
+}
+
+// controlWith is control with a file.
+func (p *program) controlWith(ctx context.Context, data, method, path string, form url.Values, file io.Reader, out any) error {
 	do, end, err := p.controller(ctx, data)
 	if err != nil {
 		return err
 	}
 	defer end()
-	r, err := http.NewRequestWithContext(ctx, method, "http://control"+path+"?"+form.Encode(), nil)
+	r, err := http.NewRequestWithContext(ctx, method, "http://control"+path+"?"+form.Encode(), file)
 	if err != nil {
 		return err
 	}

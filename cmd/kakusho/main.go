@@ -9,6 +9,7 @@
 //	kakusho control   try, lint, explain and begin controls
 //	kakusho trail     verify the trail, prove an entry, compare checkpoints, exchange the key
 //	kakusho witness   witness the trails of others
+//	kakusho registers take every register out as one file, or in
 //	kakusho refold    fold the rows again and compare
 //	kakusho events    search events, and how they stand
 //	kakusho retention what becomes of events by their period
@@ -165,7 +166,7 @@ func (p *program) root() *cobra.Command {
 		return usage(cmd, err.Error(), err.Error())
 	})
 	root.AddCommand(p.serve(), p.check(), p.report(), p.trace(), p.clauses(), p.refold(), p.demo(),
-		p.events(), p.retention(), p.sender(), p.forward(), p.index())
+		p.events(), p.retention(), p.registers(), p.sender(), p.forward(), p.index())
 	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
 	root.AddCommand(controls.Command(controls.Terminal{Stdout: p.stdout, Lang: p.lang, Verdict: p.verdictAt}))
 	root.AddCommand(drafts.Command(drafts.Terminal{Stdout: p.stdout, Lang: p.lang, Ask: p.control}))

@@ -90,6 +90,7 @@ func (s Sheet) All() []Fault {
 
 // Fault is one mistake in a file.
 type Fault struct {
+	File    string         // where several are read together
 	Line    int            // 0: the file as a whole
 	Column  int            // 1 is the first; 0: the row as a whole
 	Header  string         // of the column, as the file has it
@@ -99,6 +100,11 @@ type Fault struct {
 
 // Text is the message with its place before it: 3行B列「状態」.
 func (f Fault) Text() bilingual.Text {
+	if file := f.File; file != "" {
+		f.File = ""
+		t := f.Text()
+		return bilingual.Say(file+" "+t.JA, file+" "+t.EN)
+	}
 	ja, en := "", ""
 	if f.Line > 0 {
 		ja, en = fmt.Sprintf("%d行", f.Line), fmt.Sprintf("row %d", f.Line)

@@ -59,22 +59,21 @@ type Progress func(done, total int)
 
 // Plan is what importing a file would do. Nothing has been done.
 type Plan struct {
-	Kind     kind.Kind
-	Sheet    table.Sheet
-	Mapping  table.Mapping
-	Guessed  []string // keys of headings whose field is a guess
-	Known    bool     // the mapping was remembered
-	Rows     []Planned
-	Absent   []Absent // in the register and not in the file
-	New      int
-	Changed  int
-	Same     int
-	Wrong    int           // rows with faults
-	Faults   []table.Fault // of the file and of every row
-	Unsaid   int           // more of them
-	Digest   string        // of what it would do
-	size     int           // bytes to seal
-	personal bool
+	Kind    kind.Kind
+	Sheet   table.Sheet
+	Mapping table.Mapping
+	Guessed []string // keys of headings whose field is a guess
+	Known   bool     // the mapping was remembered
+	Rows    []Planned
+	Absent  []Absent // in the register and not in the file
+	New     int
+	Changed int
+	Same    int
+	Wrong   int           // rows with faults
+	Faults  []table.Fault // of the file and of every row
+	Unsaid  int           // more of them
+	Digest  string        // of what it would do
+	size    int           // bytes to seal
 }
 
 // Planned is one row that would change something.
@@ -86,7 +85,8 @@ type Planned struct {
 	Cells   []Change
 	Retired bool // it is to be struck out
 
-	as register.Proposal
+	as   register.Proposal
+	size int // bytes to seal
 }
 
 // Change is one field's old and new value; nil is blank.
@@ -142,11 +142,12 @@ func (x *Exchange) plan(ctx context.Context, rd store.Reader, who actor.Actor, k
 		return nil, fmt.Errorf("read file: %w", firstOf(failed, err))
 	}
 	plan.Sheet, plan.Faults, plan.Unsaid = sheet, sheet.Faults, sheet.Unsaid
-	pl := planner{x: x, who: who, at: at, progress: progress, coming: map[fact.Ref]bool{}, total: len(sheet.Rows)}
-	if err := pl.open(ctx, rd, []part{{k, sheet, false}}, plan); err != nil {
+	pl := planner{x: x, who: who, at: at, progress: progress, total: len(sheet.Rows)}
+	whole := part{kind: k, sheet: sheet}
+	if err := pl.open(ctx, rd, []part{whole}, plan); err != nil {
 		return nil, err
 	}
-	if err := pl.sheet(ctx, part{k, sheet, false}, plan); err != nil {
+	if err := pl.sheet(ctx, whole, plan); err != nil {
 		return nil, err
 	}
 	plan.close()
@@ -188,6 +189,7 @@ type part struct {
 	kind    kind.Kind
 	sheet   table.Sheet
 	retired bool // its entries are struck out
+	file    string
 }
 
 // planner plans the rows of files that come together: they may refer to each other.
@@ -206,6 +208,7 @@ type planner struct {
 // they do not.
 func (pl *planner) open(ctx context.Context, rd store.Reader, parts []part, plan *Plan) error {
 	var kinds []string
+	pl.coming = map[fact.Ref]bool{}
 	for _, part := range parts {
 		if !slices.Contains(kinds, part.kind.ID) {
 			kinds = append(kinds, part.kind.ID)
@@ -241,6 +244,7 @@ func (pl *planner) open(ctx context.Context, rd store.Reader, parts []part, plan
 }
 
 func (pl *planner) sheet(ctx context.Context, p part, plan *Plan) error {
+	pl.clauses = 0
 	for _, c := range p.kind.Clauses {
 		pl.clauses += len(c) + 3
 	}
@@ -309,7 +313,8 @@ func (pl *planner) row(ctx context.Context, p part, row table.Row, plan *Plan) e
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", d.Ref, err)
 	}
-	plan.size += len(body) + envelope + len(d.Ref) + len(pl.who.Person) + pl.clauses
+	out.size = len(body) + envelope + len(d.Ref) + len(pl.who.Person) + pl.clauses
+	plan.size += out.size
 	plan.Rows = append(plan.Rows, out)
 	return nil
 }

@@ -39,6 +39,7 @@ func Mount(site *web.Site, x *exchange.Exchange, drafts *draft.Drafts) error {
 	}
 	p := pages{x.Register(), x, drafts}
 	site.Page(tmpl, "/registers", p.index)
+	site.Page(tmpl, "/registers/export", p.exportAll)
 	site.Page(tmpl, "/register/{kind}", p.list)
 	site.Page(tmpl, "/register/{kind}/new", p.fresh)
 	site.Act(tmpl, "/register/{kind}/new", p.save)
@@ -62,7 +63,10 @@ func (p pages) kind(r *web.Request) (kind.Kind, error) {
 	return k, nil
 }
 
-type indexData struct{ Sections []section }
+type indexData struct {
+	Sections      []section
+	All, Personal bool // the reader may take all of them out
+}
 
 type section struct {
 	Title bilingual.Text
@@ -86,6 +90,7 @@ func (p pages) index(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	var d indexData
+	d.All, d.Personal = mayTakeAll(r.Actor)
 	for _, s := range kind.Sections {
 		sec := section{Title: sectionTitles[s]}
 		for _, id := range p.register.Kinds().IDs() {
