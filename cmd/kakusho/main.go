@@ -36,7 +36,9 @@ import (
 	"kakusho/bilingual"
 	"kakusho/cmd/kakusho/controls"
 	"kakusho/cmd/kakusho/drafts"
+	"kakusho/cmd/kakusho/ledgers"
 	"kakusho/cmd/kakusho/rules"
+	"kakusho/cmd/kakusho/senders"
 	"kakusho/cmd/kakusho/trails"
 	"kakusho/gate"
 )
@@ -166,9 +168,11 @@ func (p *program) root() *cobra.Command {
 		return usage(cmd, err.Error(), err.Error())
 	})
 	root.AddCommand(p.serve(), p.check(), p.report(), p.trace(), p.clauses(), p.refold(), p.demo(),
-		p.events(), p.retention(), p.registers(), p.sender(), p.forward(), p.index())
+		p.events(), p.retention(), p.forward(), p.index())
 	root.AddCommand(trails.Commands(trails.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Log: p.log, Progress: p.progress})...)
 	root.AddCommand(controls.Command(controls.Terminal{Stdout: p.stdout, Lang: p.lang, Verdict: p.verdictAt}))
+	root.AddCommand(senders.Command(senders.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Ask: p.control, Usage: usage}))
+	root.AddCommand(ledgers.Command(ledgers.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Ask: p.controlWith}))
 	root.AddCommand(drafts.Command(drafts.Terminal{Stdout: p.stdout, Lang: p.lang, Ask: p.control}))
 	root.AddCommand(rules.Command(rules.Terminal{Stdout: p.stdout, Lang: p.lang, Progress: p.progress}))
 	noExtra(root)

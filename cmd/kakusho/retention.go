@@ -116,3 +116,7 @@ func (p *program) retentionRun() *cobra.Command {
 	c.Flags().StringVar(&today, "today", "", bilingual.Say("本日の日付。時計が大きく進んだ後は、これを確かめるまで廃棄しない", "the day it is: after a clock leapt far ahead nothing is disposed of without it").In(p.lang))
 	return c
 }
+
+func (p *program) dataFlag(c *cobra.Command, data *string) {
+	c.Flags().StringVar(data, "data", "data", bilingual.Say("この導入のデータを置くフォルダ", "folder of the installation").In(p.lang))
+}
