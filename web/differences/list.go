@@ -111,7 +111,7 @@ func value(text string, d differ.Difference) string {
 
 func columns(r *web.Request, by string) []column {
 	list := []column{
-		{"", bilingual.Say("相違", "Difference"), "", ""}, {"kind", bilingual.Say("台帳", "Register"), "", ""}, {"subject", bilingual.Say("対象", "Subject"), "", ""},
+		{"kind", bilingual.Say("相違／台帳", "Difference / register"), "", ""}, {"subject", bilingual.Say("対象", "Subject"), "", ""},
 		{"what", bilingual.Say("内容", "What"), "", ""}, {"", bilingual.Say("登録", "Registered"), "", ""}, {"", bilingual.Say("収集", "Observed"), "", ""},
 		{"since", bilingual.Say("いつから／収集", "Since / seen"), "", ""}, {"verdict", bilingual.Say("判定", "Verdict"), "", ""}, {"", bilingual.Say("対応", "What to do"), "", ""},
 	}
