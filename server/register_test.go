@@ -55,7 +55,11 @@ func TestRightsOverRegisters(t *testing.T) {
 		return func(id string) values { return computer(id, system) }
 	}
 	ofUnit := func(unit string) func(id string) values {
-		return func(id string) values { return medium(id, unit) }
+		return func(id string) values {
+			v := medium(id, unit)
+			v["status"] = "disposed" // its procedure has ended
+			return v
+		}
 	}
 	imports := func(kindID, text string) func(actor.Actor) error {
 		return func(who actor.Actor) error {
