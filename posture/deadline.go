@@ -1,7 +1,6 @@
 package posture
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,12 +22,9 @@ type Deadline struct {
 // what is well, and that since which something is not. Evidence counts as brought again
 // in time.
 func (s *Standing) Deadlines(now, until time.Time, his func(*Subject, control.Control) bool) (out []Deadline) {
-	s.own(his, func(e *entry, rule *judge.Rule, p Pair) {
-		dated, ok := s.terms.dated[rule]
-		if !ok {
-			return
-		}
-		in, values := e.subject(s.at), s.resolve(e.state.Scope())
+	isDated := func(r *judge.Rule) bool { _, ok := s.terms.dated[r]; return ok }
+	s.own(isDated, his, func(e *entry, rule *judge.Rule, p Pair) {
+		in, dated, values := e.subject(s.at), s.terms.dated[rule], s.resolve(e.state.Scope())
 		at := func(t time.Time) verdict.Outcome { return s.supposed(e, rule, in, t) }
 		turn, found := dates.Turn{}, false
 		switch p.Outcome {
@@ -47,8 +43,8 @@ func (s *Standing) Deadlines(now, until time.Time, his func(*Subject, control.Co
 
 // Unanswered are the pairs that his holds for and that wait for an answer.
 func (s *Standing) Unanswered(his func(*Subject, control.Control) bool) (out []Pair) {
-	asks := func(sub *Subject, c control.Control) bool { return c.Record != nil && his(sub, c) }
-	s.own(asks, func(e *entry, rule *judge.Rule, p Pair) {
+	asks := func(r *judge.Rule) bool { return r.Control().Record != nil }
+	s.own(asks, his, func(e *entry, rule *judge.Rule, p Pair) {
 		switch p.Outcome {
 		case verdict.Undecided:
 			out = append(out, p)
@@ -64,8 +60,8 @@ func (s *Standing) Unanswered(his func(*Subject, control.Control) bool) (out []P
 	return out
 }
 
-// own calls with the pairs of what the reader may see and his holds for.
-func (s *Standing) own(his func(*Subject, control.Control) bool, call func(*entry, *judge.Rule, Pair)) {
+// own calls with the pairs of what the reader may see, of rules that of and his hold for.
+func (s *Standing) own(of func(*judge.Rule) bool, his func(*Subject, control.Control) bool, call func(*entry, *judge.Rule, Pair)) {
 	for _, slot := range s.order {
 		e := s.book.at(slot)
 		sub := s.open(e)
@@ -73,7 +69,7 @@ func (s *Standing) own(his func(*Subject, control.Control) bool, call func(*entr
 			continue
 		}
 		for i, o := range s.row(e) {
-			if c := s.terms.controls[i]; o != verdict.NotApplicable && his(sub, c) {
+			if c := s.terms.controls[i]; o != verdict.NotApplicable && of(s.terms.rules[i]) && his(sub, c) {
 				p := Pair{Subject: e.ref, Control: c.ID, Outcome: o}
 				if len(c.Clauses) > 0 {
 					p.Clause = c.Clauses[0]
@@ -87,13 +83,11 @@ func (s *Standing) own(his func(*Subject, control.Control) bool, call func(*entr
 // supposed is what a rule says at another instant, of evidence that is as old then as
 // it is now.
 func (g *ground) supposed(e *entry, rule *judge.Rule, in judge.Subject, at time.Time) verdict.Outcome {
-	in.Facts = maps.Clone(in.Facts)
-	for name, c := range in.Facts {
-		if c.Fresh != "" {
-			c.ObservedAt, c.ReceivedAt = c.ObservedAt.Add(at.Sub(g.at)), c.ReceivedAt.Add(at.Sub(g.at))
-			in.Facts[name] = c
-		}
-	}
+	in.Facts = dates.Aged(in.Facts, at.Sub(g.at))
 	then := &ground{directory: g.directory, at: at, terms: g.terms, settings: g.settings, book: g.book}
-	return rule.Judge(in, then.resolve(e.state.Scope()), at, then.holds(e, nil, nil)).Outcome
+	values := then
+	if dates.Steady(g.settings, g.at, at) {
+		values = g // which has them at hand
+	}
+	return rule.Judge(in, values.resolve(e.state.Scope()), at, then.holds(e, nil, nil)).Outcome
 }

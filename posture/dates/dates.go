@@ -8,6 +8,7 @@ package dates
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,4 +160,26 @@ func (r Rule) worse(t *Turn, at func(time.Time) verdict.Outcome) bool {
 	before := at(t.At.Add(-edge))
 	t.To = at(t.At.Add(edge))
 	return t.To != before && verdict.Worse(before, t.To) == t.To
+}
+
+// Aged are facts that are as old at another instant as they are now.
+func Aged(facts map[string]judge.Cell, by time.Duration) map[string]judge.Cell {
+	out := maps.Clone(facts)
+	for name, c := range out {
+		if c.Fresh != "" {
+			c.ObservedAt, c.ReceivedAt = c.ObservedAt.Add(by), c.ReceivedAt.Add(by)
+			out[name] = c
+		}
+	}
+	return out
+}
+
+// Steady reports whether no value begins or ends between two instants.
+func Steady(settings []directive.Setting, a, b time.Time) bool {
+	if b.Before(a) {
+		a, b = b, a
+	}
+	return !slices.ContainsFunc(settings, func(s directive.Setting) bool {
+		return s.From.After(a) && !s.From.After(b) || s.Until.After(a) && !s.Until.After(b)
+	})
 }

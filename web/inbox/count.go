@@ -31,11 +31,7 @@ const (
 )
 
 func (c *counter) of(r *web.Request, s due.Sources) (web.Waiting, error) {
-	posts, err := json.Marshal(r.Actor.Assignments)
-	if err != nil {
-		return web.Waiting{}, err
-	}
-	key, changed := r.Actor.Person+" "+string(posts), c.changed()
+	key, changed := keyOf(r), c.changed()
 	c.mu.Lock()
 	k, ok := c.kept[key]
 	c.mu.Unlock()
@@ -46,7 +42,18 @@ func (c *counter) of(r *web.Request, s due.Sources) (web.Waiting, error) {
 	if err != nil {
 		return web.Waiting{}, err
 	}
-	k = kept{changed: changed, at: r.At, until: box.Until}
+	return c.keep(key, changed, box), nil
+}
+
+// keyOf tells whose inbox it is, and by which posts.
+func keyOf(r *web.Request) string {
+	posts, _ := json.Marshal(r.Actor.Assignments) // texts alone
+	return r.Actor.Person + " " + string(posts)
+}
+
+// keep keeps what an inbox holds that was read when so much had changed.
+func (c *counter) keep(key string, changed int64, box due.Inbox) web.Waiting {
+	k := kept{changed: changed, at: box.At, until: box.Until}
 	k.All, k.Late = box.Count()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,5 +61,5 @@ func (c *counter) of(r *web.Request, s due.Sources) (web.Waiting, error) {
 		clear(c.kept)
 	}
 	c.kept[key] = k
-	return k.Waiting, nil
+	return k.Waiting
 }

@@ -111,10 +111,12 @@ var orders = map[string]func(a, b due.Item) int{
 // read is what an address asks for: all that its filters take, and those of them in
 // its box.
 func (p pages) read(r *web.Request) (f filter, all, in []due.Item, err error) {
+	changed := p.count.changed()
 	box, err := p.Of(r.Context(), r.Permit, r.At)
 	if err != nil {
 		return f, nil, nil, err
 	}
+	p.count.keep(keyOf(r), changed, box) // the frame says what the page does
 	f = filterOf(r)
 	for _, i := range box.Items {
 		if !f.takes(i, r.At) {
