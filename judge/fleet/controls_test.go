@@ -108,7 +108,7 @@ func (h *history) real(k kind.Kind, cells map[place][]judge.Cell, id string, con
 				Reason: "理由", By: "p", At: at, From: at,
 			})
 		}
-		if h.sometimes(40) {
+		if h.sometimes(40) || len(c.Exceptions) > 0 && h.sometimes(4) { // few clauses know exceptions
 			at := h.at.Add(-time.Duration(h.IntN(40*24)) * time.Hour)
 			s.Decisions = append(s.Decisions, decision.Decision{
 				ID: fmt.Sprint("o", i), Type: one(h.random, decision.Exception, decision.Special, decision.Deferral), Subject: s.Ref, Control: c.ID,
