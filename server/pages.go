@@ -14,6 +14,7 @@ import (
 	"kakusho/web/decide"
 	"kakusho/web/differences"
 	"kakusho/web/directives"
+	"kakusho/web/documents"
 	"kakusho/web/entry"
 	"kakusho/web/events"
 	"kakusho/web/imports"
@@ -78,6 +79,9 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		func() error { return registers.Mount(site, rooms.Exchange, rooms.Drafts) },
 		func() error { return imports.Mount(site, rooms.Exchange, s.desk) },
 		func() error { return differences.Mount(site, rooms.Posture, rooms.Register, rooms.Gate) },
+		func() error {
+			return documents.Mount(site, rooms.Posture, rooms.Register, rooms.Audit, rooms.Gate, s.then)
+		},
 		func() error { return procedures.Mount(site, rooms.Register) },
 		func() error { return audits.Mount(site, rooms.Register, rooms.Posture, rooms.Gate) },
 		func() error { return specification.Mount(site, rooms.Register) },

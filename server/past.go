@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"kakusho/calendar"
 	"kakusho/gate"
+	"kakusho/posture"
 	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/web"
@@ -32,6 +35,12 @@ func (s *Server) furnish(rows store.Store, p calendar.Past) (http.Handler, error
 	}
 	site.Books(rooms.Posture.Directive().Source, s.openBook(rows, p))
 	return furnished{site.Handler(), rooms}, nil
+}
+
+// then is the posture of a past, for what compares the present with it.
+func (s *Server) then(ctx context.Context, p calendar.Past, now time.Time) (*posture.Posture, func(), error) {
+	rooms, _, done, err := s.at(ctx, p, now)
+	return rooms.Posture, done, err
 }
 
 // furnished is the pages of a past, and the rooms they are made over.

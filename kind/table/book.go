@@ -1,8 +1,11 @@
 package table
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -41,8 +44,25 @@ func sheetName(s string) string {
 	return firstRunes(s, 31)
 }
 
-func writeXLSX(w io.Writer, k kind.Kind, fields []kind.Field, l bilingual.Lang, rows []map[string]any) (err error) {
-	b := &book{file: excelize.NewFile(), sheet: sheetName(k.Label.In(l)), fields: fields, lang: l}
+func writeXLSX(w io.Writer, k kind.Kind, fields []kind.Field, l bilingual.Lang, rows []map[string]any) error {
+	return writeBook(w, sheetName(k.Label.In(l)), l, func(b *book) error {
+		b.fields = fields
+		for _, step := range []func() error{
+			b.paper,
+			func() error { return b.dropdowns(len(rows)) },
+			func() error { return b.rows(rows) },
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeBook makes a workbook with one sheet, has it filled, and writes it.
+func writeBook(w io.Writer, sheet string, l bilingual.Lang, fill func(b *book) error) (err error) {
+	b := &book{file: excelize.NewFile(), sheet: sheet, lang: l}
 	defer func() {
 		if cerr := b.file.Close(); err == nil {
 			err = cerr
@@ -51,17 +71,102 @@ func writeXLSX(w io.Writer, k kind.Kind, fields []kind.Field, l bilingual.Lang, 
 	if err := b.file.SetSheetName("Sheet1", b.sheet); err != nil {
 		return err
 	}
-	for _, step := range []func() error{
-		b.styles, b.paper,
-		func() error { return b.dropdowns(len(rows)) },
-		func() error { return b.rows(rows) },
-	} {
-		if err := step(); err != nil {
+	if err := b.styles(); err != nil {
+		return err
+	}
+	if err := fill(b); err != nil {
+		return err
+	}
+	var buf bytes.Buffer
+	if _, err := b.file.WriteTo(&buf); err != nil {
+		return err
+	}
+	return inOrder(w, buf.Bytes())
+}
+
+// inOrder writes a workbook with its parts in order of their names, so that the same
+// content gives the same bytes: the library writes sheets as a map gives them.
+func inOrder(w io.Writer, book []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(z.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) }) // [Content_Types].xml is the first
+	out := zip.NewWriter(w)
+	for _, f := range z.File {
+		if err := out.Copy(f); err != nil {
 			return err
 		}
 	}
-	_, err = b.file.WriteTo(w)
-	return err
+	return out.Close()
+}
+
+// Part is one table of a book to read: a kind of what it holds, and the rows.
+type Part struct {
+	Kind kind.Kind
+	Rows []map[string]any
+}
+
+// WriteBook writes a workbook to read and to print: a first sheet with what stands at
+// the head, item by item, and one for each part. Nothing in it is computed.
+func WriteBook(w io.Writer, parts []Part, head [][2]string, l bilingual.Lang) error {
+	names := map[string]bool{}
+	err := writeBook(w, unused(bilingual.Say("表紙", "Front").In(l), names), l, func(b *book) error {
+		if err := b.front(head); err != nil {
+			return err
+		}
+		for _, p := range parts {
+			b.sheet, b.fields = unused(p.Kind.Label.In(l), names), fieldsOf(p.Kind, Options{})
+			if _, err := b.file.NewSheet(b.sheet); err != nil {
+				return err
+			}
+			if err := b.paper(); err != nil {
+				return err
+			}
+			if err := b.rows(p.Rows); err != nil {
+				return fmt.Errorf("sheet %s: %w", b.sheet, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write book: %w", err)
+	}
+	return nil
+}
+
+// unused is a sheet's name that no other has.
+func unused(label string, names map[string]bool) string {
+	name := sheetName(label)
+	for n := 2; names[strings.ToLower(name)]; n++ {
+		name = firstRunes(sheetName(label), 27) + fmt.Sprintf(" %d", n)
+	}
+	names[strings.ToLower(name)] = true
+	return name
+}
+
+func (b *book) front(head [][2]string) error {
+	if err := b.file.SetColWidth(b.sheet, "A", "A", 28); err != nil {
+		return err
+	}
+	if err := b.file.SetColWidth(b.sheet, "B", "B", 90); err != nil {
+		return err
+	}
+	for i, h := range head {
+		for column, text := range []string{h[0], h[1]} {
+			cell, style := fmt.Sprintf("%s%d", letters(column+1), i+1), b.head
+			if column == 1 {
+				style = b.wrapped
+			}
+			if err := b.file.SetCellStr(b.sheet, cell, text); err != nil {
+				return err
+			}
+			if err := b.file.SetCellStyle(b.sheet, cell, cell, style); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (b *book) styles() error {
