@@ -154,7 +154,7 @@ func (b *book) front(head [][2]string) error {
 	}
 	for i, h := range head {
 		for column, text := range []string{h[0], h[1]} {
-			cell, style := fmt.Sprintf("%s%d", letters(column+1), i+1), b.head
+			cell, style := fmt.Sprintf("%s%d", Letters(column+1), i+1), b.head
 			if column == 1 {
 				style = b.wrapped
 			}
