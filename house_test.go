@@ -28,7 +28,7 @@ var floors = []struct {
 	{name: "trail", rooms: []string{"trail"}, sees: []string{"words"}},
 	{name: "gate", rooms: []string{"gate"}, sees: []string{"words", "trail"}},
 	{name: "work", rooms: []string{"intake", "ingest", "retention", "watch", "register", "posture", "govern", "identity", "audit"}, sees: []string{"words", "texts", "tools", "trail", "gate"}},
-	{name: "face", rooms: []string{"web", "report"}, sees: []string{"words", "texts", "gate", "work"}},
+	{name: "face", rooms: []string{"web", "report"}, sees: []string{"words", "texts", "gate", "work", "face"}}, // web shows the documents that report makes; the way back would be a circle
 	{name: "whole", rooms: []string{"server", "cmd", "demo", "bench"}, sees: []string{"words", "texts", "tools", "trail", "gate", "work", "face", "whole"}},
 }
 
