@@ -25,7 +25,7 @@ import (
 )
 
 // roles are what this binary can be besides a test.
-var roles = map[string]func(context.Context, string) error{"put": putForever, "full": fillDisk}
+var roles = map[string]func(context.Context, string) error{"put": putForever, "full": fillDisk, "import": tryAndApply}
 
 func play(role, dir string) *exec.Cmd {
 	c := exec.Command(os.Args[0])

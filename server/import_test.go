@@ -1,13 +1,16 @@
 package server_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +21,8 @@ import (
 	"kakusho/actor"
 	"kakusho/fact"
 	"kakusho/kind/table"
+	"kakusho/register"
+	"kakusho/register/exchange"
 )
 
 // soundly serves the body's pages until the test ends, and then checks what must hold.
@@ -410,4 +415,160 @@ func TestLedEntriesThatMovedSinceAnImportAreNamed(t *testing.T) {
 	if strings.Contains(mainOf(text), "disposal/D-2 ") {
 		t.Error("an entry that did not move is named")
 	}
+}
+
+// tryAndApply tries a ledger, says so, and applies it, and undoes it, until it is killed.
+func tryAndApply(ctx context.Context, dir string) error {
+	s, err := real(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for n := 0; ; n++ {
+		id := exchange.NewID(time.Now())
+		f := exchange.File{Name: "units.csv", Data: unitLedger(n)}
+		fmt.Println("ready")
+		if _, err := s.Exchange.Take(ctx, actor.Program, exchange.Order{ID: id, Kind: "unit", File: f}, time.Now(), nil); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+const unitsInLedger = 300
+
+// unitLedger is a ledger whose every row carries the same mark.
+func unitLedger(n int) []byte {
+	var b strings.Builder
+	b.WriteString("unit_id,title,level\n")
+	for i := range unitsInLedger {
+		fmt.Fprintf(&b, "U-%d,rev %d,division\n", i, n)
+	}
+	return []byte(b.String())
+}
+
+// Killed anywhere between a trial and the end of applying it, a ledger is in the
+// register whole or not at all.
+func TestAnImportThatIsKilledIsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	rng := rand.New(rand.NewPCG(20261125, 7))
+	imports := 0
+	for round := range 5 {
+		c := play("import", dir)
+		out, err := c.StdoutPipe()
+		if err == nil {
+			err = c.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(10+rng.IntN(900)) * time.Millisecond)
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		c.Wait() //nolint:errcheck // killed
+		s, err := real(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &body{Server: s, ctx: t.Context(), t: t}
+		b.set(time.Now())
+		page, err := s.Register.List(t.Context(), b.permit(looker()), register.Query{Kind: "unit", Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		titles := map[any]int{}
+		for _, e := range page.Entries {
+			titles[e.Values["title"]]++
+		}
+		if len(titles) > 1 || len(titles) == 1 && len(page.Entries) != unitsInLedger {
+			t.Errorf("round %d: %v; want the rows of one ledger, all or none", round, titles)
+		}
+		list, err := s.Exchange.Imports(t.Context(), b.permit(looker()), "unit", 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		imports = int(list.Total)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if imports < 3 {
+		t.Errorf("%d imports in five rounds; they are too short to tell anything", imports)
+	}
+	intact(t, dir)
+}
+
+// Every register is taken out as one file over HTTP by who may, and into an installation
+// that has nothing, the struck-out entries too.
+func TestEveryRegisterIsTakenOutAndIn(t *testing.T) {
+	b := found(t)
+	b.put(actor.Program, "computer", computer("CB-9", "B"))
+	if err := b.Register.Retire(b.ctx, b.as("s-all"), "computer/CB-9", "廃棄", b.Now()); err != nil {
+		t.Fatal(err)
+	}
+	base := b.soundly()
+	for path, want := range map[string]map[string]int{
+		"/registers/export":            {"s-admin": 200, "s-auditor": 200, "s-all": 200, "s-maintainer-a": 403, "s-staff": 403, "s-operator": 403},
+		"/registers/export?personal=1": {"s-admin": 200, "s-auditor": 403, "s-all": 403},
+	} {
+		for person, status := range want {
+			if got, _ := b.get(base, person, path); got != status {
+				t.Errorf("%s %s: %d, want %d", person, path, got, status)
+			}
+		}
+	}
+	_, first := b.get(base, "s-admin", "/registers/export?personal=1")
+	other := open(t, filepath.Join(t.TempDir(), "other"), morning)
+	told, err := other.Exchange.Tell(b.ctx, actor.Program, bytes.NewReader(first), "registers.zip", "移行", b.Now())
+	if err != nil || len(told.Faults) > 0 || len(told.Imports) != 1 || told.New == 0 {
+		t.Fatalf("%+v %v", told, err)
+	}
+	for _, ref := range []fact.Ref{"computer/CA-1", "computer/CB-9", "person/s-chief", "system/A", "assignment/AS-CHIEF"} {
+		was, is := b.entry(ref), other.entry(ref)
+		if is.Rev != 1 || is.Retired != was.Retired || fact.Digest(is.Values) != fact.Digest(was.Values) {
+			t.Errorf("%s: got %+v, was %+v", ref, is, was)
+		}
+	}
+	before := b.entry("computer/CA-1").Rev
+	for name, data := range map[string][]byte{"no archive": []byte("x"), "a half": first[:len(first)/2], "none": nil} {
+		told, err := b.Exchange.Tell(b.ctx, actor.Program, bytes.NewReader(data), "x.zip", "", b.Now())
+		if err != nil || len(told.Faults) == 0 {
+			t.Errorf("%s: %+v %v, want faults", name, told, err)
+		}
+	}
+	if b.entry("computer/CA-1").Rev != before {
+		t.Error("an archive that cannot be read changed something")
+	}
+	other.sound()
+}
+
+func FuzzArchive(f *testing.F) {
+	dir := f.TempDir()
+	s, err := real(context.Background(), dir)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { s.Close() })
+	b, err := s.Exchange.Archive(f.Context(), actor.Program, exchange.Archive{Format: table.CSV, Personal: true}, morning)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		told, err := s.Exchange.Tell(context.Background(), actor.Program, bytes.NewReader(data), "x.zip", "", morning)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range told.Faults {
+			if !fault.Complete() {
+				t.Fatalf("fault %q", fault)
+			}
+		}
+	})
 }

@@ -175,7 +175,7 @@ func (b *builder) head(i int, h Head, at map[string]int) column {
 	case name == "" && h.Text == "":
 		return column{}
 	case !known:
-		wrong(say("%[1]sにこの項目はない。見出しを直すか、列を削除する。", "%[2]s has no such field; correct the header or remove the column", b.kind.Label.JA, b.kind.Label.EN))
+		wrong(say("%[1]sにこの項目はない。見出しを直すか、列を削除する。又は取込みの画面で列の対応を選ぶ。", "%[2]s has no such field; correct the header or remove the column, or match it on the page of the import", b.kind.Label.JA, b.kind.Label.EN))
 	case !f.In(kind.Declared):
 		wrong(say("収集又は導出される項目のため取り込めない。列を削除する。", "collected or derived, not entered; remove the column"))
 	case at[f.Name] > 0:

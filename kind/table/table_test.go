@@ -151,7 +151,7 @@ func TestEveryFaultHasItsPlaceAndRemedy(t *testing.T) {
 		data string
 		want []string
 	}{
-		"an unknown column":             {"番号,状態,色\nR-1,開,赤\n", []string{"1行C列「色」：部屋にこの項目はない。見出しを直すか、列を削除する。", "row 1, column C (色): Room has no such field"}},
+		"an unknown column":             {"番号,状態,色\nR-1,開,赤\n", []string{"1行C列「色」：部屋にこの項目はない。見出しを直すか、列を削除する。又は取込みの画面で列の対応を選ぶ。", "row 1, column C (色): Room has no such field"}},
 		"a column twice":                {"番号,状態,Number\nR-1,開,R-1\n", []string{"1行C列「Number」：A列と同じ項目", "the same field as column A"}},
 		"a missing required column":     {"番号,名称\nR-1,甲\n", []string{"1行：必須の列「状態」がない", `add it, headed "State" or "state"`}},
 		"a derived column":              {"番号,状態,台数\nR-1,開,3\n", []string{"1行C列「台数」：収集又は導出", "remove the column"}},
