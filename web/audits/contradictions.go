@@ -95,7 +95,7 @@ func (p pages) shown(st *posture.Standing, c contradict.Contradiction, l bilingu
 	case contradict.Attested:
 		x.Said, x.By, x.Link = p.answered(c.Decision, l), c.Decision.By, "/decision/"+c.Decision.ID
 	case contradict.Declared:
-		x.Said, x.Link = c.Field.In(l)+"："+verdict.Show(c.Said, l)+bilingual.Say("　観測：", "; observed: ").In(l)+verdict.Show(c.Seen, l), "/register/"+string(c.Subject)
+		x.Said, x.Link = c.Field.In(l)+"："+verdict.Show(c.Said, l)+bilingual.Say("、観測：", "; observed: ").In(l)+verdict.Show(c.Seen, l), "/register/"+string(c.Subject)
 	default:
 		x.Said, x.Link = c.Entry.ID(), "/register/"+string(c.Entry)
 	}
