@@ -6,15 +6,20 @@ import (
 	"kakusho/report/figure"
 )
 
+// legible is how small a figure is drawn before it is given a page of its own.
+const legible = 0.5
+
 // figure draws a diagram as large as the page allows, with its words as text and what it
 // shows in words for who cannot see it.
 func (d *drawing) figure(f *figure.Figure) {
 	room := d.width - 2*margin
 	scale := min(room/f.Width, 1)
-	if most := d.height - 2*margin - 40; f.Height*scale > most {
-		scale = most / f.Height
+	left := d.y - margin - 24
+	if least := min(scale, legible); f.Height*least > left && f.Height*least <= d.height-2*margin-24 {
+		d.turn()
+		left = d.y - margin - 24
 	}
-	d.need(f.Height * scale)
+	scale = min(scale, left/f.Height)
 	top := d.y
 	at := func(x, y float64) (float64, float64) { return margin + x*scale, top - y*scale }
 	out := &d.now().content

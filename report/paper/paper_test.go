@@ -2,11 +2,17 @@ package paper_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"kakusho/report/paper"
 )
@@ -39,6 +45,17 @@ func TestThePaperIsTheSameToTheByteAndItsHeadStandsOnEveryPage(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
+	pages := words(t, a.Bytes())
+	if len(pages) < 3 {
+		t.Fatalf("%d pages, want several", len(pages))
+	}
+	for i, p := range pages {
+		for _, want := range []string{"管理番号", "機器名", "所属", "備考", fmt.Sprintf("%d / %d", i+1, len(pages))} {
+			if !strings.Contains(p, want) {
+				t.Errorf("page %d does not say %s", i+1, want)
+			}
+		}
+	}
 	if a.Len() > 400_000 {
 		t.Errorf("%d bytes: the font is not a subset", a.Len())
 	}
@@ -47,6 +64,51 @@ func TestThePaperIsTheSameToTheByteAndItsHeadStandsOnEveryPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+var (
+	stream = regexp.MustCompile(`(?s)stream\n(.*?)\nendstream`)
+	shown  = regexp.MustCompile(`<([0-9A-F]+)> Tj`)
+	means  = regexp.MustCompile(`(?m)^<([0-9A-F]{4})> <([0-9A-F]+)>$`)
+)
+
+// words are what each page of a paper shows, read by way of the font's own map.
+func words(t *testing.T, pdf []byte) (pages []string) {
+	t.Helper()
+	var contents []string
+	meaning := map[string]string{}
+	for _, m := range stream.FindAllSubmatch(pdf, -1) {
+		r, err := zlib.NewReader(bytes.NewReader(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pair := range means.FindAllSubmatch(text, -1) {
+			var units []uint16
+			for i := 0; i+4 <= len(pair[2]); i += 4 {
+				n, _ := strconv.ParseUint(string(pair[2][i:i+4]), 16, 16)
+				units = append(units, uint16(n))
+			}
+			meaning[string(pair[1])] = string(utf16.Decode(units))
+		}
+		if bytes.Contains(text, []byte("BT /F1")) {
+			contents = append(contents, string(text))
+		}
+	}
+	for _, c := range contents {
+		var b strings.Builder
+		for _, m := range shown.FindAllStringSubmatch(c, -1) {
+			for i := 0; i+4 <= len(m[1]); i += 4 {
+				b.WriteString(meaning[m[1][i:i+4]])
+			}
+			b.WriteString("\n")
+		}
+		pages = append(pages, b.String())
+	}
+	return pages
 }
 
 func FuzzNothingTypedBreaksAPaper(f *testing.F) {
