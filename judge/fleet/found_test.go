@@ -197,3 +197,26 @@ func TestDraftsOfARuleAreForgottenWithIt(t *testing.T) {
 		}
 	}
 }
+
+// TestARecordWithABlankIsReadAsJudgeReadsIt: a field of a record that is there and
+// empty is absent, one that the record lacks is unknown, also where a rule reads
+// what is absent as a violation.
+func TestARecordWithABlankIsReadAsJudgeReadsIt(t *testing.T) {
+	at := ruletest.At
+	blank, silent, said := map[string]any{"b": nil, "w": nil, "i": int64(1)}, map[string]any{"i": int64(1)}, map[string]any{"b": true, "w": "a", "i": int64(2)}
+	var rules []*judge.Rule
+	for i, text := range []string{
+		"s.r1.all(v, v.b)", "s.r1.exists(v, !v.b)", "!s.r1.exists(v, v.b)", `s.r1.all(v, has(v.w))`, `s.r1.all(v, has(v.w) || v.b)`,
+		"s.r1.filter(v, v.b).size() >= 1", "!(s.r1.filter(v, v.b).size() < 1)", `s.r1.all(v, v.i > 0 && !(v.w == "a"))`, `s.b1 ? s.r1.all(v, v.b) : s.r1.exists(v, v.b)`,
+	} {
+		for j, missing := range []control.Missing{"", control.MissingViolates, control.MissingNotApplicable} {
+			rules = append(rules, ruleOf(t, fmt.Sprintf("x/c%d-%d", i, j), text, func(c *control.Control) { c.Missing = missing }))
+		}
+	}
+	b := newBoth(fleet.Terms{Rules: rules, Parameters: ruletest.Params()})
+	for i, list := range [][]any{{blank}, {silent}, {said}, {blank, said}, {blank, silent}, {blank, silent, said}} {
+		list := judge.Cell{Fact: fact.Fact{Field: "r1", Status: fact.Observed, Value: list}, ObservedAt: at}
+		b.put(lone(fmt.Sprint(i), directive.Scope{}, list))
+	}
+	b.judge(t, at)
+}

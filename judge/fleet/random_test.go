@@ -352,10 +352,10 @@ func (g random) decision(ref fact.Ref, i int) decision.Decision {
 		d.WithdrawnAt = g.instant()
 	}
 	if d.Type.NeedsApproval() && g.sometimes(4) {
-		for n := range 1 + g.IntN(2) {
+		for range 1 + g.IntN(2) {
 			c := decision.Condition{Control: fmt.Sprintf("area/c%d", g.IntN(12))}
-			if with := (i + n) % 6; with < 3 { // without a draw, so that the seeds of before show what they showed
-				c.With = map[string]string{"x.int": []string{"1", "3", "none"}[with]}
+			if g.sometimes(3) {
+				c.With = map[string]string{"x.int": one(g, "1", "3", "none")}
 			}
 			d.Conditions = append(d.Conditions, c.String())
 		}

@@ -310,6 +310,9 @@ func sampleList(f kind.Field, i int, hostile []string) any {
 	for n, x := range f.Of {
 		record[x.Name] = sample(x, i+n)
 	}
+	if f.Tree != "" {
+		record[f.Tree] = "甲"
+	}
 	return []any{record, map[string]any{f.Of[0].Name: "甲"}}
 }
 

@@ -49,10 +49,7 @@ func (b *builder) form(n *rule.Node, pol int) *Form {
 	s := scanned(n)
 	f := &Form{Op: n.Op}
 	if b.push && pol != 0 {
-		f.push = bits.No
-		if pol < 0 {
-			f.push = bits.Yes
-		}
+		f.push = pushed(pol)
 	}
 	sources := s.sources(b.rule.Control().ID)
 	if len(sources) == 0 || len(sources) == 1 && !s.lists && !s.clocked {
@@ -71,6 +68,14 @@ func (b *builder) form(n *rule.Node, pol int) *Form {
 		return b.leaf(n, s, sources, pol)
 	}
 	return f
+}
+
+// pushed is what is unsure only by absence is read as.
+func pushed(pol int) bits.Flags {
+	if pol < 0 {
+		return bits.Yes
+	}
+	return bits.No
 }
 
 // leaf makes the leaf of a node, or finds it among those that are there.
@@ -96,8 +101,11 @@ func (b *builder) make(n *rule.Node, s scan, sources []Source, pol int) *Leaf {
 	slices.SortFunc(l.Params, func(x, y *rule.Param) int { return cmp.Compare(x.Key, y.Key) })
 	l.rising = l.findRising()
 	if over(n) && walked(n, scanned(n.Kids[0])) {
-		inner := &builder{maker: NewMaker(), rule: b.rule, within: n} // in a record nothing is absent: push changes nothing
-		l.predicate = inner.form(n.Kids[0], +1)
+		inner := &builder{maker: NewMaker(), rule: b.rule, push: b.push, within: n}
+		if n.Op == rule.Count { // how a count moves a comparison is not told apart
+			pol = 0
+		}
+		l.predicate = inner.form(n.Kids[0], pol)
 		l.inner = inner.maker.Order
 	}
 	return l

@@ -112,7 +112,7 @@ func (p *prober) element(cells []column.Entry) any {
 	record := map[string]any{}
 	for i, s := range p.leaf.Sources {
 		if cells[i].Status != "" {
-			record[s.Name] = cells[i].Value
+			record[s.Name] = cells[i].Value // nil where it was left blank
 		}
 	}
 	return record

@@ -49,8 +49,12 @@ func (e *Elements) field(name string, f *rule.Field, n int) *field {
 			continue
 		}
 		var in uint32
-		if record, ok := e.dict.At(uint32(code)).Value.(map[string]any); ok && record[name] != nil {
-			in = c.dict.Code(fact.Observed, record[name])
+		record, _ := e.dict.At(uint32(code)).Value.(map[string]any)
+		switch v, said := record[name]; {
+		case v != nil:
+			in = c.dict.Code(fact.Observed, v)
+		case said: // left blank
+			in = c.dict.Code(fact.Absent, nil)
 		}
 		c.codes = append(c.codes, in)
 	}
@@ -205,8 +209,17 @@ func (t *Table) plain(e *column.Entry) bool {
 	return ok && len(list) > 0 && len(e.Elements) == len(list) && like.Whole(e, f)
 }
 
-// fold joins what the predicate says of a list's elements.
+// fold is what the leaf comes to for a list whose elements are told.
 func (t *Table) fold(ask *prober, c Cells, e *column.Entry, code uint32) bits.Flags {
+	r := t.join(ask, c, e, code)
+	if l := t.leaf; l.push && l.pol != 0 && r == bits.Unsure|bits.Absent {
+		return pushed(l.pol)
+	}
+	return r
+}
+
+// join joins what the predicate says of a list's elements.
+func (t *Table) join(ask *prober, c Cells, e *column.Entry, code uint32) bits.Flags {
 	switch t.leaf.node.Op {
 	case rule.All:
 		r := bits.Yes
