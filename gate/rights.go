@@ -35,6 +35,9 @@ const (
 	Login            Action = "identity.login"     //
 	Logout           Action = "identity.logout"    //
 	LoginRefused     Action = "identity.refused"   //
+	EndSession       Action = "identity.end"       // end a session of one's own, or of another
+	AddPasskey       Action = "passkey.add"        // log in with a passkey from now on
+	EndPasskey       Action = "passkey.end"        // no longer
 	AddSender        Action = "sender.add"         // give a sender of events its token
 	EndSender        Action = "sender.end"         // take it back
 	AddFeed          Action = "feed.add"           // let a calendar program read one's inbox
@@ -93,6 +96,9 @@ var rights = map[Action]right{
 	Login:            {nobody: true},
 	Logout:           {duties: everybody},
 	LoginRefused:     {nobody: true, program: true},
+	EndSession:       {duties: everybody},
+	AddPasskey:       {duties: everybody},
+	EndPasskey:       {duties: everybody},
 	AddSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
 	EndSender:        {duties: []actor.Duty{actor.Operator, actor.Maintainer, actor.SystemOfficer}, program: true},
 	AddFeed:          {duties: everybody},

@@ -29,6 +29,8 @@ type (
 		Session string    `json:"session"`
 		Addr    string    `json:"addr"`
 		Until   time.Time `json:"until"`
+		Passkey string    `json:"passkey,omitempty"`
+		Uses    uint32    `json:"uses,omitempty"` // of the passkey
 	}
 	logoutBody struct {
 		Session string `json:"session"`
@@ -51,9 +53,13 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		return with(e, func(b enrolBody) error { return foldEnrol(ctx, tx, e, b) })
 	case gate.Login:
 		return with(e, func(b loginBody) error {
-			return tx.Put(ctx, &store.Session{Digest: b.Session, Person: b.Person, Addr: b.Addr, OpenedAt: e.At, Until: b.Until, Entry: e.Seq})
+			s := store.Session{Digest: b.Session, Person: b.Person, Addr: b.Addr, Passkey: b.Passkey, OpenedAt: e.At, Until: b.Until, Entry: e.Seq}
+			if err := before(ctx, tx, &s); err != nil {
+				return err
+			}
+			return tx.Put(ctx, &s)
 		})
-	case gate.Logout:
+	case gate.Logout, gate.EndSession:
 		return with(e, func(b logoutBody) error { return closeSession(ctx, tx, b.Session, e) })
 	case gate.AddSender:
 		return with(e, func(b addSenderBody) error {

@@ -1,7 +1,8 @@
 // Package identity lets persons set up a login, log in and out, and says who a
 // session is and which duties his posts carry now.
 //
-// A login needs a password and a one-time code (RFC 6238). Logins, refusals,
+// A login needs a password and a one-time code (RFC 6238), or a passkey (package
+// passkey), whose authenticator checks its holder. Logins, refusals,
 // set-ups and invitations are entries of the trail and are folded out of it, so
 // a lock-out outlives a restart. Passwords and code secrets are in the vault
 // only; the trail has their digest.

@@ -26,6 +26,20 @@ const decoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAA
 // returns. Every refusal is in the trail and counts towards a lock-out; the
 // error is ErrLogin whatever the cause.
 func (id *Identity) Login(ctx context.Context, person, password, code, addr string, at time.Time) (string, error) {
+	return id.Admit(ctx, Entrant{Person: person, Addr: addr}, at, func(*Entrant) (string, error) { return id.check(ctx, person, password, code, at) })
+}
+
+// Entrant is who wants in, and by what.
+type Entrant struct {
+	Person, Addr string
+	Passkey      string // ID of the key; empty: password and code
+	Uses         uint32 // what the key counts now
+}
+
+// Admit opens a session for somebody against whom check finds nothing, and returns
+// its token. check says why he is refused, as a code; it is not called for who is
+// locked out. Every refusal is in the trail and counts; the error is ErrLogin.
+func (id *Identity) Admit(ctx context.Context, e Entrant, at time.Time, check func(*Entrant) (why string, err error)) (string, error) {
 	// One at a time, from the look at the refusals before to the sealing of this
 	// one: whoever tries many at once would see all of them before the first counts.
 	select {
@@ -38,14 +52,17 @@ func (id *Identity) Login(ctx context.Context, person, password, code, addr stri
 	if err != nil {
 		return "", err
 	}
-	why, err := id.check(ctx, person, password, code, addr, at, p)
+	why, err := id.lockedOut(ctx, e, at, p)
+	if err == nil && why == "" {
+		why, err = check(&e)
+	}
 	if err != nil {
 		return "", err
 	}
 	if why != "" {
 		_, err := id.gate.Ask(ctx, gate.Request{
-			Actor: actor.Actor{Addr: addr}, At: at, Action: gate.LoginRefused, Object: "person/" + cut(person),
-			Changes: []gate.Change{{Body: refusedBody{Person: cut(person), Addr: addr, Why: why}}},
+			Actor: actor.Actor{Addr: e.Addr}, At: at, Action: gate.LoginRefused, Object: "person/" + cut(e.Person),
+			Changes: []gate.Change{{Body: refusedBody{Person: cut(e.Person), Addr: e.Addr, Why: why}}},
 		})
 		if err != nil {
 			return "", fmt.Errorf("%w (and not recorded: %w)", ErrLogin, err)
@@ -54,8 +71,8 @@ func (id *Identity) Login(ctx context.Context, person, password, code, addr stri
 	}
 	text, digest := token()
 	_, err = id.gate.Ask(ctx, gate.Request{
-		Actor: actor.Actor{Person: person, Addr: addr}, At: at, Action: gate.Login, Object: "person/" + person,
-		Changes: []gate.Change{{Body: loginBody{Person: person, Session: digest, Addr: addr, Until: at.Add(p.Session)}}},
+		Actor: actor.Actor{Person: e.Person, Addr: e.Addr}, At: at, Action: gate.Login, Object: "person/" + e.Person,
+		Changes: []gate.Change{{Body: loginBody{Person: e.Person, Session: digest, Addr: e.Addr, Until: at.Add(p.Session), Passkey: e.Passkey, Uses: e.Uses}}},
 	})
 	if err != nil {
 		return "", err
@@ -77,35 +94,44 @@ func cut(s string) string {
 	return q[1 : len(q)-1]
 }
 
-// check says why a login is refused, as a code, or "".
-func (id *Identity) check(ctx context.Context, person, password, code, addr string, at time.Time, p Policy) (why string, err error) {
-	var cred store.Credential
-	var before []store.Session
+// lockedOut says that nothing is checked, as a code, or "".
+func (id *Identity) lockedOut(ctx context.Context, e Entrant, at time.Time, p Policy) (why string, err error) {
 	var byPerson, byAddr []store.Failure
 	err = id.rows.View(ctx, func(r store.Reader) (err error) {
-		if person != "" && utf8.ValidString(person) { // else nobody is called so
-			if cred, _, err = store.Get(ctx, r, store.Credential{Person: person}); err != nil {
-				return err
-			}
-			if before, err = store.All[store.Session](ctx, r, store.Where{Equal: map[string]any{"person": person}, Sort: []string{"-entry"}, Limit: 1}); err != nil {
-				return err
-			}
-		}
 		since := map[string]any{"at": at.Add(-p.Window - p.Duration)} // none before can lock now
-		if byPerson, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"person": cut(person)}, From: since}); err != nil {
+		if byPerson, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"person": cut(e.Person)}, From: since}); err != nil {
 			return err
 		}
-		byAddr, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"addr": addr}, From: since})
+		byAddr, err = store.All[store.Failure](ctx, r, store.Where{Equal: map[string]any{"addr": e.Addr}, From: since})
 		return err
 	})
-	if err != nil {
-		return "", fmt.Errorf("look for login: %w", err)
-	}
 	switch {
+	case err != nil:
+		return "", fmt.Errorf("look for refusals: %w", err)
 	case locked(byAddr, addressLimit, p, at):
 		return "address-locked", nil
 	case locked(byPerson, p.Threshold, p, at):
 		return "locked", nil
+	}
+	return "", nil
+}
+
+// check says why a password and a code are refused, as a code, or "".
+func (id *Identity) check(ctx context.Context, person, password, code string, at time.Time) (why string, err error) {
+	var cred store.Credential
+	var before []store.Session
+	err = id.rows.View(ctx, func(r store.Reader) (err error) {
+		if person == "" || !utf8.ValidString(person) { // nobody is called so
+			return nil
+		}
+		if cred, _, err = store.Get(ctx, r, store.Credential{Person: person}); err != nil {
+			return err
+		}
+		before, err = store.All[store.Session](ctx, r, store.Where{Equal: map[string]any{"person": person}, Sort: []string{"-entry"}, Limit: 1})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("look for login: %w", err)
 	}
 	hash, secret := decoy, ""
 	if cred.Digest != "" {
@@ -182,66 +208,6 @@ func codeStep(secret, code string, at time.Time) int64 {
 		}
 	}
 	return 0
-}
-
-// Actor says who holds a session at the instant at and with which duties. The
-// zero Actor: nobody, or no longer.
-func (id *Identity) Actor(ctx context.Context, text, addr string, at time.Time) (actor.Actor, error) {
-	if text == "" {
-		return actor.Actor{}, nil
-	}
-	p, err := id.policy(ctx, at)
-	if err != nil {
-		return actor.Actor{}, err
-	}
-	digest := tokenDigest(text)
-	var a actor.Actor
-	err = id.rows.View(ctx, func(r store.Reader) error {
-		s, ok, err := store.Get(ctx, r, store.Session{Digest: digest})
-		if err != nil || !ok || !s.ClosedAt.IsZero() || !at.Before(s.Until) || id.idle(digest, s.OpenedAt, p.Idle, at) {
-			return err
-		}
-		a, err = duties(ctx, r, s.Person, at)
-		a.Session, a.Addr = digest, addr
-		return err
-	})
-	if err != nil {
-		return actor.Actor{}, fmt.Errorf("look for session: %w", err)
-	}
-	return a, nil
-}
-
-// idle notes a request and reports whether the one before is too long ago. After
-// a restart a session counts from its first request again, within its end.
-func (id *Identity) idle(digest string, opened time.Time, limit time.Duration, at time.Time) bool {
-	id.mu.Lock()
-	defer id.mu.Unlock()
-	last, ok := id.seen[digest]
-	if !ok {
-		last = at
-	}
-	if limit > 0 && at.Sub(last) >= limit {
-		return true
-	}
-	if at.After(last) || !ok {
-		id.seen[digest] = at
-	}
-	return false
-}
-
-// Logout ends a session. Ending one that is not open is no error.
-func (id *Identity) Logout(ctx context.Context, a actor.Actor, at time.Time) error {
-	if a.Session == "" {
-		return nil
-	}
-	_, err := id.gate.Ask(ctx, gate.Request{
-		Actor: a, At: at, Action: gate.Logout, Object: "person/" + a.Person,
-		Changes: []gate.Change{{Body: logoutBody{Session: a.Session}}},
-	})
-	id.mu.Lock()
-	delete(id.seen, a.Session)
-	id.mu.Unlock()
-	return err
 }
 
 // duties reads the person and the posts he holds at the instant at.

@@ -19,6 +19,7 @@ import (
 	"kakusho/web/events"
 	"kakusho/web/imports"
 	"kakusho/web/inbox"
+	"kakusho/web/login"
 	"kakusho/web/papers"
 	"kakusho/web/procedures"
 	"kakusho/web/record"
@@ -74,6 +75,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 			return inbox.Mount(site, rooms.sources(), rooms.Gate, s.Identity, s.Notices, s.cfg.Log, s.river.changed.Load)
 		},
 		func() error { return entry.Mount(site, s.Identity, rooms.Register, staff) },
+		func() error { return login.Mount(site, s.Identity, s.Passkeys) },
 		func() error { return standing.Mount(site, rooms.Posture, rooms.Gate, SelfSystem) },
 		func() error { return papers.Mount(site, rooms.Posture, rooms.Gate, s.write) },
 		func() error { return registers.Mount(site, rooms.Exchange, rooms.Drafts) },

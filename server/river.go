@@ -12,6 +12,7 @@ import (
 	"kakusho/govern"
 	"kakusho/identity"
 	"kakusho/identity/notice"
+	"kakusho/identity/passkey"
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/register"
@@ -24,7 +25,7 @@ import (
 
 // folds are all of them. Each passes over what is not its own.
 func folds(kinds kind.Set) []fold.Func {
-	return append(foldsOfRooms(kinds), identity.Fold, notice.Fold)
+	return append(foldsOfRooms(kinds), identity.Fold, passkey.Fold, notice.Fold)
 }
 
 // foldsOfRooms are those of what pages and reports are made of: logins are not.

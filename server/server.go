@@ -29,6 +29,7 @@ import (
 	"kakusho/gate"
 	"kakusho/identity"
 	"kakusho/identity/notice"
+	"kakusho/identity/passkey"
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/procedure"
@@ -101,6 +102,7 @@ type Server struct {
 	Rooms     // of the present, as it was opened; see present
 	Intake    *intake.Intake
 	Identity  *identity.Identity
+	Passkeys  *passkey.Keys
 	Notices   *notice.Keeper
 	Teller    *tell.Teller
 	Events    *events.Events
@@ -179,6 +181,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.Identity, err = identity.New(s.cfg.Log, s.rows, s.Gate, filepath.Join(s.cfg.Data, "vault"), s.policy); err != nil {
 		return err
 	}
+	s.Passkeys = passkey.New(s.rows, s.Gate, s.Identity)
 	s.Notices = notice.New(s.rows, s.Gate, s.Identity)
 	s.Teller = tell.New(tell.Config{Keeper: s.Notices, Identity: s.Identity, Sources: func() due.Sources { return s.present().sources() }, Gate: s.Gate, Now: s.cfg.Now, Log: s.cfg.Log})
 	s.river.wake = s.Teller.Wake

@@ -74,8 +74,24 @@ type Session struct {
 	Digest                    string
 	Person                    string
 	Addr                      string
+	Passkey                   string // by which it was opened; empty: password and code
 	OpenedAt, Until, ClosedAt time.Time
+	Before                    time.Time // the person's login before this one; zero: none
+	BeforeAddr                string
+	Failed                    int64 // refusals between the two
+	Elsewhere                 bool  // the person logged in before, and never from this address
 	Entry                     int64
+}
+
+// Passkey is a public key with which a person logs in. Its key is ID, the
+// credential's, in base64url.
+type Passkey struct {
+	ID, Person               string
+	Name                     string // as the person calls it
+	Host                     string // for which it was made: the relying party
+	Credential               any    // as go-webauthn reads it; its counter is that of the last login
+	AddedAt, UsedAt, EndedAt time.Time
+	Entry                    int64
 }
 
 // Invite is a one-time link for setting up a login. Its key is Digest, of the
@@ -216,7 +232,7 @@ func Rows() []Row {
 	return []Row{
 		new(Subject), new(Fact), new(Decision), new(Setting),
 		new(Credential), new(Session), new(Invite), new(Failure), new(Batch), new(Sender), new(Adoption), new(Step), new(Draft),
-		new(Import), new(Imported), new(Mapping), new(Feed), new(Notices), new(Told),
+		new(Import), new(Imported), new(Mapping), new(Feed), new(Notices), new(Told), new(Passkey),
 	}
 }
 
@@ -299,9 +315,21 @@ func (s *Session) Table() string { return "session" }
 // Columns point into s.
 func (s *Session) Columns() []Column {
 	return []Column{
-		text("digest", &s.Digest).key(), text("person", &s.Person), text("addr", &s.Addr),
+		text("digest", &s.Digest).key(), text("person", &s.Person), text("addr", &s.Addr), text("passkey", &s.Passkey),
 		instant("opened_at", &s.OpenedAt), instant("until", &s.Until), instant("closed_at", &s.ClosedAt),
+		instant("before", &s.Before), text("before_addr", &s.BeforeAddr), integer("failed", &s.Failed), boolean("elsewhere", &s.Elsewhere),
 		integer("entry", &s.Entry),
+	}
+}
+
+// Table is "passkey".
+func (k *Passkey) Table() string { return "passkey" }
+
+// Columns point into k.
+func (k *Passkey) Columns() []Column {
+	return []Column{
+		text("id", &k.ID).key(), text("person", &k.Person), text("name", &k.Name), text("host", &k.Host), jsonOf("credential", &k.Credential),
+		instant("added_at", &k.AddedAt), instant("used_at", &k.UsedAt), instant("ended_at", &k.EndedAt), integer("entry", &k.Entry),
 	}
 }
 

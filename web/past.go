@@ -87,7 +87,7 @@ func timeless(path string) bool {
 
 // onlyNow are pages that tell what this installation does at this moment: they have no
 // past.
-var onlyNow = [...]string{"/about", "/events/live", "/events/stream", "/events/sources", "/events/retention"}
+var onlyNow = [...]string{"/about", "/me", "/sessions", "/events/live", "/events/stream", "/events/sources", "/events/retention"}
 
 // errOnlyNow makes a page of status 404.
 var errOnlyNow = errors.New("there is only the present of this page")

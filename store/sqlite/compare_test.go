@@ -44,7 +44,7 @@ func pair(t *testing.T) (want, got string) {
 // keys are the keys of the rows of made, by table.
 var keys = map[string]string{
 	"cursor": "1", "subject": "computer/PC-1", "fact": "computer/PC-1/volumes", "decision": "d-1", "setting": "s-1",
-	"credential": "person/1", "session": "d2", "invite": "ee", "failure": "47", "batch": "b-1", "sender": "d3", "adoption": "51", "step": "disposal/D-1/52", "draft": "E-1/disposal/new/entry",
+	"credential": "person/1", "session": "d2", "passkey": "k1", "invite": "ee", "failure": "47", "batch": "b-1", "sender": "d3", "adoption": "51", "step": "disposal/D-1/52", "draft": "E-1/disposal/new/entry",
 	"import": "20261102-100000-ab", "imported": "20261102-100000-ab/computer/PC-1", "mapping": "computer/h", "feed": "d4", "notices": "notices", "told": "E-1/ab",
 }
 
@@ -297,7 +297,7 @@ func TestCompareAfterTheShell(t *testing.T) {
 		{`update subject set "values" = replace("values", 'terminal', 'server')`, "subject computer/PC-1 values.role"},
 		{`update fact set status = 'absent'`, "fact computer/PC-1/volumes status"},
 		{`delete from decision`, "decision d-1"},
-		{`insert into session values ('x','person/9','','2026-01-01T00:00:00.000000000Z',null,null,1)`, "session x"},
+		{`insert into session values ('x','person/9','','','2026-01-01T00:00:00.000000000Z',null,null,null,'',0,0,1)`, "session x"},
 		{`update credential set digest = x'00'`, ""},
 		{`create trigger t after update on fact begin select 1; end`, "sqlite_schema trigger/t"},
 		{`vacuum`, "-"},

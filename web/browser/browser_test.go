@@ -205,7 +205,7 @@ var pages = []string{
 	"/subject/computer/" + server.SelfComputer, "/registers", "/audits", "/register/audit/new", "/register/finding/new?subject=computer/X", "/findings", "/contradictions", "/register/computer", "/register/contract", "/register/computer/new",
 	"/register/computer/" + server.SelfComputer, "/register/computer/import", "/register/disposal/new", "/procedures", "/procedure/disposal", "/inbox", "/inbox?box=late", "/notices", "/decisions", "/decide?subject=system/" + server.SelfSystem, "/decide?subject=system/" + server.SelfSystem + "&type=deferral", "/decide?subject=system/" + server.SelfSystem + "&type=special",
 	"/decide?subject=computer/" + server.SelfComputer + "&control=physical/security-wire", "/parameters", "/parameter/auth.pw.min_length",
-	"/what-if", "/what-if?key=auth.pw.min_length&layer=national&value=15", "/what-if?control=auth%2Fpassword-length", "/units", "/unit/HQ", "/trail", "/trail/0", "/about", "/no-such-page-at-all",
+	"/what-if", "/what-if?key=auth.pw.min_length&layer=national&value=15", "/what-if?control=auth%2Fpassword-length", "/units", "/unit/HQ", "/trail", "/trail/0", "/about", "/me", "/sessions", "/no-such-page-at-all",
 }
 
 // A second person is what approvals need: the operator invites one by his entry.

@@ -19,6 +19,7 @@ import (
 	"kakusho/actor"
 	"kakusho/bilingual"
 	"kakusho/identity"
+	"kakusho/identity/passkey"
 	"kakusho/kind"
 	"kakusho/register"
 	"kakusho/register/notice"
@@ -57,6 +58,7 @@ type loginForm struct {
 	Person, Next string
 	Refused      bool
 	Done         bool // a login has just been set up
+	Passkeys     bool // browsers use them at this address
 }
 
 var loginTitle = bilingual.Say("ログイン", "Log in")
@@ -66,14 +68,14 @@ func (p pages) login(r *web.Request) (web.Answer, error) {
 		return web.Answer{Redirect: "/" + strings.TrimPrefix(r.URL.Query().Get("next"), "/")}, nil
 	}
 	q := r.URL.Query()
-	return web.Answer{Page: "login", Title: loginTitle, Data: loginForm{Next: q.Get("next"), Person: q.Get("person"), Done: q.Has("done")}}, nil
+	return web.Answer{Page: "login", Title: loginTitle, Data: loginForm{Next: q.Get("next"), Person: q.Get("person"), Done: q.Has("done"), Passkeys: passkey.At(r.Base()).Usable()}}, nil
 }
 
 func (p pages) doLogin(r *web.Request) (web.Answer, error) {
 	if err := r.ParseForm(); err != nil {
 		return web.Answer{}, fmt.Errorf("%w: %w", web.ErrBadRequest, err)
 	}
-	f := loginForm{Person: strings.TrimSpace(r.PostFormValue("person")), Next: r.PostFormValue("next")}
+	f := loginForm{Person: strings.TrimSpace(r.PostFormValue("person")), Next: r.PostFormValue("next"), Passkeys: passkey.At(r.Base()).Usable()}
 	token, err := p.identity.Login(r.Context(), f.Person, r.PostFormValue("password"), digits(r.PostFormValue("code")), web.Addr(r.Request), r.At)
 	if errors.Is(err, identity.ErrLogin) {
 		f.Refused = true

@@ -123,16 +123,36 @@ create table credential (
 ) strict;
 
 create table session (
-    "digest"    text not null primary key,
-    "person"    text not null,
-    "addr"      text not null,
-    "opened_at" text,
-    "until"     text,
-    "closed_at" text,
-    "entry"     integer not null
+    "digest"      text not null primary key,
+    "person"      text not null,
+    "addr"        text not null,
+    "passkey"     text not null,
+    "opened_at"   text,
+    "until"       text,
+    "closed_at"   text,
+    "before"      text,
+    "before_addr" text not null,
+    "failed"      integer not null,
+    "elsewhere"   integer not null,
+    "entry"       integer not null
 ) strict;
 
 create index session_person on session ("person", "opened_at");
+create index session_passkey on session ("passkey") where "passkey" <> '';
+
+create table passkey (
+    "id"         text not null primary key,
+    "person"     text not null,
+    "name"       text not null,
+    "host"       text not null,
+    "credential" text,
+    "added_at"   text,
+    "used_at"    text,
+    "ended_at"   text,
+    "entry"      integer not null
+) strict;
+
+create index passkey_person on passkey ("person");
 
 create table invite (
     "digest"  text not null primary key,
