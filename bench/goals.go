@@ -41,7 +41,23 @@ var goals = append(append(append(append(trailGoals(), searchGoals()...), judgeGo
 		area: "store", name: "get-a-row", pkg: "./store/sqlite", bench: "BenchmarkStore/of_100,000",
 		figure: value("BenchmarkStore/of_100,000/get/ns/op", "ms", 1e-6), needs: []string{"BenchmarkStore/of_100,000/get/ns/op"}, op: "<=", bound: 1,
 	},
-}...), importGoals()...)
+}...), append(importGoals(), inboxGoals()...)...)
+
+// inboxGoals are of about a thousand items from 3,000 accounts and 500 cases.
+func inboxGoals() []goal {
+	var out []goal
+	for _, g := range []struct {
+		name  string
+		bound float64
+	}{{"first", 1000}, {"again", 300}, {"changed", 300}} {
+		key := "BenchmarkInbox/" + g.name + "-ms"
+		out = append(out, goal{
+			area: "inbox", name: g.name, pkg: "./server", bench: "BenchmarkInbox", once: true,
+			figure: value(key, "ms", 1), needs: []string{key}, op: "<=", bound: g.bound,
+		})
+	}
+	return out
+}
 
 // importGoals are of the largest ledger there may be: 50,000 rows.
 func importGoals() []goal {

@@ -11,6 +11,7 @@ import (
 	"kakusho/judge"
 	"kakusho/judge/fleet"
 	"kakusho/kind"
+	"kakusho/posture/dates"
 	"kakusho/posture/lapse"
 	"kakusho/posture/world"
 	"kakusho/posture/world/state"
@@ -151,7 +152,8 @@ func (c *court) suppose(at time.Time, d Draft) *ground {
 	return f.close(at, settings)
 }
 
-// entry is one subject as it is judged. It does not change.
+// entry is one subject as it is judged. It does not change, but for what is remembered
+// of its dates.
 type entry struct {
 	slot    int
 	ref     fact.Ref
@@ -160,6 +162,7 @@ type entry struct {
 	derived world.Derived
 
 	decisions []Decision // of the state, and which of them lapsed
+	dates     dates.Memory
 }
 
 // circumstances are the values on which people judge needs, by field.

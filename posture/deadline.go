@@ -3,9 +3,11 @@ package posture
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"kakusho/control"
+	"kakusho/directive"
 	"kakusho/judge"
 	"kakusho/posture/dates"
 	"kakusho/verdict"
@@ -23,18 +25,18 @@ type Deadline struct {
 // in time.
 func (s *Standing) Deadlines(now, until time.Time, his func(*Subject, control.Control) bool) (out []Deadline) {
 	isDated := func(r *judge.Rule) bool { _, ok := s.terms.dated[r]; return ok }
+	of, in := (*entry)(nil), (func() judge.Subject)(nil) // which reads it, once
 	s.own(isDated, his, func(e *entry, rule *judge.Rule, p Pair) {
-		in, dated, values := e.subject(s.at), s.terms.dated[rule], s.resolve(e.state.Scope())
-		at := func(t time.Time) verdict.Outcome { return s.supposed(e, rule, in, t) }
-		turn, found := dates.Turn{}, false
-		switch p.Outcome {
-		case verdict.Violates, verdict.Unknown, verdict.Undecided:
-			turn, found = dated.Last(&in, values, now, at)
-		case verdict.Error:
-		default:
-			turn, found = dated.Next(&in, values, now, until, at)
+		if of != e {
+			of, in = e, sync.OnceValue(func() judge.Subject { return e.subject(s.at) })
 		}
-		if found {
+		c := dates.Case{
+			Rule: s.terms.dated[rule], At: s.at, Terms: s.terms, Settings: s.settings, Subject: in,
+			Values: func(at time.Time) directive.Values { return s.valuesAt(at, e.state.Scope()) },
+			Says:   func(at time.Time) verdict.Outcome { return s.supposed(e, rule, in(), at) },
+		}
+		ill := slices.Contains([]verdict.Outcome{verdict.Violates, verdict.Unknown, verdict.Undecided}, p.Outcome)
+		if turn, found := e.dates.Turn(c, ill, now, until); found && p.Outcome != verdict.Error {
 			out = append(out, Deadline{p, turn})
 		}
 	})
@@ -85,9 +87,13 @@ func (s *Standing) own(of func(*judge.Rule) bool, his func(*Subject, control.Con
 func (g *ground) supposed(e *entry, rule *judge.Rule, in judge.Subject, at time.Time) verdict.Outcome {
 	in.Facts = dates.Aged(in.Facts, at.Sub(g.at))
 	then := &ground{directory: g.directory, at: at, terms: g.terms, settings: g.settings, book: g.book}
-	values := then
+	return rule.Judge(in, g.valuesAt(at, e.state.Scope()), at, then.holds(e, nil, nil)).Outcome
+}
+
+// valuesAt are the values of a scope at another instant.
+func (g *ground) valuesAt(at time.Time, scope directive.Scope) directive.Values {
 	if dates.Steady(g.settings, g.at, at) {
-		values = g // which has them at hand
+		return g.resolve(scope) // which are at hand
 	}
-	return rule.Judge(in, values.resolve(e.state.Scope()), at, then.holds(e, nil, nil)).Outcome
+	return g.terms.directive.Parameters.Resolve(g.settings, scope, at)
 }

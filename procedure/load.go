@@ -172,6 +172,9 @@ func (l *linter) states() {
 		if !s.About.Complete() {
 			l.bad(mark, "state %q: about needs ja and en", s.Value)
 		}
+		if s.Rest && s.Final {
+			l.bad(mark, "state %q: what is final rests already; leave rest out", s.Value)
+		}
 		l.fields(mark, s.Need)
 		l.requires(mark, s.Require)
 		l.due(mark, s.Due)

@@ -65,6 +65,7 @@ func TestFaultsAreNamedWithTheirPlace(t *testing.T) {
 		{"to: open, who", "from: [open], to: open, who", `no step begins an entry`},
 		{"id: cancel", "id: close", `step "close" stands twice`},
 		{"values: [disposed]", "values: [burnt]", `disposal.yaml:16: guard: kind computer has no value "burnt" of a field "status"`},
+		{"final: true, need", "final: true, rest: true, need", `disposal.yaml:9: state "closed": what is final rests already; leave rest out`},
 		{"guards:", "gards:", `field gards not found`},
 		{"id: disposal\n", "id: disposed\n", `id is "disposed", want the file's name`},
 	} {

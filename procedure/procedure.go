@@ -39,6 +39,7 @@ type State struct {
 	Value    string         `yaml:"value"`
 	About    bilingual.Text `yaml:"about"`
 	Final    bool           `yaml:"final,omitempty"`    // nothing is left to do
+	Rest     bool           `yaml:"rest,omitempty"`     // it is the ordinary one of an entry in use: nothing waits before it is due, but what was applied for in it
 	Need     []string       `yaml:"need,omitempty"`     // fields that are never blank in this state, however it came to it
 	Require  []Require      `yaml:"require,omitempty"`  // and what holds in it
 	Due      *Due           `yaml:"due,omitempty"`      // when it is to be left

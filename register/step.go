@@ -104,13 +104,14 @@ type taking struct {
 	step      procedure.Step
 	kind      kind.Kind
 
-	main   change
-	also   []alsoChange
-	taken  []store.Step // before, the first one first
-	ruling superior.Ruling
-	no     error // why it cannot be taken whatever is filled in
-	faults Faults
-	files  []file.File
+	main    change
+	also    []alsoChange
+	taken   []store.Step // before, the first one first
+	ruling  superior.Ruling
+	rulings map[string]superior.Ruling // of one reading of many entries; nil: of one
+	no      error                      // why it cannot be taken whatever is filled in
+	faults  Faults
+	files   []file.File
 }
 
 // alsoChange is an entry that changes with the one that is led on.
@@ -317,8 +318,18 @@ func (t *taking) last(step string) *store.Step {
 
 // above finds who may take the step when the applicant could take it himself.
 func (t *taking) above(places []string) (err error) {
-	if by := t.last(t.step.Superior); by != nil {
-		t.ruling, err = superior.Of(t.ctx, t.rd, by.Person, t.step.Who, places, t.at)
+	t.ruling = superior.Ruling{}
+	by := t.last(t.step.Superior)
+	if by == nil {
+		return nil
+	}
+	key := fmt.Sprintf("%q %q %q", by.Person, t.step.Who, places)
+	if known, ok := t.rulings[key]; ok {
+		t.ruling = known
+		return nil
+	}
+	if t.ruling, err = superior.Of(t.ctx, t.rd, by.Person, t.step.Who, places, t.at); err == nil && t.rulings != nil {
+		t.rulings[key] = t.ruling
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"kakusho/actor"
 	"kakusho/directive"
+	"kakusho/register"
 )
 
 // waiting is an item of an inbox as programs read it.
@@ -154,6 +155,39 @@ func TestAStepWaitsForThoseWhoMayTakeIt(t *testing.T) {
 	step("s-maintainer-a", "record", form)
 	step("s-officer-a", "dispose", url.Values{})
 	who(nil)
+}
+
+// A medium in custody is nobody's business, until somebody applies for it; one on loan
+// is not before it is to come back.
+func TestWhatRestsWaitsForWhatIsAppliedForAndForItsDate(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	kept := values{"medium_no": "M-1", "type": "usb-memory", "unit": "ST", "custodian": "STATION", "serial": "1", "status": "in-custody",
+		"ownership": "organisation", "approved_model": true, "encrypted": true, "labelled": true, "storage_locked": true}
+	b.put(actor.Program, "medium", kept)
+	person, step, decide, late := "s-station", "do step medium/M-1", "decide step medium/M-1", "late step medium/M-1"
+	b.waits(base, person, step, false)
+	b.waits(base, person, decide, false)
+	form := values{"loaned_to": "s-staff", "loaned_until": b.Now().Add(50 * day).In(japan).Format(time.DateOnly)}
+	take := func(by, step string, v values) {
+		t.Helper()
+		if _, err := b.Register.Take(b.ctx, b.as(by), register.Act{Procedure: "medium", Step: step, Ref: "medium/M-1", Values: v, Note: "x", Rev: b.entry("medium/M-1").Rev}, b.Now()); err != nil {
+			t.Fatalf("%s by %s: %v", step, by, err)
+		}
+	}
+	take("s-all", "apply", form)
+	b.waits(base, person, decide, true)
+	b.waits(base, "s-all", step, false) // it was he who applied
+	take(person, "refuse-loan", nil)
+	b.waits(base, person, decide, false)
+	take("s-all", "apply", form)
+	take(person, "lend", nil)
+	for _, item := range []string{step, decide} {
+		b.waits(base, person, item, false)
+	}
+	until := b.entry("medium/M-1").Values["loaned_until"].(time.Time)
+	b.turns(base, person, until.Add(-30*day), "", decide)
+	b.turns(base, person, until, decide, late)
 }
 
 // An answer that a control asks for waits until it is given, and again from thirty days

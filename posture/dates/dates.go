@@ -81,7 +81,28 @@ type Turn struct {
 	To    verdict.Outcome
 }
 
-// turns are the instants at which the rule may turn, the earliest first.
+// Turns are the instants at which a rule may turn, the earliest first, and what was
+// found of each. Only one at a time may use them.
+type Turns struct {
+	all   []Turn
+	known []finding
+}
+
+type finding byte
+
+const (
+	unseen finding = iota
+	worse
+	notWorse
+)
+
+// Turns are those of a subject. No instant is judged before it is asked for, and none
+// twice.
+func (r Rule) Turns(s *judge.Subject, v directive.Values) *Turns {
+	all := r.turns(s, v)
+	return &Turns{all, make([]finding, len(all))}
+}
+
 func (r Rule) turns(s *judge.Subject, v directive.Values) (out []Turn) {
 	for _, x := range r.spots {
 		for _, t := range x.dates(s) {
@@ -137,39 +158,48 @@ const edge = time.Second
 
 // Next is the first turn for the worse from now on and not after until. at says what the
 // rule says at an instant.
-func (r Rule) Next(s *judge.Subject, v directive.Values, now, until time.Time, at func(time.Time) verdict.Outcome) (Turn, bool) {
-	for _, t := range r.turns(s, v) {
-		if !t.At.Before(now) && !t.At.After(until) && r.worse(&t, at) {
-			return t, true
+func (t *Turns) Next(now, until time.Time, at func(time.Time) verdict.Outcome) (Turn, bool) {
+	for i, x := range t.all {
+		if !x.At.Before(now) && !x.At.After(until) && t.worse(i, at) {
+			return t.all[i], true
 		}
 	}
 	return Turn{}, false
 }
 
 // Last is the last turn for the worse that is not after now.
-func (r Rule) Last(s *judge.Subject, v directive.Values, now time.Time, at func(time.Time) verdict.Outcome) (Turn, bool) {
-	for _, t := range slices.Backward(r.turns(s, v)) {
-		if !t.At.After(now) && r.worse(&t, at) {
-			return t, true
+func (t *Turns) Last(now time.Time, at func(time.Time) verdict.Outcome) (Turn, bool) {
+	for i, x := range slices.Backward(t.all) {
+		if !x.At.After(now) && t.worse(i, at) {
+			return t.all[i], true
 		}
 	}
 	return Turn{}, false
 }
 
-func (r Rule) worse(t *Turn, at func(time.Time) verdict.Outcome) bool {
-	before := at(t.At.Add(-edge))
-	t.To = at(t.At.Add(edge))
-	return t.To != before && verdict.Worse(before, t.To) == t.To
+func (t *Turns) worse(i int, at func(time.Time) verdict.Outcome) bool {
+	if t.known[i] == unseen {
+		before := at(t.all[i].At.Add(-edge))
+		t.all[i].To, t.known[i] = at(t.all[i].At.Add(edge)), notWorse
+		if t.all[i].To != before && verdict.Worse(before, t.all[i].To) == t.all[i].To {
+			t.known[i] = worse
+		}
+	}
+	return t.known[i] == worse
 }
 
 // Aged are facts that are as old at another instant as they are now.
 func Aged(facts map[string]judge.Cell, by time.Duration) map[string]judge.Cell {
-	out := maps.Clone(facts)
-	for name, c := range out {
-		if c.Fresh != "" {
-			c.ObservedAt, c.ReceivedAt = c.ObservedAt.Add(by), c.ReceivedAt.Add(by)
-			out[name] = c
+	out, copied := facts, false
+	for name, c := range facts {
+		if c.Fresh == "" {
+			continue
 		}
+		if !copied {
+			out, copied = maps.Clone(facts), true
+		}
+		c.ObservedAt, c.ReceivedAt = c.ObservedAt.Add(by), c.ReceivedAt.Add(by)
+		out[name] = c
 	}
 	return out
 }

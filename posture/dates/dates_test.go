@@ -103,9 +103,9 @@ func TestTheTurnOfARule(t *testing.T) {
 		s.Facts = maps.Clone(s.Declared)
 		d, dated := dates.Of(r)
 		outcome := func(t time.Time) verdict.Outcome { return r.Judge(s, values, t, nil).Outcome }
-		turn, found := d.Next(&s, values, now, at(30*day), outcome)
+		turn, found := d.Turns(&s, values).Next(now, at(30*day), outcome)
 		if c.past {
-			turn, found = d.Last(&s, values, now, outcome)
+			turn, found = d.Turns(&s, values).Last(now, outcome)
 		}
 		if found != !c.turn.IsZero() || found && (!turn.At.Equal(c.turn) || turn.Field != c.field || turn.To != verdict.Violates) {
 			t.Errorf("%d: %s with %v: got %v %+v, want %s of %q (dated: %v)", i, c.rule, c.cells, found, turn, c.turn, c.field, dated)

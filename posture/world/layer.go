@@ -465,13 +465,7 @@ func (l *Layer) Where(kindID, field, value string) []*Item {
 
 // Matching lists the entries of a kind for which want holds.
 func (l *Layer) Matching(kindID string, want func(*Item) bool) []*Item {
-	var out []*Item
-	for _, it := range l.ByKind(kindID) {
-		if want(it) {
-			out = append(out, it)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(l.ByKind(kindID)), func(it *Item) bool { return !want(it) })
 }
 
 // InSystem lists the entries of a kind of an item's system.
@@ -481,13 +475,13 @@ func (l *Layer) InSystem(it *Item, kindID string) []*Item {
 		return nil
 	}
 	l.read(dep{what: member, a: it.Row.System, b: kindID})
-	return slices.DeleteFunc(slices.Clone(l.w.listed().bySystem[it.Row.System]), func(x *Item) bool { return x.Kind.ID != kindID })
+	return slices.Clone(l.w.listed().bySystem[[2]string{it.Row.System, kindID}])
 }
 
 // Members lists a system and everything that belongs to it, with their decisions.
 func (l *Layer) Members(sys *Item) []*Item {
 	l.read(dep{what: member, a: sys.Row.System})
-	return l.w.listed().bySystem[sys.Row.System]
+	return l.w.listed().bySystem[[2]string{sys.Row.System, ""}]
 }
 
 // Value is a parameter as it holds for an entry.

@@ -369,14 +369,14 @@ func (w *World) Item(ref fact.Ref) (*Item, bool) {
 type lists struct {
 	all      []*Item
 	byKind   map[string][]*Item
-	bySystem map[string][]*Item
+	bySystem map[[2]string][]*Item // and kind; of no kind: everything in it
 }
 
 func (w *World) listed() *lists {
 	if w.lists != nil {
 		return w.lists
 	}
-	l := &lists{byKind: map[string][]*Item{}, bySystem: map[string][]*Item{}}
+	l := &lists{byKind: map[string][]*Item{}, bySystem: map[[2]string][]*Item{}}
 	for _, it := range w.slots {
 		if it.Live() {
 			l.all = append(l.all, it)
@@ -390,7 +390,8 @@ func (w *World) listed() *lists {
 	})
 	for _, it := range l.all {
 		l.byKind[it.Kind.ID] = append(l.byKind[it.Kind.ID], it)
-		l.bySystem[it.Row.System] = append(l.bySystem[it.Row.System], it)
+		whole, part := [2]string{it.Row.System}, [2]string{it.Row.System, it.Kind.ID}
+		l.bySystem[whole], l.bySystem[part] = append(l.bySystem[whole], it), append(l.bySystem[part], it)
 	}
 	w.lists = l
 	return l

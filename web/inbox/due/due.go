@@ -259,6 +259,10 @@ func (r *reading) endings() error {
 
 func (r *reading) steps() error {
 	return open.Each(r.ctx, r.Register, r.permit, r.at, func(c open.Case) {
+		if c.Rests && (c.Due.IsZero() || c.Due.After(r.end)) {
+			r.box.sooner(c.Due.Add(-Ahead), r.at)
+			return
+		}
 		i := Item{Sort: Step, Decide: c.Judges(), Subject: string(c.Ref), Name: c.Name, Since: c.Since, Due: c.Due, Link: "/register/" + string(c.Ref) + "#course"}
 		var ja, en []string
 		for _, s := range c.Steps {
