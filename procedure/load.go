@@ -198,7 +198,7 @@ func (l *linter) due(mark string, d *Due) {
 	f, ok := l.kind.Field(d.Field)
 	dated := ok && f.In(kind.Declared) && (f.Type == kind.Date || f.Type == kind.Time)
 	if dated == (d.Days > 0) || d.Days < 0 || d.Field != "" && !dated {
-		l.bad(mark, "due is a date of %s, or a number of days", l.p.Kind)
+		l.bad(mark, "due is either field, a declared date of %s, or days, a number above zero: write one of them", l.p.Kind)
 	}
 	l.duties(mark, d.Escalate)
 }
@@ -206,7 +206,7 @@ func (l *linter) due(mark string, d *Due) {
 func (l *linter) duties(mark string, duties []actor.Duty) {
 	for _, d := range duties {
 		if !d.Valid() {
-			l.bad(mark, "no duty is called %q", d)
+			l.bad(mark, "no duty is called %q: write one of %v", d, actor.Duties)
 		}
 	}
 }
@@ -247,33 +247,39 @@ func (l *linter) step(s Step) {
 	l.sets(mark, l.kind, s.Set)
 	l.requires(mark, s.Require)
 	for _, c := range s.Clear {
-		if f, ok := l.kind.Field(c.At); c.At != "" && (!ok || f.Type != kind.Ref) || len(c.Controls) == 0 {
-			l.bad(mark, "step %q: clear names controls, and %q is no reference of %s", s.ID, c.At, l.p.Kind)
+		if f, ok := l.kind.Field(c.At); c.At != "" && (!ok || f.Type != kind.Ref) {
+			l.bad(mark, "step %q: clear: %q is no reference of %s: name one, or leave at out for the entry itself", s.ID, c.At, l.p.Kind)
+		}
+		if len(c.Controls) == 0 {
+			l.bad(mark, "step %q: clear waits for no control: name those whose verdicts it waits for", s.ID)
 		}
 	}
 	if s.Files < 0 || len(s.Reads) > s.Files {
-		l.bad(mark, "step %q: files is a number, and as many as are read", s.ID)
+		l.bad(mark, "step %q: files is %d and %d of them are read: raise it to at least as many", s.ID, s.Files, len(s.Reads))
 	}
 	for _, r := range s.Reads {
+		if r.Format == "" || len(r.Set) == 0 {
+			l.bad(mark, "step %q: reads names a format and the fields it sets", s.ID)
+		}
 		l.fields(mark, slices.Sorted(maps.Keys(r.Set)))
 	}
 	for _, w := range s.While {
 		f, _ := l.kind.Field(w.At)
 		of, ok := l.kinds[f.To].Field(w.Field)
-		if !ok || len(w.Values) == 0 || slices.ContainsFunc(w.Values, func(v string) bool { return !chosen(of, v) }) {
-			l.bad(mark, "step %q: while names values of a choice of what %q refers to", s.ID, w.At)
+		if f.Type != kind.Ref || !ok || len(w.Values) == 0 || slices.ContainsFunc(w.Values, func(v string) bool { return !chosen(of, v) }) {
+			l.bad(mark, "step %q: while: write a reference of %s as at, a choice of what it refers to as field, and values of that: %s.%s %v is not so", s.ID, l.p.Kind, w.At, w.Field, w.Values)
 		}
 	}
 	for _, a := range s.After {
-		if f, ok := l.kinds[a.Kind].Field(a.By); !ok || f.To != l.p.Kind {
-			l.bad(mark, "step %q: %q of %s is no reference to %s", s.ID, a.By, a.Kind, l.p.Kind)
+		if f, ok := l.kinds[a.Kind].Field(a.By); !ok || f.Type != kind.Ref || f.To != l.p.Kind {
+			l.bad(mark, "step %q: after: %q of %q is no reference to %s: name the field by which entries of that kind refer to this one", s.ID, a.By, a.Kind, l.p.Kind)
 		}
 	}
 	if s.Page != "" && (!strings.HasPrefix(s.Page, "/") || !strings.HasSuffix(s.Page, "/")) {
-		l.bad(mark, "step %q: page %q is not as in /audit/", s.ID, s.Page)
+		l.bad(mark, "step %q: page %q: write where the page begins, with a slash before and after, as in /audit/", s.ID, s.Page)
 	}
-	if s.Covers != "" {
-		l.fields(mark, []string{s.Covers})
+	if f, ok := l.kind.Field(s.Covers); s.Covers != "" && (!ok || !f.In(kind.Declared) || f.Type != kind.String) {
+		l.bad(mark, "step %q: covers: %q is no declared text of %s: name the field that holds a scope, or leave covers out", s.ID, s.Covers, l.p.Kind)
 	}
 	for _, a := range s.Also {
 		l.also(mark, s, a)

@@ -329,6 +329,27 @@ func TestAStepByPageAndByProgram(t *testing.T) {
 	}
 }
 
+// Whatever bounds a step is on the page of its procedure, in words.
+func TestThePageOfAProcedureSaysWhatBoundsItsSteps(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	for path, want := range map[string][]string{
+		"/procedure/audit-paper?lang=ja": {"この手続の操作によってのみ作成し、及び変更する", "の状態：", "の区分："},
+		"/procedure/audit-paper?lang=en": {"Entries of this register begin and change by these steps alone"},
+		"/procedure/audit?lang=ja":       {"この登録に係る", "が全て終了していること"},
+		"/procedure/audit?lang=en":       {"Ended before: every "},
+		"/procedure/account?lang=ja":     {"平常"},
+		"/procedure/account?lang=en":     {"in ordinary use"},
+	} {
+		status, text := b.get(base, "s-officer-a", path)
+		for _, w := range want {
+			if status != http.StatusOK || !strings.Contains(string(text), w) {
+				t.Errorf("%s: %d, does not say %q", path, status, w)
+			}
+		}
+	}
+}
+
 // What is attached to a step is given back as it was to those who read the entry, also
 // after a restart, and not once it is another.
 func TestAFileIsAttachedToAStep(t *testing.T) {

@@ -61,6 +61,14 @@ type step struct {
 	Holds    []bilingual.Text // what to do when what is required does not hold
 	Also     []bilingual.Text
 	Waits    []string // controls
+	While    []standing
+	After    []bilingual.Text // registers
+}
+
+// standing is how an entry that is referred to is to stand.
+type standing struct {
+	At, Field bilingual.Text
+	Values    []bilingual.Text
 }
 
 type guard struct {
@@ -105,6 +113,14 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 		for _, c := range s.Clear {
 			x.Waits = append(x.Waits, c.Controls...)
 		}
+		for _, w := range s.While {
+			at, _ := d.Kind.Field(w.At)
+			of, _ := kinds[at.To].Field(w.Field)
+			x.While = append(x.While, standing{at.Label, of.Label, labels(of, w.Values)})
+		}
+		for _, a := range s.After {
+			x.After = append(x.After, kinds[a.Kind].Label)
+		}
 		for _, a := range s.Also {
 			if a.At == "" {
 				x.Also = append(x.Also, kinds[a.New+a.Made].Label)
@@ -116,13 +132,17 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 	}
 	for _, g := range lead.Guards {
 		f, _ := kinds[g.Kind].Field(g.Field)
-		x := guard{Kind: kinds[g.Kind].Label, Field: f.Label}
-		for _, c := range f.Choices {
-			if slices.Contains(g.Values, c.Value) {
-				x.Values = append(x.Values, c.Label)
-			}
-		}
-		d.Guards = append(d.Guards, x)
+		d.Guards = append(d.Guards, guard{Kind: kinds[g.Kind].Label, Field: f.Label, Values: labels(f, g.Values)})
 	}
 	return web.Answer{Page: "one", Title: lead.Label, Data: d}, nil
+}
+
+// labels are those of some values of a choice.
+func labels(f kind.Field, values []string) (out []bilingual.Text) {
+	for _, c := range f.Choices {
+		if slices.Contains(values, c.Value) {
+			out = append(out, c.Label)
+		}
+	}
+	return out
 }
