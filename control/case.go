@@ -29,6 +29,7 @@ type Case struct {
 	Params     map[string]any         // parameters that are not at their default
 	Unseen     map[string]fact.Status // cells without a value: absent, denied
 	Answer     *Given                 // the person's answer, if there is one
+	Claims     string                 // ground of an exception that was decided and is in force
 	ObservedAt time.Time
 	At         time.Time
 	Want       verdict.Outcome
@@ -55,6 +56,7 @@ type caseFile struct {
 	Absent     []string             `yaml:"absent"`
 	Denied     []string             `yaml:"denied"`
 	Answer     *answerFile          `yaml:"answer"`
+	Claims     string               `yaml:"claims"`
 	ObservedAt string               `yaml:"observed_at"`
 	At         string               `yaml:"at"`
 	Want       verdict.Outcome      `yaml:"want"`
@@ -80,11 +82,11 @@ func (l *loader) cases(c Control, b []byte) []Case {
 		}
 		line += 1 + bytes.Count(f.Data, []byte("\n"))
 	}
-	l.checkCases(cases)
+	l.checkCases(c, cases)
 	return cases
 }
 
-func (l *loader) checkCases(cases []Case) {
+func (l *loader) checkCases(control Control, cases []Case) {
 	shown := map[verdict.Outcome]bool{}
 	names := map[string]bool{}
 	for _, c := range cases {
@@ -97,6 +99,13 @@ func (l *loader) checkCases(cases []Case) {
 	for _, o := range []verdict.Outcome{verdict.Conforms, verdict.Violates} {
 		if !shown[o] {
 			l.bad("cases.txtar", "no case wants %q", o)
+		}
+	}
+	for _, g := range control.Grounds {
+		for excepted, want := range map[bool]string{true: "wants excepted", false: "shows that it does not hold"} {
+			if !slices.ContainsFunc(cases, func(c Case) bool { return c.Claims == g.ID && (c.Want == verdict.Excepted) == excepted }) {
+				l.bad("cases.txtar", "no case claims the ground %s and %s", g.ID, want)
+			}
 		}
 	}
 	if !shown[verdict.Unknown] && !shown[verdict.Undecided] {
@@ -143,6 +152,10 @@ func (r caseReader) read(b []byte) Case {
 	c.ObservedAt = r.instant("observed_at", f.ObservedAt, c.At)
 	c.Answer = r.answer(f.Answer)
 	r.because(f.Because)
+	if _, ok := r.control.Ground(f.Claims); !ok && f.Claims != "" {
+		r.bad("the control has no ground %q", f.Claims)
+	}
+	c.Claims = f.Claims
 	return c
 }
 

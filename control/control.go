@@ -51,11 +51,12 @@ type Control struct {
 	Why        bilingual.Text     `yaml:"why"`
 	Mechanisms []clause.Mechanism `yaml:"mechanisms"`
 	Applies    string             `yaml:"applies"`              // CEL, bool
-	Needs      []string           `yaml:"needs"`                // fields that rule, applies and exceptions read, sorted
+	Needs      []string           `yaml:"needs"`                // fields that its expressions read, sorted
 	Parameters []string           `yaml:"parameters,omitempty"` // parameter keys they read, sorted
 	Missing    Missing            `yaml:"missing,omitempty"`    // how an absent cell reads; empty is unknown
 	Empty      string             `yaml:"empty,omitempty"`      // "ok": all() over an empty list may conform
 	Exceptions []Exception        `yaml:"exceptions,omitempty"` // the clause's own, over violates only
+	Grounds    []Ground           `yaml:"grounds,omitempty"`    // on which the clause lets somebody decide an exception
 	Record     *Record            `yaml:"record,omitempty"`     // what a person must answer, if anything
 	Remedy     bilingual.Text     `yaml:"remedy"`               // what to do, as steps or commands
 
@@ -79,8 +80,9 @@ const (
 
 // Exception is an exception the clause itself grants.
 type Exception struct {
-	Clause clause.ID `yaml:"clause"`
-	When   string    `yaml:"when"` // CEL, bool
+	Clause clause.ID      `yaml:"clause"`
+	When   string         `yaml:"when"` // CEL, bool
+	Text   bilingual.Text `yaml:"text,omitempty" json:"-"`
 }
 
 // Record is what a person must answer before the control can be judged.
@@ -114,7 +116,8 @@ type Place struct {
 	Line, Column int    // of the text's first character, from 1
 }
 
-// At says where the expression "rule", "applies" or "exceptions[0].when" stands,
+// At says where the expression "rule", "applies", "exceptions[0].when" or
+// "grounds[0].when" stands,
 // or the list "needs" or "parameters".
 func (c Control) At(part string) Place {
 	if p, ok := c.lines[part]; ok {

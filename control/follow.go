@@ -58,9 +58,9 @@ func (c Control) follow(x *library.Crosswalk) (Control, bool) {
 			}
 		}
 	}
-	granted := len(c.Exceptions)
-	c.Exceptions = followExceptions(c, x)
-	if len(c.Exceptions) < granted {
+	granted := len(c.Exceptions) + len(c.Grounds)
+	c.Exceptions, c.Grounds = followExceptions(c, x), followGrounds(c, x)
+	if len(c.Exceptions)+len(c.Grounds) < granted {
 		c.Needs, c.Parameters = c.stillRead()
 	}
 	return c, len(c.Clauses) > 0
@@ -78,14 +78,27 @@ func followExceptions(c Control, x *library.Crosswalk) (kept []Exception) {
 	return kept
 }
 
+func followGrounds(c Control, x *library.Crosswalk) (kept []Ground) {
+	for _, g := range c.Grounds {
+		if to := x.Targets(g.Clause, c.ID); len(to) > 0 {
+			g.Clause = to[0]
+			kept = append(kept, g)
+		}
+	}
+	return kept
+}
+
 // reads finds what an expression reads: s.field, d.field, p.parameter.
 var reads = regexp.MustCompile(`\b([sdp])\.([a-z][a-z0-9_]*)`)
 
-// stillRead is what needs and parameters come to when an exception went.
+// stillRead is what needs and parameters come to when an exception or a ground went.
 func (c Control) stillRead() (needs, parameters []string) {
 	texts := []string{c.Rule, c.Applies}
 	for _, e := range c.Exceptions {
 		texts = append(texts, e.When)
+	}
+	for _, g := range c.Grounds {
+		texts = append(texts, g.When)
 	}
 	read := map[string]bool{}
 	for _, m := range reads.FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {

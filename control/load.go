@@ -157,9 +157,11 @@ func places(doc *yaml.Node) map[string]Place {
 	for _, part := range []string{"applies", "needs", "parameters"} {
 		put(part, child(root, part))
 	}
-	if list := child(root, "exceptions"); list != nil && list.Kind == yaml.SequenceNode {
-		for i, e := range list.Content {
-			put(fmt.Sprintf("exceptions[%d].when", i), child(e, "when"))
+	for _, name := range []string{"exceptions", "grounds"} {
+		if list := child(root, name); list != nil && list.Kind == yaml.SequenceNode {
+			for i, e := range list.Content {
+				put(fmt.Sprintf("%s[%d].when", name, i), child(e, "when"))
+			}
 		}
 	}
 	return lines
@@ -222,6 +224,7 @@ func (l *loader) checkClauses(c Control, bad func(string, ...any)) {
 			bad("exceptions[%d]: when is missing", i)
 		}
 	}
+	l.checkGrounds(c, bad)
 	for _, id := range ids {
 		if _, ok := l.directive.Clause(id); !ok {
 			bad("clause %q is not in the directive", id)

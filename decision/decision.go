@@ -57,6 +57,7 @@ type Decision struct {
 	Subject     fact.Ref  `json:"subject"`
 	Control     string    `json:"control,omitempty"` // attestation, judgement, exception; or empty with Clause
 	Clause      clause.ID `json:"clause,omitempty"`  // deferral, special: one clause each
+	Ground      string    `json:"ground,omitempty"`  // exception: the control's ground on which it is claimed
 	Field       string    `json:"field,omitempty"`   // override: the derived field; special: the parameter it sets, if that is all it does
 	Value       any       `json:"value,omitempty"`   // its value
 	Answer      string    `json:"answer,omitempty"`  // attestation, judgement: one of the control's answers
@@ -77,6 +78,8 @@ type Decision struct {
 	Directive   string    `json:"directive,omitempty"`  // source it was given under; empty: the first, or whichever (Override)
 	Carries     string    `json:"carries,omitempty"`    // ID of the decision it carries over from another directive
 	Notes       []Note    `json:"notes,omitempty"`      // what was said about it since, the first one first
+
+	Recorded map[string]string `json:"recorded,omitempty"` // exception: what its ground wants written down
 
 	Basis  map[string]any `json:"basis,omitempty"`  // judgement: what it was made on, by field; when one is another, it counts no more
 	Lapsed []Lapse        `json:"lapsed,omitempty"` // what is another by now; who judges finds it

@@ -78,6 +78,12 @@ func CaseSubject(r *Rule, c control.Case, kinds kind.Set) Subject {
 	if c.Answer != nil {
 		s.Decisions = []decision.Decision{caseAnswer(r, *c.Answer)}
 	}
+	if c.Claims != "" {
+		s.Decisions = append(s.Decisions, decision.Decision{
+			ID: "claim", Type: decision.Exception, Control: r.control.ID, Ground: c.Claims, Reason: "as the case says",
+			By: "case", At: c.At, From: c.At, ApprovedAt: c.At, Until: c.At.AddDate(0, 0, 1),
+		})
+	}
 	return s
 }
 

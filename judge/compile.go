@@ -65,6 +65,9 @@ func Compile(c control.Control, kinds kind.Set, params directive.Parameters, opt
 	for i, x := range c.Exceptions {
 		r.exceptions = append(r.exceptions, b.plan(fmt.Sprintf("exceptions[%d].when", i), x.When))
 	}
+	for i, g := range c.Grounds {
+		r.grounds = append(r.grounds, b.plan(fmt.Sprintf("grounds[%d].when", i), g.When))
+	}
 	if len(b.faults) == 0 { // else it is not known what is read
 		b.lists()
 	}

@@ -22,6 +22,9 @@ func Named(c control.Control, kinds kind.Set, params directive.Parameters) (fiel
 	for _, x := range c.Exceptions {
 		texts = append(texts, x.When)
 	}
+	for _, g := range c.Grounds {
+		texts = append(texts, g.When)
+	}
 	for _, text := range texts {
 		if p, _ := s.Plan(text, 0); p != nil {
 			fields, keys = append(fields, p.Fields...), append(keys, p.Params...)

@@ -44,6 +44,7 @@ type Rule struct {
 	applies       *rule.Plan
 	check         *rule.Plan
 	exceptions    []*rule.Plan
+	grounds       []*rule.Plan
 	nodes         int   // of all plans
 	fault         error // why it did not compile: then there are no plans
 }
@@ -99,6 +100,7 @@ func (r *Rule) Judge(s Subject, p directive.Values, at time.Time, holds func(dec
 	w := j.matter.Scale(at)
 	st := j.settle(w)
 	v.Outcome, v.Base, v.Decision, v.Since = st.outcome, st.base, st.decision, st.since
+	v.Ground = j.ground(st)
 	b := reason.NewBook(w, s.Ref.Kind())
 	j.explain(b, w, st)
 	v.Reasons, v.Evidence = b.Reasons, b.Evidence

@@ -152,7 +152,7 @@ func (j *judging) lay(w *weigh.Scale, st *standing) {
 			doubt, in = i, r
 		}
 	}
-	if j.decide(w.Now, st) || doubt < 0 {
+	if j.decide(w, st) || doubt < 0 {
 		return
 	}
 	// Whether the clause's own exception applies is part of what it demands.
@@ -177,7 +177,8 @@ var overlays = []struct {
 // decide looks for a decision in force whose conditions hold, and reports
 // whether there is one. One whose conditions nobody can tell makes the outcome
 // unknown, unless another holds.
-func (j *judging) decide(now time.Time, st *standing) bool {
+func (j *judging) decide(w *weigh.Scale, st *standing) bool {
+	now := w.Now
 	var doubt *decision.Decision
 	for _, o := range overlays {
 		for _, d := range j.matching(o.typ) {
@@ -190,7 +191,7 @@ func (j *judging) decide(now time.Time, st *standing) bool {
 				st.note(weigh.Result{Since: ended(*d, now)})
 				continue
 			}
-			switch j.conditions(*d, st) {
+			switch both(j.grounded(*d, w, st), j.conditions(*d, st)) {
 			case weigh.Yes:
 				st.over, st.decision, st.stage = d, d.ID, stageDecision
 				st.outcome, st.base = o.outcome, verdict.Violates
@@ -350,6 +351,10 @@ func (j *judging) explain(b *reason.Book, w *weigh.Scale, st standing) {
 	case stageDecision:
 		d := st.over
 		b.Add(verdict.Reason{Code: string(d.Type), Text: "decision/" + d.ID, Detail: d.Reason})
+		if i := j.rule.groundAt(d.Ground); i >= 0 {
+			b.Add(verdict.Reason{Code: "ground", Text: "ground/" + d.Ground, Label: j.rule.control.Grounds[i].Text})
+			b.Explain(j.rule.grounds[i].Root, +1)
+		}
 		b.Prove(verdict.Evidence{
 			Fact: string(d.Type), Source: "decision/" + d.ID, ObservedAt: d.At, ReceivedAt: d.At,
 			Digest: fact.Digest(d.Reason), Status: string(fact.Observed), FreshUntil: d.Until,

@@ -37,7 +37,9 @@ var codes = map[string]bilingual.Text{
 	"circle":         {JA: "代替措置が互いを前提としており判定できない", EN: "compensating controls rest on each other"},
 	"lapsed":         {JA: "判断の前提が変わった", EN: "what it was judged on has changed"},
 	"void":           {JA: "条件が満たされず無効", EN: "void: a condition is not met"},
+	"no-ground":      {JA: "項が認める事由に当たらず無効", EN: "void: the clause's ground does not hold"},
 	"unknown":        {JA: "確認できない", EN: "unknown"},
+	"ground":         {JA: "項が認める事由に当たる", EN: "a ground that the clause names"},
 	"not-applicable": {JA: "該当しない", EN: "does not arise here"},
 }
 

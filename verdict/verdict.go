@@ -92,11 +92,19 @@ type Verdict struct {
 	Outcome    Outcome     `json:"outcome"`
 	Base       Outcome     `json:"base,omitempty"`     // what the rule said, when an exception lies over it
 	Decision   string      `json:"decision,omitempty"` // the decision that lies over it
+	Ground     Ground      `json:"ground,omitzero"`    // excepted: by what of the clause itself
 	Reasons    []Reason    `json:"reasons"`
 	Evidence   []Evidence  `json:"evidence"`
 	Since      time.Time   `json:"since"`                // earliest instant from which the deciding inputs are as they are
 	NextChange time.Time   `json:"next_change,omitzero"` // by time alone; zero: never
 	ChangesTo  Outcome     `json:"changes_to,omitempty"` // outcome from NextChange on, when known
+}
+
+// Ground is what a clause itself leaves somebody out for.
+type Ground struct {
+	ID     string         `json:"id,omitempty"` // empty: it is so by itself, nothing is decided
+	Clause clause.ID      `json:"clause"`
+	Text   bilingual.Text `json:"text,omitzero"`
 }
 
 // Reason is one sub-expression that decided, with the values it saw.

@@ -226,6 +226,12 @@ func check(c control.Control) string {
 	for _, e := range c.Exceptions {
 		what = append(what, e.When)
 	}
+	for _, g := range c.Grounds {
+		what = append(what, g.ID, g.When, g.Measures)
+		for _, r := range g.Record {
+			what = append(what, r.Name)
+		}
+	}
 	if r := c.Record; r != nil {
 		what = append(what, string(r.Type), r.Question.JA, r.Question.EN, r.Fresh)
 		for _, a := range r.Answers {

@@ -108,14 +108,18 @@ func (h *history) real(k kind.Kind, cells map[place][]judge.Cell, id string, con
 				Reason: "理由", By: "p", At: at, From: at,
 			})
 		}
-		if h.sometimes(40) || len(c.Exceptions) > 0 && h.sometimes(2) { // few clauses know exceptions
+		if h.sometimes(40) || len(c.Exceptions)+len(c.Grounds) > 0 && h.sometimes(2) { // few clauses know exceptions
 			types := []decision.Type{decision.Exception, decision.Special, decision.Deferral}
-			if len(c.Exceptions) > 0 {
+			ground := ""
+			if len(c.Exceptions)+len(c.Grounds) > 0 {
 				types = types[:1]
+			}
+			if len(c.Grounds) > 0 && !h.sometimes(5) {
+				ground = one(h.random, c.Grounds...).ID
 			}
 			at := h.at.Add(-time.Duration(h.IntN(40*24)) * time.Hour)
 			s.Decisions = append(s.Decisions, decision.Decision{
-				ID: fmt.Sprint("o", i), Type: one(h.random, types...), Subject: s.Ref, Control: c.ID,
+				ID: fmt.Sprint("o", i), Type: one(h.random, types...), Subject: s.Ref, Control: c.ID, Ground: ground,
 				Reason: "理由", By: "p", At: at, From: at, ApprovedAt: at, Until: at.Add(30 * 24 * time.Hour),
 			})
 		}

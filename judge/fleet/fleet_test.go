@@ -33,6 +33,9 @@ func ruleOf(t testing.TB, id, text string, with func(*control.Control)) *judge.R
 	for _, x := range c.Exceptions {
 		texts = append(texts, x.When)
 	}
+	for _, g := range c.Grounds {
+		texts = append(texts, g.When)
+	}
 	for _, text := range texts {
 		if p, _ := schema.Plan(text, 0); p != nil {
 			c.Needs, c.Parameters = append(c.Needs, p.Fields...), append(c.Parameters, p.Params...)

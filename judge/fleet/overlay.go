@@ -54,11 +54,11 @@ func (o *overlays) keep(rules []*judge.Rule) {
 }
 
 // laid reports whether a decision in any state is about the rule and may lie over
-// a violation, and whether one has conditions.
+// a violation, and whether one hangs on more than time: on conditions, or on its ground.
 func laid(r *judge.Rule, s *Subject) (any, conditional bool) {
 	for i := range s.Decisions {
 		if d := &s.Decisions[i]; roll.Overlies(*d) && r.About(*d) {
-			any, conditional = true, conditional || len(d.Conditions) > 0
+			any, conditional = true, conditional || len(d.Conditions) > 0 || d.Ground != ""
 		}
 	}
 	return any, conditional

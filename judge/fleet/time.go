@@ -184,8 +184,8 @@ func (c *calendar) decided(r *judge.Rule, head *Subject, i int) (at time.Time) {
 			at = weigh.Earlier(at, d.At.Add(limit))
 		}
 	}
-	if len(d.Conditions) > 0 && r.About(*d) {
-		at = c.at // its conditions may change at any time
+	if (len(d.Conditions) > 0 || d.Ground != "") && r.About(*d) {
+		at = c.at // its conditions, or its ground, may change at any time
 	}
 	return at
 }

@@ -48,6 +48,14 @@ func answerable(c *control.Control) {
 	c.Record = &control.Record{Type: decision.Attestation, Fresh: "x.span", Answers: []control.Answer{{Value: "ok"}}}
 }
 
+func grounded(when string) func(*control.Control) {
+	return func(c *control.Control) { c.Grounds = []control.Ground{{ID: "difficult", When: when}} }
+}
+
+func claimed() []decision.Decision {
+	return given(decision.Exception, func(d *decision.Decision) { d.Ground = "difficult" })
+}
+
 func expiries() map[string]expiry {
 	b := func(v bool) judge.Cell { return seen("b1", v, ruletest.At, "") }
 	until := func(d *decision.Decision) { d.Until = turn }
@@ -68,6 +76,8 @@ func expiries() map[string]expiry {
 		"a special provision ends":        {rule: "s.b1", cell: b(false), decisions: given(decision.Special, until), was: verdict.Special, then: verdict.Violates},
 		"a condition is met no longer":    {rule: "!has(s.t1)", cell: seen("t1", turn, ruletest.At, ""), decisions: given(decision.Exception, func(d *decision.Decision) { d.Conditions = []string{"x/condition"} }), was: verdict.Excepted, then: verdict.Violates},
 		"a condition cannot be told":      {rule: "!s.b1", cell: seen("b1", true, turn.Add(-72*time.Hour), ruletest.Fresh), decisions: given(decision.Exception, func(d *decision.Decision) { d.Conditions = []string{"x/known"} }), was: verdict.Excepted, then: verdict.Unknown},
+		"a ground is lost":                {rule: "!has(s.t1)", with: grounded("now < s.t1"), cell: seen("t1", turn, ruletest.At, ""), decisions: claimed(), was: verdict.Excepted, then: verdict.Violates},
+		"a ground cannot be told":         {rule: "!s.b1", with: grounded("s.b1"), cell: seen("b1", true, turn.Add(-72*time.Hour), ruletest.Fresh), decisions: claimed(), was: verdict.Excepted, then: verdict.Unknown},
 		"a parameter takes effect":        {rule: "s.i1 >= p.x_int", cell: seen("i1", int64(3), ruletest.At, ""), settings: []directive.Setting{{ID: "1", Key: "x.int", Layer: "national", Value: 5, From: turn}}, was: verdict.Conforms, then: verdict.Violates},
 		"a parameter ends":                {rule: "s.i1 >= p.x_int", cell: seen("i1", int64(3), ruletest.At, ""), settings: []directive.Setting{{ID: "1", Key: "x.int", Layer: "national", Value: 5, Until: turn}}, was: verdict.Violates, then: verdict.Conforms},
 		"evidence is to be younger":       {rule: "s.b1", cell: seen("b1", true, turn.Add(-11*time.Hour), ruletest.Fresh), settings: []directive.Setting{{ID: "1", Key: ruletest.Fresh, Layer: "national", Value: "10h", From: turn}}, was: verdict.Conforms, then: verdict.Unknown},
@@ -93,6 +103,33 @@ func (x expiry) body(t testing.TB, recall bool) *fleet.Fleet {
 	}
 	f.Put(s)
 	return f
+}
+
+// A fact that nothing but a ground reads is seen to change: at once, by Judge as by the
+// fleet.
+func TestAGroundIsLostWithItsFact(t *testing.T) {
+	b := newBoth(fleet.Terms{Rules: []*judge.Rule{ruleOf(t, "x/y", "s.b1", grounded("s.i1 > 2"))}, Parameters: ruletest.Params()})
+	s := lone("1", directive.Scope{}, seen("b1", false, ruletest.At, ""))
+	s.Decisions = claimed()
+	for _, x := range []struct {
+		i1   judge.Cell
+		want verdict.Outcome
+	}{
+		{seen("i1", int64(3), ruletest.At, ""), verdict.Excepted}, {seen("i1", int64(2), ruletest.At, ""), verdict.Violates}, {seen("i1", int64(4), ruletest.At, ""), verdict.Excepted},
+	} {
+		s.Facts = map[string]judge.Cell{"b1": seen("b1", false, ruletest.At, ""), "i1": x.i1}
+		b.put(s)
+		b.judge(t, ruletest.At)
+		if got, _ := b.fast.Judge(ruletest.At).Of(s.Ref, "x/y"); got != x.want {
+			t.Errorf("i1 is %v: got %s, want %s", x.i1.Fact.Value, got, x.want)
+		}
+	}
+	for value, want := range map[int64]verdict.Outcome{1: verdict.Violates, 5: verdict.Excepted} {
+		b.fast.See(s.Ref, map[string]judge.Cell{"i1": seen("i1", value, ruletest.At, "")})
+		if got, _ := b.fast.Judge(ruletest.At).Of(s.Ref, "x/y"); got != want {
+			t.Errorf("i1 is seen to be %d: got %s, want %s", value, got, want)
+		}
+	}
 }
 
 func TestEveryExpiryTurnsAtItsSecond(t *testing.T) {

@@ -178,6 +178,9 @@ func (x Text) over(c control.Control, t *posture.Terms) control.Control {
 	for _, e := range c.Exceptions {
 		texts = append(texts, e.When)
 	}
+	for _, g := range c.Grounds {
+		texts = append(texts, g.When)
+	}
 	for _, text := range texts {
 		if p, _ := schema.Plan(text, 0); p != nil {
 			c.Needs, c.Parameters = append(c.Needs, p.Fields...), append(c.Parameters, p.Params...)
