@@ -79,7 +79,7 @@ type Decision struct {
 	Carries     string    `json:"carries,omitempty"`    // ID of the decision it carries over from another directive
 	Notes       []Note    `json:"notes,omitempty"`      // what was said about it since, the first one first
 
-	Recorded map[string]string `json:"recorded,omitempty"` // exception: what its ground wants written down
+	Recorded map[string]any `json:"recorded,omitempty"` // exception: what its ground wants written down, each a text
 
 	Basis  map[string]any `json:"basis,omitempty"`  // judgement: what it was made on, by field; when one is another, it counts no more
 	Lapsed []Lapse        `json:"lapsed,omitempty"` // what is another by now; who judges finds it

@@ -34,24 +34,26 @@ type answers struct {
 
 // given is a decision of the data. Days count from today.
 type given struct {
-	Type       decision.Type `yaml:"type"`
-	Subject    fact.Ref      `yaml:"subject"`
-	Control    string        `yaml:"control"`
-	Clause     clause.ID     `yaml:"clause"`
-	Field      string        `yaml:"field"`
-	Value      any           `yaml:"value"`
-	Reason     string        `yaml:"reason"`
-	Measures   string        `yaml:"measures"`
-	Consulted  string        `yaml:"consulted"`
-	Agreed     string        `yaml:"agreed"` // absent: as the measures
-	Conditions []string      `yaml:"conditions"`
-	Chosen     []string      `yaml:"chosen"`
-	Target     int           `yaml:"target"` // absent: none
-	Progress   []progress    `yaml:"progress"`
-	Given      int           `yaml:"given"`
-	Approved   *int          `yaml:"approved"`  // absent: not yet
-	Withdrawn  *int          `yaml:"withdrawn"` // absent: never
-	Until      int           `yaml:"until"`
+	Type       decision.Type  `yaml:"type"`
+	Subject    fact.Ref       `yaml:"subject"`
+	Control    string         `yaml:"control"`
+	Clause     clause.ID      `yaml:"clause"`
+	Ground     string         `yaml:"ground"`
+	Field      string         `yaml:"field"`
+	Value      any            `yaml:"value"`
+	Reason     string         `yaml:"reason"`
+	Measures   string         `yaml:"measures"`
+	Consulted  string         `yaml:"consulted"`
+	Agreed     string         `yaml:"agreed"` // absent: as the measures
+	Conditions []string       `yaml:"conditions"`
+	Chosen     []string       `yaml:"chosen"`
+	Target     int            `yaml:"target"` // absent: none
+	Progress   []progress     `yaml:"progress"`
+	Recorded   map[string]any `yaml:"recorded"`
+	Given      int            `yaml:"given"`
+	Approved   *int           `yaml:"approved"`  // absent: not yet
+	Withdrawn  *int           `yaml:"withdrawn"` // absent: never
+	Until      int            `yaml:"until"`
 }
 
 // progress is a note of the data about what is deferred.
@@ -178,7 +180,7 @@ func (b *body) deciding(s *server.Server) ([]step, error) {
 			return nil, err
 		}
 		d := decision.Decision{
-			Type: g.Type, Subject: g.Subject, Control: g.Control, Clause: g.Clause, Field: g.Field, Value: g.Value,
+			Type: g.Type, Subject: g.Subject, Control: g.Control, Clause: g.Clause, Ground: g.Ground, Recorded: g.Recorded, Field: g.Field, Value: g.Value,
 			Reason: g.Reason, Measures: g.Measures, Consulted: g.Consulted, Conditions: g.Conditions,
 			From: b.hour(g.Given, 10), Until: b.hour(g.Until, 0), Chosen: g.Chosen,
 		}

@@ -72,7 +72,8 @@ var labels = map[string]bilingual.Text{
 	"value": bilingual.Say("値", "Value"), "answer": bilingual.Say("回答", "Answer"), "key": bilingual.Say("項目", "Parameter"),
 	"layer": bilingual.Say("層", "Layer"), "source": bilingual.Say("根拠文書", "Source"),
 	"document": bilingual.Say("発出文書", "Document"), "chosen": bilingual.Say("代替手段の選択", "Measures chosen"), "target": bilingual.Say("適合予定日", "Target date"),
-	"note": bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
+	"ground": bilingual.Say("除外の事由", "Ground"),
+	"note":   bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
 }
 
 // Govern takes decisions. It is safe for concurrent use.
@@ -83,6 +84,7 @@ type Govern struct {
 	controls  map[string]control.Control
 	measures  []measure.Measure
 	kinds     kind.Set
+	grounded  Grounded
 
 	deciding *sync.Mutex // held from the look at what stands to the sealing of its change; of all that decide over the rows
 }
@@ -141,13 +143,19 @@ func (g *Govern) Give(ctx context.Context, who actor.Actor, d decision.Decision,
 	g.checkCommon(d, at, longest(params), &faults)
 	g.checkType(&d, subject, &faults)
 	g.checkMeasures(d, params, &faults)
+	r := gate.Request{
+		Actor: who, At: at, Action: gate.GiveDecision, Object: string(d.Subject), Control: d.Control, Clauses: g.clauses(d),
+		Need: g.duties(d), Scope: places(subject), Changes: []gate.Change{{Body: d}},
+	}
+	if len(faults) == 0 && r.Allows() {
+		if faults, err = g.ungrounded(ctx, who, d, at); err != nil {
+			return "", err
+		}
+	}
 	if len(faults) > 0 {
 		return "", faults
 	}
-	_, err = g.gate.Ask(ctx, gate.Request{
-		Actor: who, At: at, Action: gate.GiveDecision, Object: string(d.Subject), Control: d.Control, Clauses: g.clauses(d),
-		Need: g.duties(d), Scope: places(subject), Changes: []gate.Change{{Body: d}},
-	})
+	_, err = g.gate.Ask(ctx, r)
 	return d.ID, err
 }
 
@@ -175,6 +183,9 @@ func of(d decision.Decision) decision.Decision {
 	}
 	if d.Lapsed = nil; d.Type != decision.Judgement {
 		d.Basis = nil
+	}
+	if d.Type != decision.Exception {
+		d.Ground, d.Recorded = "", nil
 	}
 	if d.Type != decision.Deferral {
 		d.Chosen, d.Target = nil, time.Time{}
@@ -225,9 +236,7 @@ func (g *Govern) checkType(d *decision.Decision, subject store.Subject, faults *
 	case decision.Attestation, decision.Judgement:
 		g.checkAnswer(*d, faults)
 	case decision.Exception:
-		if c, ok := g.controls[d.Control]; !ok || len(c.Exceptions) == 0 {
-			faults.add("control", "この確認項目に条項上の除外はない。", "The clause of this control has no exception of its own.")
-		}
+		g.checkGround(*d, faults)
 	case decision.Deferral:
 		g.checkDeferral(*d, subject, faults)
 	case decision.Special:
@@ -396,7 +405,11 @@ func (g *Govern) step(ctx context.Context, who actor.Actor, action gate.Action, 
 		return fmt.Errorf("%s: %w", id, ErrState)
 	}
 	if action == gate.ApproveDecision && r.Allows() {
-		if faults := g.unagreed(d, subject); len(faults) > 0 {
+		faults, err := g.ungrounded(ctx, who, d, at)
+		if err != nil {
+			return err
+		}
+		if faults = append(faults, g.unagreed(d, subject)...); len(faults) > 0 {
 			return faults
 		}
 	}

@@ -3,6 +3,7 @@ package posture
 import (
 	"slices"
 
+	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
@@ -107,6 +108,11 @@ func (s *Subject) Doubt(name string) (code, reason string) {
 		return weigh.Missing, ""
 	}
 	return weigh.Doubt(c, s.standing.resolve(s.entry.state.Scope()), s.standing.At), c.Fact.Reason
+}
+
+// Matter is what a rule is given about the subject, and the values it is held to.
+func (s *Subject) Matter() (judge.Subject, directive.Values) {
+	return s.entry.subject(s.standing.at), s.standing.resolve(s.entry.state.Scope())
 }
 
 // Pairs are the subject's, by control.

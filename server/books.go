@@ -11,6 +11,7 @@ import (
 	"kakusho/gate"
 	"kakusho/posture/trial"
 	"kakusho/server/past"
+	"kakusho/server/waiting"
 	"kakusho/store"
 	"kakusho/web"
 	"kakusho/web/directives"
@@ -60,7 +61,7 @@ func (s *Server) turn() error {
 	if err != nil {
 		return err
 	}
-	rooms.Govern = s.Govern.Under(d, s.books.Controls(d)) // answers to the pages of before may still be on their way
+	rooms.Govern = s.Govern.Under(d, s.books.Controls(d)).Asking(waiting.Grounds(rooms.Posture, s.Gate)) // answers to the pages of before may still be on their way
 	handler, err := s.presentPages(rooms)
 	if err != nil {
 		return err

@@ -56,8 +56,9 @@ func asks(t decision.Type) url.Values {
 		form.Set("consulted", "協議録1号")
 	case decision.Exception:
 		form.Set("subject", "computer/CA-1")
-		form.Set("control", "crypto/disk-encryption")
-		form.Set("measures", "施錠")
+		form.Set("control", "physical/security-wire")
+		form.Set("ground", "fixed-otherwise")
+		form.Set("recorded.fixed-otherwise.fixed-how", "架台に溶接")
 	case decision.Override:
 		form.Set("subject", "computer/CA-1")
 		form.Set("field", "zone_class")

@@ -103,6 +103,6 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 			return nil, fmt.Errorf("mount pages: %w", err)
 		}
 	}
-	api.Mount(site, rooms.Register, rooms.Posture)
+	api.Mount(site, rooms.Register, rooms.Posture, rooms.Govern)
 	return site, nil
 }

@@ -63,6 +63,7 @@ func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.S
 		return Rooms{}, err
 	}
 	r.Posture, err = posture.Over(under.Rows(rows, sees), s.books.Terms(d), derive.All())
+	r.Govern = r.Govern.Asking(waiting.Grounds(r.Posture, g))
 	r.Register = register.New(rows, g, s.rules, file.On(s.files), waiting.On(r.Posture, g))
 	r.Exchange = exchange.New(r.Register, rows, g)
 	return r, err

@@ -280,6 +280,7 @@ func (d *Decision) Columns() []Column {
 		text("approved_by", &d.ApprovedBy), instant("at", &d.At), instant("from", &d.From),
 		instant("until", &d.Until), instant("withdrawn_at", &d.WithdrawnAt), instant("approved_at", &d.ApprovedAt),
 		text("directive", &d.Directive), text("carries", &d.Carries), jsonOf("chosen", &d.Chosen), instant("target", &d.Target), jsonOf("basis", &d.Basis), jsonOf("notes", &d.Notes).words(),
+		text("ground", &d.Ground), jsonOf("recorded", &d.Recorded),
 		integer("entry", &d.Entry),
 	}
 }

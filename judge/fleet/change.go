@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
+	"kakusho/decision"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
@@ -19,7 +21,9 @@ func (f *Fleet) Put(s Subject) {
 	old := b.Subject(s.Ref)
 	if old != nil && f.settled && sameHead(old, &s) {
 		f.changed = b.Replace(&s, f.changed[:0])
-		f.touch(b, b.Names.Row(s.Ref, false))
+		row := b.Names.Row(s.Ref, false)
+		f.touch(b, row)
+		f.doubt(b, row)
 		return
 	}
 	b.Put(&s)
@@ -49,6 +53,15 @@ func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
 	}
 	f.changed = b.See(row, cells, f.changed[:0])
 	f.touch(b, row)
+	f.doubt(b, row)
+}
+
+// doubt notes that grounds of decisions about a row may be lost, or hold again, by cells
+// that no rule reads: Judge is asked about what hangs on them.
+func (f *Fleet) doubt(b *kin, row int) {
+	if slices.ContainsFunc(b.Head(row).Decisions, func(d decision.Decision) bool { return d.Ground != "" }) {
+		f.pending, f.last, b.snap = true, nil, nil
+	}
 }
 
 // touch judges a row of which columns changed.

@@ -10,6 +10,7 @@ import (
 	"kakusho/decision"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/posture/claim"
 	"kakusho/verdict"
 )
 
@@ -173,6 +174,11 @@ func exceptions(m *maker) (out []map[string]any) {
 			if d.Control != "" {
 				row["control"] = m.control(d.Control)
 			}
+			if c, _ := m.Terms().Control(d.Control); d.Ground != "" {
+				if g, ok := c.Ground(d.Ground); ok {
+					row["clause"], row["reason"] = m.label(g.Clause), bilingual.Say(g.Text.JA+"。"+d.Reason, g.Text.EN+". "+d.Reason)
+				}
+			}
 			for name, t := range map[string]any{"approved": d.ApprovedAt, "from": d.From, "until": d.Until} {
 				if !isZero(t) {
 					row[name] = t
@@ -196,6 +202,8 @@ func (m *maker) state(d decision.Decision) bilingual.Text {
 		return bilingual.Say("取消し", "Withdrawn")
 	case d.Type.NeedsApproval() && d.ApprovedAt.IsZero():
 		return bilingual.Say("承認待ち", "Waits for approval")
+	case d.InForce(m.At) && claim.Lost(m.Standing, d):
+		return bilingual.Say("失効（除外の事由に当たらない）", "Void: its ground does not hold")
 	case d.InForce(m.At):
 		return bilingual.Say("効力あり", "In force")
 	case d.From.After(m.At):

@@ -18,15 +18,7 @@ import (
 // looks, and that is sealed.
 func On(p *posture.Posture, g *gate.Gate) require.Judged {
 	return func(ctx context.Context, who actor.Actor, control string, on fact.Ref, at time.Time) (open []require.Open, err error) {
-		var places []string // any duty at all reads outcomes
-		for _, as := range who.Assignments {
-			places = append(places, as.Scope)
-		}
-		permit, err := g.Ask(ctx, gate.Request{Actor: who, At: at, Action: gate.Read, Object: string(on), Control: control, Scope: places})
-		if err != nil {
-			return nil, err
-		}
-		st, err := p.Now(ctx, permit, at)
+		st, err := looked(ctx, p, g, who, control, on, at)
 		if err != nil {
 			return nil, err
 		}

@@ -221,7 +221,7 @@ func (r random) row() store.Row {
 		}
 		return f
 	case 4:
-		d := &store.Decision{Entry: r.Int64(), Decision: decision.Decision{Basis: r.values(), ID: r.id(), Type: pick(r, decision.Types...), Value: r.value(), Reason: r.text(), At: r.time(), Until: r.time()}}
+		d := &store.Decision{Entry: r.Int64(), Decision: decision.Decision{Basis: r.values(), Recorded: r.values(), ID: r.id(), Type: pick(r, decision.Types...), Value: r.value(), Reason: r.text(), At: r.time(), Until: r.time()}}
 		if r.IntN(2) == 0 {
 			d.Conditions, d.Notes = []string{r.text()}, []decision.Note{{Type: decision.Progress, Text: r.text(), At: r.time()}}
 		}

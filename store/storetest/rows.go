@@ -33,7 +33,7 @@ func Full() []store.Row {
 			Directive: "npa-r3", Carries: "d-0", Clause: clause.ID("npa-r3@2.3.1"), Field: "class", Value: map[string]any{"a": nil}, Answer: "fitted",
 			Reason: "理由", Measures: "m", Conditions: []string{"a/b", "c/d"}, Consulted: "c", By: "person/1", Post: "post/1",
 			ApprovedBy: "person/2", At: day(6), From: day(7), Until: day(8), WithdrawnAt: day(9), ApprovedAt: day(10),
-			Chosen: []string{"manual"}, Target: day(8), Basis: map[string]any{"zone_class": int64(3), "internet": nil},
+			Ground: "server-difficult", Recorded: map[string]any{"class": "technical"}, Chosen: []string{"manual"}, Target: day(8), Basis: map[string]any{"zone_class": int64(3), "internet": nil},
 			Notes: []decision.Note{{Type: decision.Consultation, Text: "協議", By: "person/3", Post: "post/3", At: day(8)}, {Type: decision.Agreement, At: day(9)}},
 		}},
 		&store.Setting{
@@ -121,7 +121,7 @@ func filled(row store.Row) {
 	case *store.Subject:
 		r.Values = map[string]any{}
 	case *store.Decision:
-		r.Basis = map[string]any{}
+		r.Basis, r.Recorded = map[string]any{}, map[string]any{}
 	}
 }
 

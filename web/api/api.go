@@ -10,6 +10,8 @@
 //	PUT /api/v1/register/{kind}/{id}     {"rev": 0, "values": {…}}
 //	GET /api/v1/procedures
 //	PUT /api/v1/step/{step}/{kind}/{id}  {"rev": 0, "values": {…}, "note": "…", "files": [{"name": "…", "content": base64}]}
+//	PUT /api/v1/decisions                {"type": "exception", "subject": "computer/…", "control": "…", "ground": "…", "recorded": {…}, "reason": "…", "until": "…"}
+//	PUT /api/v1/decisions/{id}/approve
 //	GET /api/v1/verdicts?clause=&system=&kind=&control=&outcome=&q=
 //	GET /api/v1/inbox?box=&what=&q=&system=&within=&sort=&from=  what the reader's posts have open: package web/inbox
 //	GET /api/v1/what-if?key=&layer=&value=&…  a draft tried: package web/whatif
@@ -19,12 +21,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
 	"kakusho/clause"
 	"kakusho/fact"
+	"kakusho/govern"
 	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/procedure"
@@ -36,17 +38,20 @@ import (
 type doors struct {
 	register *register.Register
 	posture  *posture.Posture
+	govern   *govern.Govern
 }
 
 // Mount adds the addresses to the site.
-func Mount(site *web.Site, reg *register.Register, p *posture.Posture) {
-	d := doors{reg, p}
+func Mount(site *web.Site, reg *register.Register, p *posture.Posture, g *govern.Govern) {
+	d := doors{reg, p, g}
 	site.Page(nil, "/api/v1/kinds", d.kinds)
 	site.Page(nil, "/api/v1/register/{kind}", d.list)
 	site.Page(nil, "/api/v1/register/{kind}/{id...}", d.entry)
 	site.Put("/api/v1/register/{kind}/{id...}", d.put)
 	site.Page(nil, "/api/v1/procedures", d.procedures)
 	site.Put("/api/v1/step/{step}/{kind}/{id...}", d.step)
+	site.Put("/api/v1/decisions", d.decide)
+	site.Put("/api/v1/decisions/{id}/approve", d.approve)
 	site.Page(nil, "/api/v1/verdicts", d.verdicts)
 }
 
@@ -188,15 +193,13 @@ func answer(r *web.Request, ref fact.Ref, rev int64, err error) (web.Answer, err
 	if !errors.As(err, &faults) {
 		return web.Answer{JSON: map[string]any{"ref": ref, "rev": rev}}, err
 	}
-	type line struct {
-		Field   string `json:"field"`
-		Message string `json:"message"`
-	}
-	out := []line{}
-	for _, f := range faults {
-		out = append(out, line{f.Field, f.Message.In(r.Lang)})
-	}
-	return web.Answer{Status: http.StatusUnprocessableEntity, JSON: map[string]any{"faults": out}}, nil
+	return faulty(r, faults), nil
+}
+
+// line is a fault as it travels.
+type line struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
 }
 
 func (d doors) verdicts(r *web.Request) (web.Answer, error) {

@@ -25,6 +25,7 @@ import (
 	"kakusho/govern"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/posture/claim"
 	"kakusho/verdict"
 	"kakusho/web"
 )
@@ -161,6 +162,7 @@ type formData struct {
 	Faults     []kind.Fault
 	Earlier    []earlier
 	Default    string // end proposed
+	Grounds    []groundLine
 }
 
 // measureLine is an alternative measure that may be chosen.
@@ -284,6 +286,9 @@ func (s pages) show(r *web.Request, typed map[string]string, faults []kind.Fault
 			d.Measures = append(d.Measures, measureLine{m, slices.Contains(strings.Fields(typed["chosen"]), m.ID), s.conditions(m.Conditions(), r.Lang)})
 		}
 	}
+	if d.Type == decision.Exception {
+		d.Grounds = s.grounds(st, d.Control, sub, typed)
+	}
 	d.Derived = sub.Kind.Layer(kind.Derived)
 	all, err := s.govern.Of(r.Context(), r.Permit, sub.Ref)
 	if err != nil {
@@ -362,7 +367,7 @@ func (s pages) give(r *web.Request) (web.Answer, error) {
 	d := decision.Decision{
 		Chosen: r.PostForm["chosen"],
 		Type:   decision.Type(typed["type"]), Subject: fact.Ref(typed["subject"]), Control: typed["control"], Clause: clause.ID(typed["clause"]),
-		Field: typed["field"], Answer: typed["answer"], Reason: typed["reason"], Measures: typed["measures"], Consulted: typed["consulted"],
+		Ground: typed["ground"], Recorded: recorded(typed), Field: typed["field"], Answer: typed["answer"], Reason: typed["reason"], Measures: typed["measures"], Consulted: typed["consulted"],
 		Conditions: strings.Fields(typed["conditions"]),
 	}
 	var faults []kind.Fault
@@ -470,7 +475,8 @@ type oneData struct {
 	Broken       bool            // one is not met: the decision is void
 	Basis        []basisLine
 	Mutatis      *clause.Clause
-	Typed        string // a note that was not taken
+	Ground       *groundLine // of an exception
+	Typed        string      // a note that was not taken
 	Faults       []kind.Fault
 }
 
@@ -531,6 +537,9 @@ func (s pages) showOne(r *web.Request, typed string, faults []kind.Fault) (web.A
 				d.Broken = d.Broken || !slices.Contains([]verdict.Outcome{verdict.Conforms, verdict.Unknown, verdict.Undecided, verdict.Error}, d.Holds[i].Now)
 			}
 		}
+	}
+	if d.Ground = s.ground(st, d.Decision, d.Control); d.Ground != nil && d.State == "in-force" && claim.Lost(st, d.Decision) {
+		d.State = "lapsed"
 	}
 	for _, o := range s.posture.Directive().Parameters[measure.Key].Choices {
 		if slices.Contains(d.Chosen, o.Value) {

@@ -88,7 +88,7 @@ func (s pages) subject(r *web.Request) (web.Answer, error) {
 	for _, x := range s.rows(st, vs, r.Lang) {
 		v := subjectVerdict{row: x}
 		if c, ok := s.posture.Control(x.Control); ok {
-			v.Remedy, v.Except = c.Remedy, len(c.Exceptions) > 0
+			v.Remedy, v.Except = c.Remedy, len(c.Grounds) > 0
 			if c.Record != nil {
 				v.Ask, v.Question = true, c.Record.Question
 			}

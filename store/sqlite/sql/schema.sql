@@ -90,6 +90,8 @@ create table decision (
     "target"       text,
     "basis"        text not null,              -- json, a record
     "notes"        text not null,              -- json, a list
+    "ground"       text not null,
+    "recorded"     text not null,              -- json, a record
     "entry"        integer not null,
     "words"        text not null
 ) strict;
