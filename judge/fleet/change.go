@@ -5,12 +5,12 @@ import (
 	"slices"
 	"time"
 
-	"kakusho/decision"
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/judge/fleet/bits"
 	"kakusho/judge/fleet/body"
 	"kakusho/judge/fleet/program"
+	"kakusho/judge/fleet/roll"
 	"kakusho/rule/weigh"
 )
 
@@ -21,9 +21,7 @@ func (f *Fleet) Put(s Subject) {
 	old := b.Subject(s.Ref)
 	if old != nil && f.settled && sameHead(old, &s) {
 		f.changed = b.Replace(&s, f.changed[:0])
-		row := b.Names.Row(s.Ref, false)
-		f.touch(b, row)
-		f.doubt(b, row)
+		f.touch(b, b.Names.Row(s.Ref, false))
 		return
 	}
 	b.Put(&s)
@@ -53,19 +51,13 @@ func (f *Fleet) See(ref fact.Ref, cells map[string]judge.Cell) {
 	}
 	f.changed = b.See(row, cells, f.changed[:0])
 	f.touch(b, row)
-	f.doubt(b, row)
 }
 
-// doubt notes that grounds of decisions about a row may be lost, or hold again, by cells
-// that no rule reads: Judge is asked about what hangs on them.
-func (f *Fleet) doubt(b *kin, row int) {
-	if slices.ContainsFunc(b.Head(row).Decisions, func(d decision.Decision) bool { return d.Ground != "" }) {
+// touch judges a row of which columns changed. What hangs on a ground is asked anew: it may read what no column holds.
+func (f *Fleet) touch(b *kin, row int) {
+	if slices.ContainsFunc(b.Head(row).Decisions, roll.Grounded) {
 		f.pending, f.last, b.snap = true, nil, nil
 	}
-}
-
-// touch judges a row of which columns changed.
-func (f *Fleet) touch(b *kin, row int) {
 	if len(f.changed) == 0 {
 		return
 	}
@@ -127,8 +119,7 @@ func (f *Fleet) judgeRow(b *kin, p *program.Program, r *body.Row) (until time.Ti
 	return until
 }
 
-// spare is how many codes may be held that nobody uses, beside as many as are in
-// use.
+// spare is how many codes may be held that nobody uses, beside those in use.
 const spare = 1 << 18
 
 // tidy drops codes and moments that nobody uses any more, once they are many.

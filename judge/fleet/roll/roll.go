@@ -59,6 +59,9 @@ type Subject struct {
 	Scope  directive.Scope
 }
 
+// Grounded reports whether a decision counts only while a ground of its clause holds.
+func Grounded(d decision.Decision) bool { return d.Ground != "" }
+
 // Overlies reports whether a decision lies over violations.
 func Overlies(d decision.Decision) bool {
 	return d.Type == decision.Exception || d.Type == decision.Deferral || d.Type == decision.Special && !d.Provides()
