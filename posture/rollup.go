@@ -247,21 +247,6 @@ func (s *Standing) Prefectures() []string {
 	return out
 }
 
-// Heads are the topmost units of the prefectures, by prefecture: people know it by
-// theirs.
-func (s *Standing) Heads() map[string]*Subject {
-	out := map[string]*Subject{}
-	for _, u := range s.OfKind("unit") {
-		parent, _ := u.Fact("parent")
-		up, _ := parent.Fact.Value.(string)
-		code := s.Place(u.Ref).Prefecture
-		if code != "" && out[code] == nil && s.Place(fact.NewRef("unit", up)).Prefecture != code {
-			out[code] = u
-		}
-	}
-	return out
-}
-
 // Control tallies one control over everything.
 func (s *Standing) Control(id string) Tally {
 	t := Tally{}

@@ -7,6 +7,7 @@ import (
 	"kakusho/clause"
 	"kakusho/fact"
 	"kakusho/posture"
+	"kakusho/posture/head"
 	"kakusho/verdict"
 	"kakusho/web"
 )
@@ -45,7 +46,7 @@ func (s pages) units(r *web.Request) (web.Answer, error) {
 	for _, sys := range st.Systems() {
 		systems[st.Place(sys.Ref).Prefecture]++
 	}
-	heads := st.Heads()
+	heads := head.Units(st)
 	for _, code := range st.Prefectures() {
 		t := st.Prefecture(source, code)
 		l := unitLine{Name: bilingual.Say("都道府県に属さないもの", "Of no prefecture").In(r.Lang), Outcome: t.Outcome(), Tally: t, Systems: systems[code]}

@@ -10,6 +10,7 @@ import (
 	"kakusho/clause"
 	"kakusho/directive"
 	"kakusho/posture"
+	"kakusho/posture/head"
 	"kakusho/posture/trial"
 	"kakusho/verdict"
 	"kakusho/web"
@@ -167,7 +168,7 @@ func (v *view) named(a trial.Axis) map[string]string {
 	out := map[string]string{}
 	switch st := v.t.After; a {
 	case trial.ByPrefecture:
-		for code, u := range st.Heads() {
+		for code, u := range head.Units(st) {
 			out[code] = u.Name
 		}
 	case trial.ByUnit, trial.BySystem:
