@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/bilingual"
 	"kakusho/gate"
 	"kakusho/store"
 )
@@ -82,7 +83,8 @@ func endFeeds(ctx context.Context, tx store.Tx, person string, at time.Time, ent
 // Holder is somebody who holds a post, with the duties he has at an instant.
 type Holder struct {
 	actor.Actor
-	Email string // empty: none is registered
+	Email string         // empty: none is registered
+	Lang  bilingual.Lang // that he prefers notices in
 }
 
 // Holders are all who hold a post at an instant, and the next one at which others may;
@@ -115,7 +117,11 @@ func (id *Identity) Holders(ctx context.Context, at time.Time) (out []Holder, ne
 				return err
 			}
 			if email, _ := p.Values["email"].(string); !a.Nobody() {
-				out = append(out, Holder{a, email})
+				lang := bilingual.JA
+				if p.Values["language"] == string(bilingual.EN) {
+					lang = bilingual.EN
+				}
+				out = append(out, Holder{a, email, lang})
 			}
 		}
 		return nil

@@ -297,3 +297,91 @@ func TestTheSettingsOfNotices(t *testing.T) {
 		t.Errorf("the password after a form without it: %v", err)
 	}
 }
+
+// The operator sends himself a test. Each line is what is wrong with the settings, and
+// what the page says to do about it, in both languages.
+func TestATestOfNoticesSaysWhatIsWrong(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	r := newRelay(t)
+	shut, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := shut.Addr().String()
+	shut.Close()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer receiver.Close()
+	person := func(email, language string) {
+		v := values{"staff_no": "s-operator", "name": "試験 s-operator", "unit": "HQ", "employment": "staff", "status": "active"}
+		if email != "" {
+			v["email"] = email
+		}
+		if language != "" {
+			v["language"] = language
+		}
+		b.put(actor.Program, "person", v)
+	}
+	set := func(fields map[string]string) {
+		t.Helper()
+		v := notices(r, "")
+		v.Del("on")
+		for name, text := range fields {
+			v.Set(name, text)
+		}
+		if status, text := b.ask(base, "s-operator", http.MethodPost, "/notices", v); status != http.StatusSeeOther {
+			t.Fatalf("set %v: %d %s", fields, status, mainOf(string(text)))
+		}
+	}
+	person("operator@example.jp", "")
+	for _, c := range []struct {
+		fields map[string]string
+		ja, en string
+	}{
+		{map[string]string{"relay": "no-such-host.invalid:587"}, "サーバの名前を解決できない。", "host&#39;s name is not known"},
+		{map[string]string{"relay": refused}, "接続を拒否された。", "The connection was refused."},
+		{map[string]string{"security": "tls"}, "TLSによる応答がない。", "It does not speak TLS there."},
+		{map[string]string{"ca": ""}, "証明書の発行者を信頼できない。", "an authority that is not trusted"},
+		{map[string]string{"relay": strings.Replace(r.addr, "127.0.0.1", "localhost", 1)}, "証明書の名前がホスト名と一致しない。", "for another name"},
+		{map[string]string{"password": "wrong"}, "認証に失敗した。", "did not accept user and password"},
+		{map[string]string{"relay": "", "webhook": receiver.URL}, "受信側が受け付けなかった。", "The receiver did not accept it."},
+		{map[string]string{"relay": ""}, "送信の方法が登録されていない。", "No channel is set up."},
+		{nil, "送信した。届いたことを確かめる。", "handed over. See whether it arrived."},
+	} {
+		set(c.fields)
+		for lang, want := range map[string]string{"ja": c.ja, "en": c.en} {
+			status, page := b.ask(base, "s-operator", http.MethodPost, "/notices/try?lang="+lang, url.Values{})
+			if status != http.StatusOK || !strings.Contains(string(page), want) {
+				t.Errorf("%v in %s: %d, does not say %q: %s", c.fields, lang, status, want, mainOf(string(page)))
+			}
+			if bytes.Contains(page, []byte(relayPassword)) {
+				t.Errorf("%v: the page shows the password", c.fields)
+			}
+		}
+	}
+	r.no = "operator@example.jp"
+	b.tries(base, "宛先が受け付けられない。")
+	r.no = ""
+	person("", "")
+	b.tries(base, "電子メールのアドレスが登録されていない。")
+	person("operator@example.jp", "en")
+	b.tries(base, "送信した。")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.got); n != 3 || !strings.Contains(r.bodies[0], "通知の試験") || !strings.Contains(r.bodies[2], "Test of notices") || strings.Contains(r.bodies[2], "本システム") {
+		t.Errorf("%d mails came: %q", n, r.bodies)
+	}
+	for _, who := range []string{"s-officer-a", "s-auditor", "s-staff"} {
+		if status, _ := b.ask(base, who, http.MethodPost, "/notices/try", url.Values{}); status != http.StatusForbidden {
+			t.Errorf("a test by %s: %d", who, status)
+		}
+	}
+}
+
+// tries sends the operator a test, of which the page says something.
+func (b *body) tries(base, want string) {
+	b.t.Helper()
+	if status, page := b.ask(base, "s-operator", http.MethodPost, "/notices/try", url.Values{}); status != http.StatusOK || !bytes.Contains(page, []byte(want)) {
+		b.t.Errorf("%d, does not say %q: %s", status, want, mainOf(string(page)))
+	}
+}

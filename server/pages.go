@@ -72,7 +72,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 	about := record.About{Version: s.cfg.Version, Folder: s.cfg.Data, Own: SelfSystem, OwnHost: SelfComputer, Started: s.cfg.Now(), Demo: s.demo}
 	for _, mount := range []func() error{
 		func() error {
-			return inbox.Mount(site, rooms.sources(), rooms.Gate, s.Identity, s.Notices, s.cfg.Log, s.river.changed.Load)
+			return inbox.Mount(site, rooms.sources(), rooms.Gate, s.Identity, s.Notices, s.cfg.Log, s.river.changed.Load, s.Teller.Try)
 		},
 		func() error { return entry.Mount(site, s.Identity, rooms.Register, staff) },
 		func() error { return login.Mount(site, s.Identity, s.Passkeys) },

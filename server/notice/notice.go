@@ -186,8 +186,7 @@ func (t *Teller) tell(ctx context.Context, s notice.Settings, x notice.Secrets, 
 	}
 	sum := sha256.Sum256([]byte(own + " " + strings.Join(keys, " ")))
 	d.id = hex.EncodeToString(sum[:16])
-	send := map[notice.Channel]func(context.Context, notice.Settings, notice.Secrets, digest) error{notice.Mail: mailed, notice.Webhook: posted}[c]
-	if err := send(ctx, s, x, d); err != nil {
+	if err := ways[c](ctx, s, x, d); err != nil {
 		if ctx.Err() != nil {
 			return again, ctx.Err()
 		}

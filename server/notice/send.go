@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"kakusho/bilingual"
 	"kakusho/calendar"
 	"kakusho/identity"
 	"kakusho/identity/notice"
@@ -36,10 +37,18 @@ type digest struct {
 	late  int
 	id    string // the same for the same items: who receives it twice can tell
 	at    time.Time
+	trial bool // it tells of nothing
 }
 
 // errRecipient means that this one cannot be told, and others may be.
 var errRecipient = errors.New("not accepted for this person")
+
+// Errors by which a trial tells what to do.
+var (
+	errStartTLS = errors.New("STARTTLS")
+	errLogin    = errors.New("authenticate")
+	errAnswer   = errors.New("the receiver answered")
+)
 
 // patience is how long one sending may take.
 const patience = time.Minute
@@ -83,12 +92,12 @@ func mailed(ctx context.Context, s notice.Settings, x notice.Secrets, d digest) 
 	defer c.Close()
 	if s.Security == notice.StartTLS {
 		if err := c.StartTLS(safe); err != nil {
-			return fmt.Errorf("STARTTLS: %w", err)
+			return fmt.Errorf("%w: %w", errStartTLS, err)
 		}
 	}
 	if s.User != "" {
 		if err := c.Auth(smtp.PlainAuth("", s.User, x.Password, host)); err != nil {
-			return fmt.Errorf("authenticate: %w", err)
+			return fmt.Errorf("%w: %w", errLogin, err)
 		}
 	}
 	if err := c.Mail(from.Address); err != nil {
@@ -123,7 +132,7 @@ func message(s notice.Settings, from, to *mail.Address, d digest) []byte {
 	head := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
 	head("From", from.String())
 	head("To", (&mail.Address{Address: to.Address}).String())
-	head("Subject", mime.BEncoding.Encode("UTF-8", fmt.Sprintf("【確証】受信箱に新たな事項%d件（うち期限超過%d件）", len(d.items), d.late)))
+	head("Subject", mime.BEncoding.Encode("UTF-8", subject(d)))
 	head("Date", d.at.Format(time.RFC1123Z))
 	head("Message-ID", "<"+d.id+"@kakusho>")
 	head("Auto-Submitted", "auto-generated")
@@ -140,24 +149,38 @@ func message(s notice.Settings, from, to *mail.Address, d digest) []byte {
 	return b.Bytes()
 }
 
+func subject(d digest) string {
+	switch {
+	case d.trial:
+		return bilingual.Say("【確証】通知の試験", "[Kakusho] Test of notices").In(d.to.Lang)
+	case d.to.Lang == bilingual.EN:
+		return fmt.Sprintf("[Kakusho] New in your inbox: %d (overdue: %d)", len(d.items), d.late)
+	}
+	return fmt.Sprintf("【確証】受信箱に新たな事項%d件（うち期限超過%d件）", len(d.items), d.late)
+}
+
+// body is the text of a mail, in the language its reader prefers.
 func body(s notice.Settings, d digest) string {
+	say := func(ja, en string) string { return bilingual.Say(ja, en).In(d.to.Lang) }
 	var b strings.Builder
-	fmt.Fprintf(&b, "受信箱に新たな事項が%d件ある（うち期限を過ぎたもの%d件）。\r\n%s/inbox\r\n", len(d.items), d.late, s.Base)
+	if !d.trial {
+		fmt.Fprintf(&b, say("受信箱に新たな事項が%d件ある（うち期限を過ぎたもの%d件）。\r\n%s/inbox\r\n", "New in your inbox: %d (overdue: %d).\r\n%s/inbox\r\n"), len(d.items), d.late, s.Base)
+	}
 	for n, i := range d.items {
 		if n == mostLines {
-			fmt.Fprintf(&b, "\r\nほかに%d件ある。\r\n", len(d.items)-n)
+			fmt.Fprintf(&b, say("\r\nほかに%d件ある。\r\n", "\r\nAnd %d more.\r\n"), len(d.items)-n)
 			break
 		}
-		by := "期限の定めなし"
+		by := say("期限の定めなし", "no date set")
 		if !i.Due.IsZero() {
-			by = "期限 " + i.Due.In(calendar.Tokyo()).Format("2006-01-02 15:04")
+			by = say("期限 ", "due ") + i.Due.In(calendar.Tokyo()).Format("2006-01-02 15:04")
 		}
 		if i.Late(d.at) {
-			by += "（経過）"
+			by += say("（経過）", " (overdue)")
 		}
-		fmt.Fprintf(&b, "\r\n・%s\r\n　%s　%s\r\n　%s%s\r\n", i.What.JA, by, i.Subject, s.Base, i.Link)
+		fmt.Fprintf(&b, say("\r\n・%s\r\n　%s　%s\r\n　%s%s\r\n", "\r\n* %s\r\n  %s  %s\r\n  %s%s\r\n"), i.What.In(d.to.Lang), by, i.Subject, s.Base, i.Link)
 	}
-	b.WriteString("\r\nこのメールは本システムが自動的に送信した。\r\n")
+	b.WriteString(say("\r\nこのメールは本システムが自動的に送信した。\r\n", "\r\nThis mail was sent by the program by itself.\r\n"))
 	return b.String()
 }
 
@@ -186,8 +209,9 @@ func posted(ctx context.Context, s notice.Settings, x notice.Secrets, d digest) 
 		ID     string       `json:"id"`
 		Person string       `json:"person"`
 		At     time.Time    `json:"at"`
+		Trial  bool         `json:"trial,omitempty"`
 		Items  []travelling `json:"items"`
-	}{d.id, d.to.Person, d.at, nil}
+	}{d.id, d.to.Person, d.at, d.trial, nil}
 	for _, i := range d.items {
 		out.Items = append(out.Items, travelling{i.Sort, i.What.JA, i.What.EN, i.Subject, string(i.Clause), i.Due, i.Late(d.at), s.Base + i.Link})
 	}
@@ -214,7 +238,7 @@ func posted(ctx context.Context, s notice.Settings, x notice.Secrets, d digest) 
 	defer answer.Body.Close()
 	_, _ = io.CopyN(io.Discard, answer.Body, 64<<10) // what it says does not matter
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("the receiver answered %d", answer.StatusCode)
+		return fmt.Errorf("%w %d", errAnswer, answer.StatusCode)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package inbox
 
 import (
+	"context"
 	"embed"
 	"encoding/csv"
 	"log/slog"
@@ -32,22 +33,24 @@ type pages struct {
 	notices  *notice.Keeper
 	log      *slog.Logger
 	count    *counter
+	trial    func(ctx context.Context, person string) ([]notice.Trial, error)
 }
 
 // Mount adds the pages to the site, and the count to its frame. changed grows when
-// something is decided or entered.
-func Mount(site *web.Site, s due.Sources, g *gate.Gate, id *identity.Identity, n *notice.Keeper, log *slog.Logger, changed func() int64) error {
+// something is decided or entered; trial hands a person a notice to see whether it can be.
+func Mount(site *web.Site, s due.Sources, g *gate.Gate, id *identity.Identity, n *notice.Keeper, log *slog.Logger, changed func() int64, trial func(ctx context.Context, person string) ([]notice.Trial, error)) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{s, g, id, n, log, &counter{changed: changed, kept: map[string]kept{}}}
+	p := pages{s, g, id, n, log, &counter{changed: changed, kept: map[string]kept{}}, trial}
 	site.Page(tmpl, "/inbox", p.list)
 	site.Page(nil, "/api/v1/inbox", p.program)
 	site.Act(tmpl, "/inbox/feed", p.subscribe)
 	site.Act(tmpl, "/inbox/feed/end", p.unsubscribe)
 	site.Page(tmpl, "/notices", p.settings)
 	site.Act(tmpl, "/notices", p.set)
+	site.Act(tmpl, "/notices/try", p.try)
 	site.Open(nil, "GET /feed/{token}/inbox.ics", p.feed)
 	site.Waits(func(r *web.Request) (web.Waiting, error) { return p.count.of(r, p.Sources) })
 	return nil

@@ -23,7 +23,16 @@ type noticesData struct {
 	Faults   []kind.Fault
 	States   []state
 	Saved    bool
+	Tried    bool
+	Trials   []trial
 }
+
+type trial struct {
+	Label bilingual.Text
+	notice.Trial
+}
+
+var channels = map[notice.Channel]bilingual.Text{notice.Mail: bilingual.Say("電子メール", "Mail"), notice.Webhook: bilingual.Say("Webhook", "Webhook")}
 
 type noticeField struct {
 	Name, Type, Text, Fault string
@@ -88,7 +97,7 @@ func (p pages) noticesPage(r *web.Request, s notice.Settings, faults []kind.Faul
 		}
 		d.Fields = append(d.Fields, f)
 	}
-	for c, label := range map[notice.Channel]bilingual.Text{notice.Mail: bilingual.Say("電子メール", "Mail"), notice.Webhook: bilingual.Say("Webhook", "Webhook")} {
+	for c, label := range channels {
 		if s.Has(c) {
 			d.States = append(d.States, state{label, p.notices.State(c)})
 		}
@@ -115,4 +124,30 @@ func (p pages) set(r *web.Request) (web.Answer, error) {
 		return p.noticesPage(r, s, wrong), nil
 	}
 	return web.Answer{Redirect: "/notices?saved"}, err
+}
+
+// try hands a notice to whoever asks for it, by every channel as it is saved.
+func (p pages) try(r *web.Request) (web.Answer, error) {
+	if err := keeps(r); err != nil {
+		return web.Answer{}, err
+	}
+	if _, err := r.Read(); err != nil {
+		return web.Answer{}, err
+	}
+	s, err := p.notices.Settings(r.Context())
+	if err != nil {
+		return web.Answer{}, err
+	}
+	trials, err := p.trial(r.Context(), r.Actor.Person)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	a := p.noticesPage(r, s, nil)
+	d := a.Data.(noticesData)
+	d.Tried = true
+	for _, t := range trials {
+		d.Trials = append(d.Trials, trial{channels[t.Channel], t})
+	}
+	a.Data = d
+	return a, nil
 }
