@@ -48,6 +48,7 @@ const (
 	ArchiveTrail     Action = "trail.archive"      // packs of events go to the archive
 	RetireTrail      Action = "trail.retire"       // packs of events go, their hashes stay
 	KeepPast         Action = "past.keep"          // rows of a past are kept aside under their digest
+	Restore          Action = "system.restore"     // the installation was made of a backup
 	Start            Action = "system.start"       //
 	Stop             Action = "system.stop"        //
 )
@@ -109,6 +110,7 @@ var rights = map[Action]right{
 	ArchiveTrail:     {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
 	RetireTrail:      {duties: []actor.Duty{actor.SecurityAdministrator}, program: true},
 	KeepPast:         {program: true},
+	Restore:          {program: true},
 	Start:            {program: true},
 	Stop:             {program: true},
 }

@@ -34,6 +34,9 @@ const (
 // machine and what it is told by that.
 func (s *Server) bootstrap(ctx context.Context) error {
 	at := s.cfg.Now()
+	if err := s.sealRestored(ctx, at); err != nil {
+		return fmt.Errorf("take down that this was restored: %w", err)
+	}
 	_, err := s.Gate.Ask(ctx, gate.Request{
 		Actor: actor.Program, At: at, Action: gate.Start, Object: "system",
 		Changes: []gate.Change{{Body: map[string]string{"version": s.cfg.Version}}},

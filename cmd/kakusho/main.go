@@ -34,6 +34,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
+	"kakusho/cmd/kakusho/backups"
 	"kakusho/cmd/kakusho/controls"
 	"kakusho/cmd/kakusho/drafts"
 	"kakusho/cmd/kakusho/ledgers"
@@ -173,6 +174,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(controls.Command(controls.Terminal{Stdout: p.stdout, Lang: p.lang, Verdict: p.verdictAt}))
 	root.AddCommand(senders.Command(senders.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Ask: p.control, Usage: usage}))
 	root.AddCommand(ledgers.Command(ledgers.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Ask: p.controlWith}))
+	root.AddCommand(backups.Commands(backups.Terminal{Stdout: p.stdout, Stderr: p.stderr, Lang: p.lang, Version: version, Progress: p.progress, Usage: usage})...)
 	root.AddCommand(drafts.Command(drafts.Terminal{Stdout: p.stdout, Lang: p.lang, Ask: p.control}))
 	root.AddCommand(rules.Command(rules.Terminal{Stdout: p.stdout, Lang: p.lang, Progress: p.progress}))
 	noExtra(root)

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kakusho/actor"
+	"kakusho/gate"
+	"kakusho/server/backup"
+	"kakusho/trail"
+	"kakusho/trail/audit"
+)
+
+// Restore makes the data folder data, not there yet, of a decrypted backup, folds its
+// rows and verifies its trails. The reports are of the trails by their folders; where
+// one is not OK the folder stays, to be looked at.
+func Restore(ctx context.Context, r io.Reader, data string, now func() time.Time) (backup.Manifest, map[string]trail.Report, error) {
+	m, err := backup.Read(ctx, r, data)
+	if err != nil {
+		return m, nil, err
+	}
+	if _, err := Refold(ctx, data, "", false, now, nil); err != nil {
+		return m, nil, fmt.Errorf("%s was restored, and its rows cannot be folded: %w", data, err)
+	}
+	folders, err := filepath.Glob(filepath.Join(data, "events", "*", "trail.pub"))
+	if err != nil {
+		return m, nil, err
+	}
+	reports := map[string]trail.Report{}
+	for _, key := range append([]string{filepath.Join(data, "trail", "trail.pub")}, folders...) {
+		folder := filepath.Dir(key)
+		name, err := filepath.Rel(data, folder)
+		if err != nil {
+			return m, nil, err
+		}
+		if reports[name], err = whole(ctx, folder, now); err != nil {
+			return m, nil, fmt.Errorf("%s was restored, and its trail %s cannot be verified: %w", data, name, err)
+		}
+	}
+	return m, reports, nil
+}
+
+// whole brings a trail to where its last segment ends, as a start after a power cut
+// does, and verifies it.
+func whole(ctx context.Context, folder string, now func() time.Time) (trail.Report, error) {
+	t, err := trail.Open(folder, trail.Options{Now: now})
+	if err != nil {
+		return trail.Report{}, err
+	}
+	key := t.PublicKey()
+	if err := t.Close(); err != nil {
+		return trail.Report{}, err
+	}
+	return audit.VerifyWith(ctx, folder, key, audit.Options{Beside: true})
+}
+
+// sealRestored takes down that this installation was restored from a backup, once.
+func (s *Server) sealRestored(ctx context.Context, at time.Time) error {
+	mark := filepath.Join(s.cfg.Data, backup.Mark)
+	text, err := os.ReadFile(mark)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !json.Valid(text) {
+		return fmt.Errorf("%s is not what a restore wrote: remove it, and note when the backup was made", mark)
+	}
+	if _, err := s.Gate.Ask(ctx, gate.Request{Actor: actor.Program, At: at, Action: gate.Restore, Object: "system", Changes: []gate.Change{{Body: json.RawMessage(text)}}}); err != nil {
+		return err
+	}
+	return os.Remove(mark)
+}
