@@ -29,6 +29,7 @@ import (
 	"kakusho/register"
 	"kakusho/server"
 	"kakusho/server/events"
+	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -94,7 +95,7 @@ func TestSample(t *testing.T) {
 	t.Run("the same day gives the same body", func(t *testing.T) { again(t, dir) })
 	t.Run("the trail verifies", func(t *testing.T) { verifies(t, dir) })
 	t.Run("the rows fold again to the same", func(t *testing.T) {
-		diffs, err := server.Refold(t.Context(), dir, "", true, now, nil)
+		diffs, err := fold.Refold(t.Context(), dir, "", true, now, nil)
 		if err != nil || len(diffs) > 0 {
 			t.Errorf("refold: %d differences, %v; want none: %.3v", len(diffs), err, diffs)
 		}

@@ -21,6 +21,7 @@ import (
 	"kakusho/posture"
 	"kakusho/register/exchange"
 	"kakusho/server"
+	"kakusho/server/fold"
 	"kakusho/trail"
 	"kakusho/verdict"
 )
@@ -173,7 +174,7 @@ func TestTheSamplesRegistersAreTheSameElsewhere(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	diffs, err := server.Refold(context.WithoutCancel(t.Context()), elsewhere, "", true, now, nil)
+	diffs, err := fold.Refold(context.WithoutCancel(t.Context()), elsewhere, "", true, now, nil)
 	if err != nil || len(diffs) > 0 {
 		t.Errorf("refold: %d differences, %v: %.3v", len(diffs), err, diffs)
 	}

@@ -21,8 +21,8 @@ import (
 
 	"kakusho/actor"
 	"kakusho/audit"
-	"kakusho/server"
 	"kakusho/server/backup"
+	"kakusho/server/fold"
 )
 
 // backup is what Write writes now.
@@ -101,7 +101,7 @@ func TestABackupUnderLoadIsRestoredWhole(t *testing.T) {
 	work.Wait()
 	for i := range copies {
 		dir := filepath.Join(t.TempDir(), "restored")
-		_, reports, err := server.Restore(b.ctx, &copies[i], dir, b.Now)
+		_, reports, err := backup.Restore(b.ctx, &copies[i], dir, b.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestABackupUnderLoadIsRestoredWhole(t *testing.T) {
 			t.Errorf("copy %d: the operator cannot log in: %v %v", i, err, r.refusals())
 		}
 		r.sound()
-		differences, err := server.Refold(r.ctx, dir, "", true, r.Now, nil)
+		differences, err := fold.Refold(r.ctx, dir, "", true, r.Now, nil)
 		if err != nil || len(differences) > 0 {
 			t.Errorf("copy %d: refold --compare: %v, %v", i, differences, err)
 		}
@@ -135,7 +135,7 @@ func TestARestoredInstallationSaysSoOnce(t *testing.T) {
 	b := found(t)
 	out, m := b.backup()
 	dir := filepath.Join(t.TempDir(), "restored")
-	if _, _, err := server.Restore(b.ctx, &out, dir, b.Now); err != nil {
+	if _, _, err := backup.Restore(b.ctx, &out, dir, b.Now); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -178,7 +178,7 @@ func TestADamagedBackupRestoresNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "restored")
-			_, _, err := server.Restore(t.Context(), bytes.NewReader(c), dir, b.Now)
+			_, _, err := backup.Restore(t.Context(), bytes.NewReader(c), dir, b.Now)
 			if err == nil {
 				t.Fatal("it was restored")
 			}
@@ -194,7 +194,7 @@ func TestADamagedBackupRestoresNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(full, "x"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := server.Restore(t.Context(), bytes.NewReader(whole), full, b.Now); err == nil {
+	if _, _, err := backup.Restore(t.Context(), bytes.NewReader(whole), full, b.Now); err == nil {
 		t.Error("a folder with something in it was taken")
 	}
 	for _, f := range m.Files {

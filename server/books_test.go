@@ -24,6 +24,7 @@ import (
 	"kakusho/fact"
 	"kakusho/govern"
 	"kakusho/server"
+	"kakusho/server/fold"
 	"kakusho/verdict"
 )
 
@@ -164,7 +165,7 @@ func TestTheDirectiveAdoptedHoldsAfterARestart(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if diffs, err := server.Refold(b.ctx, b.dir, "", true, b.Now, nil); err != nil || len(diffs) > 0 {
+	if diffs, err := fold.Refold(b.ctx, b.dir, "", true, b.Now, nil); err != nil || len(diffs) > 0 {
 		t.Errorf("refold: %d differences, %v; want none: %.3v", len(diffs), err, diffs)
 	}
 	for source, want := range map[string]string{"": "npa-next", "npa-r3": "npa-r3", "cjis": "cjis"} {

@@ -22,6 +22,7 @@ import (
 	"kakusho/gate"
 	"kakusho/register"
 	"kakusho/server"
+	"kakusho/server/fold"
 )
 
 // roles are what this binary can be besides a test.
@@ -170,7 +171,7 @@ func afterKill(t *testing.T, dir string, acked map[string]int64, round int) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	differences, err := server.Refold(t.Context(), dir, "", true, time.Now, nil)
+	differences, err := fold.Refold(t.Context(), dir, "", true, time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +253,7 @@ func fillDisk(ctx context.Context, dir string) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	if differences, err := server.Refold(ctx, data, "", true, time.Now, nil); err != nil || len(differences) > 0 {
+	if differences, err := fold.Refold(ctx, data, "", true, time.Now, nil); err != nil || len(differences) > 0 {
 		return fmt.Errorf("rows differ from the trail: %v %w", differences, err)
 	}
 	fmt.Println("fine")

@@ -9,6 +9,7 @@ import (
 	"kakusho/calendar"
 	"kakusho/gate"
 	"kakusho/posture"
+	"kakusho/server/fold"
 	"kakusho/server/past"
 	"kakusho/store"
 	"kakusho/web"
@@ -17,7 +18,7 @@ import (
 // openPast prepares to show other times.
 func (s *Server) openPast() (*past.Keeper, error) {
 	return past.Open(past.Config{
-		Dir: filepath.Join(s.cfg.Data, "past"), Trail: s.trail, Each: foldsOfRooms(s.Kinds), Gate: s.Gate,
+		Dir: filepath.Join(s.cfg.Data, "past"), Trail: s.trail, Each: fold.OfRooms(s.Kinds), Gate: s.Gate,
 		Version: s.cfg.Version, Now: s.cfg.Now, Log: s.cfg.Log, Furnish: s.furnish,
 	})
 }

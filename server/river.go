@@ -9,29 +9,10 @@ import (
 	"sync/atomic"
 
 	"kakusho/gate"
-	"kakusho/govern"
-	"kakusho/identity"
-	"kakusho/identity/notice"
-	"kakusho/identity/passkey"
-	"kakusho/intake"
-	"kakusho/kind"
-	"kakusho/register"
-	"kakusho/register/draft"
-	"kakusho/register/exchange"
 	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/trail"
 )
-
-// folds are all of them. Each passes over what is not its own.
-func folds(kinds kind.Set) []fold.Func {
-	return append(foldsOfRooms(kinds), identity.Fold, passkey.Fold, notice.Fold)
-}
-
-// foldsOfRooms are those of what pages and reports are made of: logins are not.
-func foldsOfRooms(kinds kind.Set) []fold.Func {
-	return []fold.Func{register.Fold(kinds), exchange.Fold(kinds), intake.Fold(kinds), govern.Fold, draft.Fold}
-}
 
 // river is the one way in: an entry is sealed in the trail, then folded into the
 // rows, then acknowledged. It is the gate's Recorder.

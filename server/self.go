@@ -2,10 +2,13 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"kakusho/fact"
 	"kakusho/gate"
 	"kakusho/register"
+	"kakusho/server/backup"
 	"kakusho/store"
 )
 
@@ -167,4 +171,23 @@ func (s *Server) collectDatabases(ctx context.Context, h collect.Host) error {
 		}
 	}
 	return nil
+}
+
+// sealRestored takes down that this installation was restored from a backup, once.
+func (s *Server) sealRestored(ctx context.Context, at time.Time) error {
+	mark := filepath.Join(s.cfg.Data, backup.Mark)
+	text, err := os.ReadFile(mark)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !json.Valid(text) {
+		return fmt.Errorf("%s is not what a restore wrote: remove it, and note when the backup was made", mark)
+	}
+	if _, err := s.Gate.Ask(ctx, gate.Request{Actor: actor.Program, At: at, Action: gate.Restore, Object: "system", Changes: []gate.Change{{Body: json.RawMessage(text)}}}); err != nil {
+		return err
+	}
+	return os.Remove(mark)
 }

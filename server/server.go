@@ -157,7 +157,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.rows, err = openRows(ctx, s.cfg, s.trail.Len()); err != nil {
 		return fmt.Errorf("open rows: %w", err)
 	}
-	s.river = &river{trail: s.trail, rows: s.rows, fold: fold.Fold{Each: folds(s.Kinds)}}
+	s.river = &river{trail: s.trail, rows: s.rows, fold: fold.Fold{Each: fold.All(s.Kinds)}}
 	if err := s.river.catchUp(ctx, s.trail.Len()); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 	"kakusho/posture"
 	"kakusho/register"
 	"kakusho/server"
+	"kakusho/server/fold"
 	"kakusho/trail"
 	"kakusho/verdict"
 )
@@ -403,7 +404,7 @@ func (b *body) sound() {
 	if err := b.Close(); err != nil {
 		b.t.Fatal(err)
 	}
-	differences, err := server.Refold(b.ctx, b.dir, "", true, b.Now, nil)
+	differences, err := fold.Refold(b.ctx, b.dir, "", true, b.Now, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"kakusho/collect/fixture"
 	"kakusho/server"
+	"kakusho/server/fold"
 	"kakusho/trail"
 )
 
@@ -104,7 +105,7 @@ func TestAnEditedRowIsNamedAndPutRightOnDemand(t *testing.T) {
 		`UPDATE fact SET value = '20' WHERE field = 'pw_min_length'`,
 		`UPDATE subject SET name = 'innocent' WHERE kind = 'computer' AND id = 'CB-1'`,
 		`DELETE FROM subject WHERE kind = 'unit' AND id = 'ST'`)
-	differences, err := server.Refold(b.ctx, b.dir, "", true, b.Now, nil)
+	differences, err := fold.Refold(b.ctx, b.dir, "", true, b.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestAnEditedRowIsNamedAndPutRightOnDemand(t *testing.T) {
 	for key := range want {
 		t.Errorf("not named: %s", key)
 	}
-	if _, err := server.Refold(b.ctx, b.dir, "", false, b.Now, nil); err != nil {
+	if _, err := fold.Refold(b.ctx, b.dir, "", false, b.Now, nil); err != nil {
 		t.Fatal(err)
 	}
 	if aside, _ := filepath.Glob(path + ".*.aside"); len(aside) == 0 {
@@ -178,11 +179,11 @@ func TestWhatCannotBeOpenedSaysWhatToDo(t *testing.T) {
 		t.Errorf("in use: got %v, want ErrInUse", err)
 	}
 
-	_, err = server.Refold(t.Context(), filepath.Join(dir, "nothing"), "", true, time.Now, nil)
+	_, err = fold.Refold(t.Context(), filepath.Join(dir, "nothing"), "", true, time.Now, nil)
 	says(t, "refold of nothing", err, "nothing", "no trail")
-	_, err = server.Refold(t.Context(), b.dir, "", false, time.Now, nil)
+	_, err = fold.Refold(t.Context(), b.dir, "", false, time.Now, nil)
 	says(t, "refold while it runs", err, "in use")
-	if differences, err := server.Refold(t.Context(), b.dir, "", true, time.Now, nil); err != nil || len(differences) > 0 {
+	if differences, err := fold.Refold(t.Context(), b.dir, "", true, time.Now, nil); err != nil || len(differences) > 0 {
 		t.Errorf("comparing while it runs: %v, %v, want no difference", differences, err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
-	"kakusho/server"
+	"kakusho/server/fold"
 	"kakusho/store"
 )
 
@@ -18,7 +18,7 @@ func (p *program) refold() *cobra.Command {
 		Short: bilingual.Say("証跡から行を畳み直し、現在の行と比較する", "Fold the rows again from the trail, and compare").In(p.lang),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			differences, err := server.Refold(cmd.Context(), data, driver, compare, time.Now, p.progress("畳み直し", "refolding"))
+			differences, err := fold.Refold(cmd.Context(), data, driver, compare, time.Now, p.progress("畳み直し", "refolding"))
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"kakusho/bilingual"
-	"kakusho/server"
 	"kakusho/server/backup"
 )
 
@@ -175,7 +174,7 @@ func (p Terminal) restored(ctx context.Context, file, key, data string) error {
 	if err != nil {
 		return fmt.Errorf("read backup %s: %w: is this the key it was made for?", file, err)
 	}
-	m, reports, err := server.Restore(ctx, plain, data, time.Now)
+	m, reports, err := backup.Restore(ctx, plain, data, time.Now)
 	if err != nil {
 		return err
 	}

@@ -1,19 +1,13 @@
-package server
+package backup
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
-	"kakusho/actor"
-	"kakusho/gate"
-	"kakusho/server/backup"
+	"kakusho/server/fold"
 	"kakusho/trail"
 	"kakusho/trail/audit"
 )
@@ -21,12 +15,12 @@ import (
 // Restore makes the data folder data, not there yet, of a decrypted backup, folds its
 // rows and verifies its trails. The reports are of the trails by their folders; where
 // one is not OK the folder stays, to be looked at.
-func Restore(ctx context.Context, r io.Reader, data string, now func() time.Time) (backup.Manifest, map[string]trail.Report, error) {
-	m, err := backup.Read(ctx, r, data)
+func Restore(ctx context.Context, r io.Reader, data string, now func() time.Time) (Manifest, map[string]trail.Report, error) {
+	m, err := Read(ctx, r, data)
 	if err != nil {
 		return m, nil, err
 	}
-	if _, err := Refold(ctx, data, "", false, now, nil); err != nil {
+	if _, err := fold.Refold(ctx, data, "", false, now, nil); err != nil {
 		return m, nil, fmt.Errorf("%s was restored, and its rows cannot be folded: %w", data, err)
 	}
 	folders, err := filepath.Glob(filepath.Join(data, "events", "*", "trail.pub"))
@@ -59,23 +53,4 @@ func whole(ctx context.Context, folder string, now func() time.Time) (trail.Repo
 		return trail.Report{}, err
 	}
 	return audit.VerifyWith(ctx, folder, key, audit.Options{Beside: true})
-}
-
-// sealRestored takes down that this installation was restored from a backup, once.
-func (s *Server) sealRestored(ctx context.Context, at time.Time) error {
-	mark := filepath.Join(s.cfg.Data, backup.Mark)
-	text, err := os.ReadFile(mark)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !json.Valid(text) {
-		return fmt.Errorf("%s is not what a restore wrote: remove it, and note when the backup was made", mark)
-	}
-	if _, err := s.Gate.Ask(ctx, gate.Request{Actor: actor.Program, At: at, Action: gate.Restore, Object: "system", Changes: []gate.Change{{Body: json.RawMessage(text)}}}); err != nil {
-		return err
-	}
-	return os.Remove(mark)
 }

@@ -1,4 +1,4 @@
-package server
+package fold
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"kakusho/kind"
-	"kakusho/server/fold"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -25,7 +25,7 @@ func Refold(ctx context.Context, data, driver string, compare bool, now func() t
 		return nil, fmt.Errorf("data folder %s holds no trail: %w", data, err)
 	}
 	current := filepath.Join(data, "store.db")
-	t, upto, err := openToRead(ctx, data, current, driverOf(driver, "trail"), compare, now)
+	t, upto, err := openToRead(ctx, data, current, strings.ReplaceAll(driver, "{trail}", "trail"), compare, now)
 	if err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
@@ -53,7 +53,7 @@ func Refold(ctx context.Context, data, driver string, compare bool, now func() t
 
 // closer is a reader that is closed after use.
 type closer interface {
-	fold.Reader
+	Reader
 	Close() error
 }
 
@@ -87,12 +87,12 @@ func openToRead(ctx context.Context, data, current, driver string, compare bool,
 	return t, upto, nil
 }
 
-func foldInto(ctx context.Context, t fold.Reader, path string, upto int64, progress func(done, total int64)) error {
+func foldInto(ctx context.Context, t Reader, path string, upto int64, progress func(done, total int64)) error {
 	rows, err := sqlite.Open(path)
 	if err != nil {
 		return fmt.Errorf("open fresh rows: %w", err)
 	}
-	all := fold.Fold{Each: folds(kind.Default())}
+	all := Fold{Each: All(kind.Default())}
 	if err := all.Upto(ctx, t, rows, upto, progress); err != nil {
 		return errors.Join(fmt.Errorf("refold: %w", err), rows.Close())
 	}
