@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -270,6 +271,52 @@ func TestAnAlertWaitsForThePostItWasAssignedTo(t *testing.T) {
 	alert["state"], alert["disposition"], alert["measures"] = "closed", "authorised", "確認した。"
 	b.put(actor.Program, "alert", alert)
 	b.waits(base, "s-maintainer-a", late, false)
+}
+
+// Two have an alert open. What the program counts meanwhile is in nobody's way; what
+// somebody recorded is shown beside what the second one typed, and nothing is lost.
+func TestTwoRecordWhatBecameOfAnAlert(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	alert := values{"alert_no": "AL-1", "title": "不審なログイン", "rule": "r", "level": "high", "system": "A", "count": int64(3), "first_at": b.Now(), "last_at": b.Now(),
+		"raised_at": b.Now(), "deadline": b.Now().Add(24 * time.Hour), "state": "open"}
+	b.put(actor.Program, "alert", alert)
+	form := func(person string) url.Values {
+		t.Helper()
+		_, page := b.get(base, person, "/alert/AL-1")
+		v := url.Values{}
+		for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`).FindAllStringSubmatch(string(page), -1) {
+			v.Set(m[1], m[2])
+		}
+		return v
+	}
+	fill := func(v url.Values, disposition, measures string) url.Values {
+		v.Set("state", "closed")
+		v.Set("disposition", disposition)
+		v.Set("measures", measures)
+		return v
+	}
+	first, second := form("s-maintainer-a"), form("s-officer-a")
+	alert["count"], alert["last_at"] = int64(9), b.Now().Add(time.Minute)
+	b.put(actor.Program, "alert", alert) // it was hit again
+	if status, text := b.ask(base, "s-maintainer-a", http.MethodPost, "/alert/AL-1", fill(first, "authorised", "本人に\r\n確認した。")); status != http.StatusSeeOther {
+		t.Fatalf("recorded although it was hit again meanwhile: %d %s", status, mainOf(string(text)))
+	}
+	if e := b.entry("alert/AL-1"); e.Values["count"] != int64(9) || e.Values["disposition"] != "authorised" {
+		t.Errorf("recorded: %v", e.Values)
+	}
+	status, text := b.ask(base, "s-officer-a", http.MethodPost, "/alert/AL-1", fill(second, "false-positive", "誤検知である。"))
+	b.saysPage(string(text), "他の者が記録した", "確認した。", "誤検知である。")
+	if e := b.entry("alert/AL-1"); status != http.StatusConflict || e.Values["disposition"] != "authorised" {
+		t.Errorf("the second one: %d, %v", status, e.Values)
+	}
+	again := form("s-officer-a")
+	if status, _ := b.ask(base, "s-officer-a", http.MethodPost, "/alert/AL-1", fill(again, "false-positive", "誤検知である。")); status != http.StatusSeeOther {
+		t.Errorf("recorded again, the other's words seen: %d", status)
+	}
+	if e := b.entry("alert/AL-1"); e.Values["disposition"] != "false-positive" || e.Values["disposed_by"] != "s-officer-a" {
+		t.Errorf("recorded at last: %v", e.Values)
+	}
 }
 
 // What is open is the post's: at the second the holder changes, his successor has it.

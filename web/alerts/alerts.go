@@ -6,6 +6,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -155,6 +157,8 @@ type oneData struct {
 	States       []kind.Choice
 	Faults       []kind.Fault
 	Typed        map[string]string
+	Was          map[string]string // what the form was filled with
+	Now          []shown           // what somebody recorded meanwhile, and otherwise than it is typed
 	May          bool
 	Saved        bool
 }
@@ -173,15 +177,27 @@ func (p pages) one(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	typed := map[string]string{}
-	for _, name := range []string{"state", "disposition", "measures", "incident"} {
-		typed[name], _ = e.Values[name].(string)
-	}
-	return p.page(r, e, typed, nil), nil
+	return p.page(r, e, recorded(e), nil), nil
 }
 
+// written are the fields that the form asks for.
+var written = []string{"state", "disposition", "measures", "incident"}
+
+// recorded is what they hold.
+func recorded(e register.Entry) map[string]string {
+	out := map[string]string{}
+	for _, name := range written {
+		text, _ := e.Values[name].(string)
+		out[name] = lines(text)
+	}
+	return out
+}
+
+// lines are a text as it is, however a browser ended its lines.
+func lines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
 func (p pages) page(r *web.Request, e register.Entry, typed map[string]string, faults []kind.Fault) web.Answer {
-	d := oneData{row: p.row(e, r.At), Rev: e.Rev, Faults: faults, Typed: typed, May: slices.ContainsFunc(p.kind.Owner, r.Actor.Has), Saved: r.URL.Query().Has("saved")}
+	d := oneData{row: p.row(e, r.At), Rev: e.Rev, Faults: faults, Typed: typed, Was: recorded(e), May: slices.ContainsFunc(p.kind.Owner, r.Actor.Has), Saved: r.URL.Query().Has("saved")}
 	link := func(name string) string {
 		if at, _ := e.Values[name].(string); at != "" {
 			return "/event/" + at
@@ -215,9 +231,9 @@ func (p pages) dispose(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	typed := map[string]string{}
-	for _, name := range []string{"state", "disposition", "measures", "incident"} {
-		typed[name] = strings.TrimSpace(r.PostForm.Get(name))
+	typed, was := map[string]string{}, map[string]string{}
+	for _, name := range written {
+		typed[name], was[name] = lines(strings.TrimSpace(r.PostForm.Get(name))), lines(r.PostForm.Get("was."+name))
 	}
 	if faults := p.incomplete(typed); len(faults) > 0 {
 		return p.page(r, e, typed, faults), nil
@@ -225,6 +241,9 @@ func (p pages) dispose(r *web.Request) (web.Answer, error) {
 	var rev int64
 	if _, err := fmt.Sscan(r.PostForm.Get("rev"), &rev); err != nil {
 		return web.Answer{}, web.ErrBadRequest
+	}
+	if e.Rev != rev && !maps.Equal(was, recorded(e)) {
+		return p.meanwhile(r, e, typed), nil
 	}
 	values := map[string]any{}
 	for k, v := range e.Values {
@@ -240,15 +259,36 @@ func (p pages) dispose(r *web.Request) (web.Answer, error) {
 	if typed["state"] == "closed" {
 		values["disposed_by"], values["disposed_at"] = r.Actor.Person, r.At
 	}
-	_, err = p.register.Put(r.Context(), r.Actor, kindID, values, rev, r.At)
+	// Others may have hit it since: the program counts them, and nobody's words are lost.
+	_, err = p.register.Put(r.Context(), r.Actor, kindID, values, e.Rev, r.At)
 	var wrong register.Faults
 	if errors.As(err, &wrong) {
 		return p.page(r, e, typed, wrong), nil
+	}
+	if errors.Is(err, register.ErrConflict) { // in this very moment
+		if e, err = p.get(r); err == nil {
+			return p.meanwhile(r, e, typed), nil
+		}
 	}
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Redirect: "/alert/" + url.PathEscape(e.Ref.ID()) + "?saved"}, nil
+}
+
+// meanwhile is the page for who was not the first: what he typed, beside what somebody
+// recorded since he opened it.
+func (p pages) meanwhile(r *web.Request, e register.Entry, typed map[string]string) web.Answer {
+	a := p.page(r, e, typed, nil)
+	d := a.Data.(oneData)
+	for _, name := range written {
+		f, _ := p.kind.Field(name)
+		if now := d.Was[name]; now != typed[name] {
+			d.Now = append(d.Now, shown{f.Label, f.Format(e.Values[name], r.Lang)})
+		}
+	}
+	a.Data, a.Status = d, http.StatusConflict
+	return a
 }
 
 func (p pages) incomplete(typed map[string]string) (faults []kind.Fault) {
