@@ -349,6 +349,44 @@ func TestWhatIsOpenFollowsThePost(t *testing.T) {
 	}
 }
 
+// Whoever leaves at once, struck out or transferred by a stroke of the register, leaves
+// what is open to his post: steps, alerts and applications alike.
+func TestWhatIsOpenStaysWithThePostOfWhoIsWithdrawnOrTransferred(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	if got := b.take("s-maintainer-a", "open", opened()); got != "" {
+		t.Fatal(got)
+	}
+	b.put(actor.Program, "alert", values{"alert_no": "AL-1", "title": "不審なログイン", "rule": "r", "level": "high", "system": "A", "count": int64(3), "first_at": b.Now(), "last_at": b.Now(),
+		"raised_at": b.Now(), "deadline": b.Now().Add(90 * day), "state": "open", "assigned_to": "OFFICER-A"})
+	if _, err := b.Govern.Give(b.ctx, b.as("s-officer-a"), deferralOfA(b.Now().AddDate(0, 3, 0)), b.Now()); err != nil {
+		t.Fatal(err)
+	}
+	items := []string{"decide step disposal/D-1", "do alert alert/AL-1"}
+	has := func(person string, want bool) {
+		t.Helper()
+		for _, item := range items {
+			b.waits(base, person, item, want)
+		}
+	}
+	b.as("s-staff")
+	has("s-officer-a", true)
+	has("s-staff", false)
+	assignment := values{"assignment_no": "AS-OFFICER-A", "post": "OFFICER-A", "person": "s-staff", "duty": "system-officer", "scope": "system/A", "from": "2026-04-01"}
+	b.put(actor.Program, "assignment", assignment) // transferred: another person holds the post from now on
+	has("s-staff", true)
+	if status, _ := b.get(base, "s-officer-a", "/inbox"); status != http.StatusForbidden {
+		t.Errorf("the inbox of who was transferred: %d", status)
+	}
+	if err := b.Register.Retire(b.ctx, b.as("s-operator"), "assignment/AS-OFFICER-A", "任務を解いた。", b.Now()); err != nil {
+		t.Fatal(err)
+	}
+	has("s-staff", false) // he is staff still, and holds that post no more
+	b.put(actor.Program, "assignment", values{"assignment_no": "AS-NEXT", "post": "OFFICER-A", "person": "s-auditor", "duty": "system-officer", "scope": "system/A", "from": "2026-04-01"})
+	has("s-auditor", true)
+	b.waits(base, "s-chief", "decide approve system/A", true) // who applied is gone; the application is there
+}
+
 // The page: boxes, filters, sorting, paging, CSV, empty, and the count beside the nav.
 func TestTheInboxPage(t *testing.T) {
 	b := found(t)
