@@ -17,8 +17,8 @@ import (
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
-	"kakusho/posture/derive"
 	"kakusho/report"
+	"kakusho/report/document"
 	"kakusho/store"
 	"kakusho/verdict"
 )
@@ -29,7 +29,7 @@ var at = time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC)
 func looked(t *testing.T) *report.Report {
 	t.Helper()
 	kinds, d := kind.Default(), directive.Default()
-	p, err := posture.New(nil, d, control.Default(kinds, d), kinds, derive.All())
+	p, err := posture.New(nil, d, control.Default(kinds, d), kinds, document.Derivations(posture.NewTerms(d, control.Default(kinds, d), kinds)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"kakusho/actor"
 	"kakusho/fact"
 	"kakusho/report/document"
+	"kakusho/verdict"
 )
 
 // stands is what the list says of a document of system A.
@@ -231,4 +232,98 @@ func TestNoCellOfADocumentIsEverAFormula(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What the judge computes and what a page shows are one: for every document that can be
+// due, the digest that the judge has of its content is that of the version just made.
+func TestTheJudgeComputesOfEveryDocumentWhatThePageShows(t *testing.T) {
+	b := found(t)
+	b.weak()
+	b.approve(b.give(deferralOfA(b.Now().Add(90 * day))))
+	b.put(actor.Program, "line", values{"line_no": "L-1", "title": "庁内線", "system": "A", "type": "lan", "external": false, "internet": false, "status": "in-service"})
+	b.observe("computer/CA-1", "network", b.Now(), values{"interfaces": []any{map[string]any{"name": "eth0", "mac": "00:00:5e:00:53:01", "addresses": "192.0.2.1/24", "up": true}}})
+	base := b.open()
+	set := document.Default(b.Kinds)
+	for _, d := range set {
+		if status, text := b.ask(base, "s-maintainer-a", http.MethodPost, "/document/"+d.ID, url.Values{"system": {"A"}, "version": {"第1版"}}); status != http.StatusSeeOther {
+			t.Fatalf("%s is made: %d %.300s", d.ID, status, text)
+		}
+		if status := b.lead(base, "s-officer-a", "A-"+d.ID+"-1", "approve", nil); status != http.StatusSeeOther {
+			t.Fatalf("%s is approved: %d", d.ID, status)
+		}
+	}
+	for _, d := range set {
+		s := b.facts(fact.NewRef("document", "A-"+d.ID+"-1"))
+		now, _ := s.Derived()["content_now"].Fact.Value.(string)
+		said, _ := s.Declared()["content_digest"].Fact.Value.(string)
+		switch {
+		case d.Dated() && now != "":
+			t.Errorf("%s is a report of its day and is compared with today", d.ID)
+		case !d.Dated() && d.ID != "documents" && (now == "" || now != said):
+			t.Errorf("%s: the judge has %.12s, the version %.12s: %v", d.ID, now, said, s.Derived()["content_now"].Fact.Reason)
+		}
+	}
+}
+
+func TestAVerdictOnAVersionTurnsWithItsContentAndWithNothingElse(t *testing.T) {
+	b := found(t)
+	base := b.open()
+	prepare := func(no string) {
+		t.Helper()
+		if status, text := b.ask(base, "s-maintainer-a", http.MethodPost, "/document/equipment", url.Values{"system": {"A"}, "version": {"第" + no + "版"}}); status != http.StatusSeeOther {
+			t.Fatalf("version %s: %d %.300s", no, status, text)
+		}
+		if status := b.lead(base, "s-officer-a", "A-equipment-"+no, "approve", nil); status != http.StatusSeeOther {
+			t.Fatalf("version %s is approved: %d", no, status)
+		}
+	}
+	says := func(no, when string, want verdict.Outcome) {
+		t.Helper()
+		if got := b.verdict(b.Now(), fact.NewRef("document", "A-equipment-"+no), "document/up-to-date"); got.Outcome != want {
+			t.Errorf("%s: version %s %s, want %s: %v", when, no, got.Outcome, want, got.Reasons)
+		}
+	}
+	renamed := func(name string) {
+		c := computer("CA-1", "A")
+		c["hostname"] = name
+		b.put(actor.Program, "computer", c)
+	}
+	b.observe("computer/CA-1", "identity", b.Now(), values{"os_name": "Debian GNU/Linux 12", "os_version": "12"})
+	prepare("1")
+	b.tick(20 * day)
+	says("1", "nothing happened", verdict.Conforms)
+	// Structural, and not in this document.
+	b.observe("computer/CA-1", "network", b.Now(), values{"listeners": []any{map[string]any{"proto": "tcp", "port": int64(23), "address": "0.0.0.0"}}})
+	b.tick(day)
+	b.observe("computer/CA-1", "network", b.Now(), values{"listeners": []any{}})
+	b.put(actor.Program, "line", values{"line_no": "L-1", "title": "庁内線", "system": "A", "type": "lan", "external": false, "internet": false, "status": "in-service"})
+	b.put(actor.Program, "computer", computer("CB-9", "B"))
+	b.tick(30 * day)
+	says("1", "something else changed", verdict.Conforms)
+	// Changed and changed back: the content is the same.
+	b.observe("computer/CA-1", "identity", b.Now(), values{"os_name": "Debian GNU/Linux 12", "os_version": "13"})
+	b.tick(day)
+	b.observe("computer/CA-1", "identity", b.Now(), values{"os_name": "Debian GNU/Linux 12", "os_version": "12"})
+	b.tick(30 * day)
+	says("1", "changed back", verdict.Conforms)
+	// Changed: within the time allowed, then no more, nothing having run in between.
+	b.observe("computer/CA-1", "identity", b.Now(), values{"os_name": "Debian GNU/Linux 12", "os_version": "13"})
+	says("1", "just changed", verdict.Conforms)
+	b.tick(14*day - time.Second)
+	says("1", "a second before the time is up", verdict.Conforms)
+	b.tick(time.Second)
+	says("1", "the time is up", verdict.Violates)
+	if got := b.stands(base, "s-maintainer-a", "equipment"); got != "Due" {
+		t.Errorf("the page says %s", got)
+	}
+	prepare("2")
+	says("2", "the next version", verdict.Conforms)
+	says("1", "the one before is withdrawn", verdict.NotApplicable)
+	// What is declared counts as well, and so does what is no longer there.
+	was, _ := b.entry(fact.NewRef("computer", "CA-1")).Values["hostname"].(string)
+	renamed("other-name")
+	b.tick(14 * day)
+	says("2", "a declared name changed", verdict.Violates)
+	renamed(was)
+	says("2", "and is as it was", verdict.Conforms)
 }

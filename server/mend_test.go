@@ -15,8 +15,8 @@ import (
 	"kakusho/actor"
 	"kakusho/kind"
 	"kakusho/posture"
-	"kakusho/posture/derive"
 	"kakusho/posture/differ"
+	"kakusho/report/document"
 	"kakusho/store/sqlite"
 )
 
@@ -102,7 +102,7 @@ func TestWhatDutiesDoNotOpenIsNotShown(t *testing.T) {
 	i := slices.IndexFunc(k.Fields, func(f kind.Field) bool { return f.Name == "hostname" })
 	k.Fields[i].See = []actor.Duty{actor.Auditor}
 	kinds["computer"] = k
-	p, err := posture.New(rows, b.Posture.Directive(), b.Posture.Controls(), kinds, derive.All())
+	p, err := posture.New(rows, b.Posture.Directive(), b.Posture.Controls(), kinds, document.Derivations(b.Posture.Terms()))
 	if err != nil {
 		t.Fatal(err)
 	}

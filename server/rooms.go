@@ -10,11 +10,11 @@ import (
 	"kakusho/gate"
 	"kakusho/govern"
 	"kakusho/posture"
-	"kakusho/posture/derive"
 	"kakusho/posture/under"
 	"kakusho/register"
 	"kakusho/register/draft"
 	"kakusho/register/exchange"
+	"kakusho/report/document"
 	"kakusho/server/waiting"
 	"kakusho/store"
 	"kakusho/web/inbox/due"
@@ -62,7 +62,8 @@ func (s *Server) under(ctx context.Context, d *directive.Directive, rows store.S
 	if err != nil {
 		return Rooms{}, err
 	}
-	r.Posture, err = posture.Over(under.Rows(rows, sees), s.books.Terms(d), derive.All())
+	terms := s.books.Terms(d)
+	r.Posture, err = posture.Over(under.Rows(rows, sees), terms, document.Derivations(terms))
 	r.Govern = r.Govern.Asking(waiting.Grounds(r.Posture, g))
 	r.Register = register.New(rows, g, s.rules, file.On(s.files), waiting.On(r.Posture, g))
 	r.Exchange = exchange.New(r.Register, rows, g)

@@ -26,8 +26,8 @@ import (
 	"kakusho/intake"
 	"kakusho/kind"
 	"kakusho/posture"
-	"kakusho/posture/derive"
 	"kakusho/report"
+	"kakusho/report/document"
 	"kakusho/store"
 	"kakusho/trail"
 	"kakusho/trail/short"
@@ -126,7 +126,8 @@ func (p *program) width() int {
 // shipped is the judge with the directive and controls that ship with the program.
 func shipped() (*posture.Posture, error) {
 	kinds, d := kind.Default(), directive.Default()
-	return posture.New(nil, d, control.Default(kinds, d), kinds, derive.All())
+	terms := posture.NewTerms(d, control.Default(kinds, d), kinds)
+	return posture.Over(nil, terms, document.Derivations(terms))
 }
 
 // look collects from a root once and judges it. What a register would declare is

@@ -314,6 +314,17 @@ func firstChange(r *world.Reading, it *world.Item) world.Result {
 	if !ok {
 		return world.Cannot("no-entry: the document's system is not registered")
 	}
+	if r.Text(it, "content_digest") != "" { // made here: its content tells, and nothing else does
+		switch c, _ := r.L.Cell(it, "content_changed_at"); c.Fact.Status {
+		case fact.Observed:
+			r.Note(it, "content_changed_at")
+			return world.Found(c.Fact.Value)
+		case fact.Absent:
+			return world.None("none: the content is that of the version, or a report of its day")
+		default:
+			return world.Cannot(c.Fact.Reason)
+		}
+	}
 	revised, confirmed := world.DeclaredTime(it, "revised_on"), world.DeclaredTime(it, "confirmed_on")
 	r.NoteDeclared(it, "revised_on")
 	if revised.IsZero() && confirmed.IsZero() {

@@ -14,8 +14,9 @@ import (
 	"kakusho/fact"
 	"kakusho/judge"
 	"kakusho/kind"
-	"kakusho/posture/derive"
+	"kakusho/posture"
 	"kakusho/posture/world"
+	"kakusho/report/document"
 	"kakusho/store"
 )
 
@@ -205,8 +206,9 @@ func TestALayerThatFollowedSaysWhatANewOneSays(t *testing.T) {
 	}
 	for seed := range seeds {
 		h := newHistory(seed)
+		derivations := document.Derivations(posture.NewTerms(h.directive, nil, h.kinds))
 		w := world.New(h.kinds)
-		l := world.NewLayer(w, h.directive.Parameters, nil, derive.All())
+		l := world.NewLayer(w, h.directive.Parameters, nil, derivations)
 		for range 150 {
 			h.entry++
 			h.put(w)
@@ -238,7 +240,7 @@ func TestALayerThatFollowedSaysWhatANewOneSays(t *testing.T) {
 				moved[it.Ref()] = true
 			}
 			fresh := h.again(t)
-			m := world.NewLayer(fresh, h.directive.Parameters, nil, derive.All())
+			m := world.NewLayer(fresh, h.directive.Parameters, nil, derivations)
 			m.Move(h.at)
 			if len(fresh.Items()) != len(w.Items()) {
 				t.Fatalf("seed %d step %d: %d items, want %d", seed, step, len(w.Items()), len(fresh.Items()))

@@ -43,6 +43,9 @@ type Content struct {
 	Partial  bool   // a column is not for the reader's duties: the digest is not that of the document
 }
 
+// members are the subjects of the scope of a standing.
+func (m *maker) members() []*posture.Subject { return m.ground.(standing).of }
+
 // Table is one part: fields, and rows with their values. A value that is text where its
 // field wants another type says why there is none.
 type Table struct {
@@ -61,47 +64,60 @@ func (c *Content) Rows() (n int) {
 
 // maker makes one content.
 type maker struct {
-	*posture.Standing
-	who     actor.Actor
+	*posture.Standing // nil while documents are judged
+	ground
+	terms   *posture.Terms
+	at      time.Time
+	who     *actor.Actor // nil: nobody in particular, everything is read
 	kinds   kind.Set
 	scope   Scope
-	members []*posture.Subject
 	partial bool
 }
 
 // Make makes the content of a document over a scope from a standing. who is whom the
 // standing is for.
 func (d Document) Make(st *posture.Standing, who actor.Actor, scope Scope) (*Content, error) {
-	m := maker{Standing: st, who: who, kinds: st.Terms().Kinds(), scope: scope}
-	c := &Content{Document: d, Scope: scope, At: st.At, Known: st.At}
+	m := maker{Standing: st, terms: st.Terms(), at: st.At, who: &who, kinds: st.Terms().Kinds(), scope: scope}
+	c := &Content{At: st.At, Known: st.At}
 	var err error
 	if c.Of, err = m.gather(d); err != nil {
 		return nil, fmt.Errorf("document %s: %w", d.ID, err)
 	}
-	for _, p := range d.Parts {
-		t, err := m.table(p)
-		if err != nil {
-			return nil, fmt.Errorf("document %s: %w", d.ID, err)
-		}
-		c.Tables = append(c.Tables, t)
+	if err := m.make(c, d); err != nil {
+		return nil, fmt.Errorf("document %s: %w", d.ID, err)
 	}
 	if d.Figure != "" {
 		c.Figure = figures[d.Figure](&m, d.Title)
 	}
+	return c, nil
+}
+
+// make makes everything that the digest is of.
+func (m *maker) make(c *Content, d Document) (err error) {
+	c.Document, c.Scope = d, m.scope
+	for _, p := range d.Parts {
+		t, err := m.table(p)
+		if err != nil {
+			return err
+		}
+		c.Tables = append(c.Tables, t)
+	}
 	c.Partial = m.partial
 	c.Digest, err = c.digest()
-	return c, err
+	return err
 }
 
 // gather finds what belongs to the scope, and the scope's name.
 func (m *maker) gather(d Document) (name string, err error) {
+	g := standing{Standing: m.Standing}
+	defer func() { m.ground = g }()
 	switch {
 	case m.scope.System != "":
 		sys, ok := m.Named("system/" + m.scope.System)
 		if !ok || m.scope.Unit != "" {
 			return "", ErrScope
 		}
-		m.members = m.Members(m.scope.System)
+		g.of = m.Members(m.scope.System)
 		return sys.Name, nil
 	case d.Over == OneSystem:
 		return "", ErrScope
@@ -113,12 +129,12 @@ func (m *maker) gather(d Document) (name string, err error) {
 		below := m.below(m.scope.Unit)
 		for _, s := range m.Subjects() {
 			if below[m.Place(s.Ref).Unit] {
-				m.members = append(m.members, s)
+				g.of = append(g.of, s)
 			}
 		}
 		return unit.Name, nil
 	}
-	m.members = m.Subjects()
+	g.of = m.Subjects()
 	return "", nil
 }
 
@@ -156,7 +172,7 @@ func (m *maker) table(p Part) (t Table, err error) {
 	shown.Columns = nil
 	for _, c := range p.Columns {
 		f, _ := p.field(k, c)
-		if !f.MayRead(m.who) {
+		if m.who != nil && !f.MayRead(*m.who) {
 			m.partial = true
 			continue
 		}
@@ -180,25 +196,23 @@ func (m *maker) table(p Part) (t Table, err error) {
 }
 
 // may reports whether the reader may read a register.
-func (m *maker) may(kindID string) bool { return m.kinds[kindID].MayRead(m.who) }
+func (m *maker) may(kindID string) bool { return m.who == nil || m.kinds[kindID].MayRead(*m.who) }
 
 // entries are those of a part's kind, in order of their key.
-func (m *maker) entries(p Part) (out []*posture.Subject) {
+func (m *maker) entries(p Part) (out []subject) {
+	all := m.within(p.Kind)
 	var refs map[string]bool
 	if len(p.Through) > 0 && m.scope != (Scope{}) {
 		refs = m.referred(p.Through)
-	}
-	all := m.members
-	if refs != nil {
-		all = m.OfKind(p.Kind)
+		all = m.every(p.Kind)
 	}
 	for _, s := range all {
-		if s.Kind.ID != p.Kind || refs != nil && !refs[s.Ref.ID()] || !p.takes(s) {
+		if refs != nil && !refs[s.ref().ID()] || !p.takes(s) {
 			continue
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b *posture.Subject) int { return cmp.Compare(a.Ref, b.Ref) })
+	slices.SortFunc(out, func(a, b subject) int { return cmp.Compare(a.ref(), b.ref()) })
 	return out
 }
 
@@ -206,11 +220,8 @@ func (m *maker) referred(through []string) map[string]bool {
 	refs := map[string]bool{}
 	for _, t := range through {
 		from, name, _ := strings.Cut(t, ".")
-		for _, s := range m.members {
-			if s.Kind.ID != from {
-				continue
-			}
-			if c, ok := s.Fact(name); ok {
+		for _, s := range m.within(from) {
+			if c, ok := s.fact(name); ok {
 				id, _ := c.Fact.Value.(string)
 				refs[id] = true
 			}
@@ -219,18 +230,27 @@ func (m *maker) referred(through []string) map[string]bool {
 	return refs
 }
 
-func (p Part) takes(s *posture.Subject) bool {
+func (p Part) takes(s subject) bool {
 	for name, values := range p.Where {
-		c, _ := s.Fact(name)
-		f, _ := s.Kind.Field(name)
-		if !slices.ContainsFunc(values, func(v string) bool {
-			want, err := f.Parse(v)
-			return err == nil && want == c.Fact.Value
-		}) {
+		if !has(s, name, values) {
+			return false
+		}
+	}
+	for name, values := range p.Except {
+		if has(s, name, values) {
 			return false
 		}
 	}
 	return true
+}
+
+func has(s subject, name string, values []string) bool {
+	c, _ := s.fact(name)
+	f, _ := s.of().Field(name)
+	return slices.ContainsFunc(values, func(v string) bool {
+		want, err := f.Parse(v)
+		return err == nil && want == c.Fact.Value
+	})
 }
 
 // Words of a cell that holds no value.
@@ -239,7 +259,7 @@ var (
 	elements = 200 // of a list in one cell; more are counted
 )
 
-func (m *maker) rows(p Part, k kind.Kind, s *posture.Subject) []map[string]any {
+func (m *maker) rows(p Part, k kind.Kind, s subject) []map[string]any {
 	row := map[string]any{}
 	for _, c := range p.Columns {
 		if !strings.HasPrefix(c, ".") {
@@ -249,7 +269,7 @@ func (m *maker) rows(p Part, k kind.Kind, s *posture.Subject) []map[string]any {
 	if p.Each == "" {
 		return []map[string]any{row}
 	}
-	list, _ := s.Fact(p.Each)
+	list, _ := s.fact(p.Each)
 	records, _ := list.Fact.Value.([]any)
 	var out []map[string]any
 	for _, e := range records {
@@ -272,9 +292,9 @@ func (m *maker) rows(p Part, k kind.Kind, s *posture.Subject) []map[string]any {
 
 // value is a cell as a document holds it: a reference by name and number, and of what
 // should have been seen but was not, that it was not.
-func (m *maker) value(k kind.Kind, name string, s *posture.Subject) any {
+func (m *maker) value(k kind.Kind, name string, s subject) any {
 	f, _ := k.Field(name)
-	c, ok := s.Fact(name)
+	c, ok := s.fact(name)
 	if f.In(kind.Observed) && f.In(kind.Declared) {
 		return both(f, c, s)
 	}
@@ -297,8 +317,8 @@ func (m *maker) value(k kind.Kind, name string, s *posture.Subject) any {
 
 // both is a field that is declared and observed: what was seen, and beside it what is
 // declared, when that is something else; what is declared, when nothing was seen.
-func both(f kind.Field, seen posture.Cell, s *posture.Subject) any {
-	said, declared := s.Declared()[f.Name]
+func both(f kind.Field, seen posture.Cell, s subject) any {
+	said, declared := s.declared(f.Name)
 	declared = declared && said.Fact.Status == fact.Observed
 	switch saw := seen.Fact.Status == fact.Observed; {
 	case !saw && !declared:
@@ -317,6 +337,10 @@ type unlike struct {
 	seen, said any
 }
 
+// aside is what the judge says beside what a register holds. The digest is of the
+// register's alone: what follows by itself is not to be registered again.
+type aside struct{ shown, held bilingual.Text }
+
 // absent is a value that nobody saw.
 type absent struct{}
 
@@ -324,11 +348,11 @@ type absent struct{}
 func (m *maker) named(kindID, id string) string {
 	k := m.kinds[kindID]
 	f, _ := k.Field(k.Name)
-	s, ok := m.Named(kindID + "/" + id)
-	if !ok || f.Personal || len(k.See) > 0 || s.Name == id || s.Name == "" {
+	s, ok := m.one(kindID, id)
+	if !ok || f.Personal || len(k.See) > 0 || s.name() == id || s.name() == "" {
 		return id
 	}
-	return s.Name + "（" + id + "）"
+	return s.name() + "（" + id + "）"
 }
 
 // countField is how many equal rows there are.
@@ -396,6 +420,8 @@ func words(f kind.Field, v any, l bilingual.Lang) string {
 		return unseen.In(l)
 	case bilingual.Text:
 		return x.In(l)
+	case aside:
+		return x.shown.In(l)
 	case told:
 		return words(x.field, x.value, l)
 	case unlike:
@@ -432,7 +458,13 @@ func (c *Content) digest() (string, error) {
 			x.Columns = append(x.Columns, f.Name)
 		}
 		for _, r := range t.Rows {
-			x.Rows = append(x.Rows, t.text(r, bilingual.EN))
+			row := t.text(r, bilingual.EN)
+			for i, f := range t.Fields {
+				if a, is := r[f.Name].(aside); is {
+					row[i] = a.held.EN
+				}
+			}
+			x.Rows = append(x.Rows, row)
 		}
 		all.Tables = append(all.Tables, x)
 	}

@@ -53,6 +53,7 @@ type Part struct {
 	Kind    string              `yaml:"kind,omitempty"`
 	Source  string              `yaml:"source,omitempty"`  // instead of a kind, one of the sources
 	Where   map[string][]string `yaml:"where,omitempty"`   // field: values of which it has one
+	Except  map[string][]string `yaml:"except,omitempty"`  // field: values of which it has none
 	Through []string            `yaml:"through,omitempty"` // kind.field: those that entries of the scope refer to
 	Each    string              `yaml:"each,omitempty"`    // list of records; a row for each
 	Only    string              `yaml:"only,omitempty"`    // with each: records in which this is true
@@ -173,11 +174,13 @@ func (p Part) check(kinds kind.Set) error {
 			faults = append(faults, fmt.Errorf("column %q: no field, or a personal one", c))
 		}
 	}
-	for name, values := range p.Where {
-		f, ok := k.Field(name)
-		for _, v := range values {
-			if _, err := f.Parse(v); !ok || err != nil {
-				faults = append(faults, fmt.Errorf("where %s: %q is no value of it", name, v))
+	for _, only := range []map[string][]string{p.Where, p.Except} {
+		for name, values := range only {
+			f, ok := k.Field(name)
+			for _, v := range values {
+				if _, err := f.Parse(v); !ok || err != nil {
+					faults = append(faults, fmt.Errorf("where or except %s: %q is no value of it", name, v))
+				}
 			}
 		}
 	}

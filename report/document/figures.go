@@ -2,9 +2,10 @@ package document
 
 import (
 	"fmt"
+	"strings"
 
 	"kakusho/bilingual"
-	"kakusho/posture"
+	"kakusho/fact"
 	"kakusho/report/figure"
 )
 
@@ -26,9 +27,9 @@ func more(n int) string {
 }
 
 // text is a declared or seen value in Japanese.
-func (m *maker) text(s *posture.Subject, name string) string {
-	f, ok := s.Kind.Field(name)
-	if c, has := s.Fact(name); ok && has && f.MayRead(m.who) {
+func (m *maker) text(s subject, name string) string {
+	f, ok := s.of().Field(name)
+	if c, has := s.fact(name); ok && has && (m.who == nil || f.MayRead(*m.who)) {
 		return f.Format(c.Fact.Value, bilingual.JA)
 	}
 	return ""
@@ -46,9 +47,9 @@ func (m *maker) places(kinds ...string) (groups []figure.Group, of map[string]st
 			continue
 		}
 		for _, s := range m.entries(Part{Kind: d.kind}) {
-			n := figure.Node{ID: string(s.Ref), Title: s.Ref.ID() + " " + s.Name, Detail: m.text(s, d.what), Dashed: m.text(s, "host_of") != ""}
+			n := figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, d.what), Dashed: m.text(s, "host_of") != ""}
 			zone := ""
-			if c, ok := s.Fact("zone"); ok {
+			if c, ok := s.fact("zone"); ok {
 				zone, _ = c.Fact.Value.(string)
 			}
 			if zone == "" {
@@ -57,7 +58,7 @@ func (m *maker) places(kinds ...string) (groups []figure.Group, of map[string]st
 				continue
 			}
 			title := m.named("zone", zone)
-			if z, ok := m.Named("zone/" + zone); ok {
+			if z, ok := m.one("zone", zone); ok {
 				if class := m.text(z, "class"); class != "" {
 					title += " クラス" + class
 				}
@@ -84,10 +85,10 @@ func configuration(m *maker, title bilingual.Text) *figure.Figure {
 	data := figure.Group{Title: "データベース / databases", More: more}
 	var edges []figure.Edge
 	for _, s := range m.entries(Part{Kind: "database"}) {
-		data.Nodes = append(data.Nodes, figure.Node{ID: string(s.Ref), Title: s.Ref.ID() + " " + s.Name, Detail: m.text(s, "engine")})
-		if c, ok := s.Fact("computer"); ok {
+		data.Nodes = append(data.Nodes, figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, "engine")})
+		if c, ok := s.fact("computer"); ok {
 			id, _ := c.Fact.Value.(string)
-			edges = append(edges, figure.Edge{From: string(s.Ref), To: "computer/" + id})
+			edges = append(edges, figure.Edge{From: string(s.ref()), To: "computer/" + id})
 		}
 	}
 	return figure.Stack(title.JA+" / "+title.EN, []figure.Group{data}, groups, edges)
@@ -99,31 +100,31 @@ func network(m *maker, title bilingual.Text) *figure.Figure {
 	lines := figure.Group{Title: "電気通信回線 / lines", More: more}
 	gear := figure.Group{Title: "ネットワーク機器 / network devices", More: more}
 	for _, s := range m.entries(Part{Kind: "line"}) {
-		lines.Nodes = append(lines.Nodes, figure.Node{ID: string(s.Ref), Title: s.Ref.ID() + " " + s.Name, Detail: m.text(s, "type"), Dashed: m.text(s, "internet") == "はい"})
+		lines.Nodes = append(lines.Nodes, figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, "type"), Dashed: m.text(s, "internet") == "はい"})
 	}
 	groups, _ := m.places("computer")
 	for i := range groups {
 		for j, n := range groups[i].Nodes {
-			if s, ok := m.Named(n.ID); ok {
+			if s, ok := m.one(fact.Ref(n.ID).Kind(), fact.Ref(n.ID).ID()); ok {
 				groups[i].Nodes[j].Detail = m.addresses(s)
 			}
 		}
 	}
 	var edges []figure.Edge
 	for _, s := range m.entries(Part{Kind: "network-device"}) {
-		gear.Nodes = append(gear.Nodes, figure.Node{ID: string(s.Ref), Title: s.Ref.ID() + " " + s.Name, Detail: m.text(s, "type")})
-		if c, ok := s.Fact("lines"); ok {
+		gear.Nodes = append(gear.Nodes, figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, "type")})
+		if c, ok := s.fact("lines"); ok {
 			list, _ := c.Fact.Value.([]any)
 			for _, l := range list {
 				id, _ := l.(string)
-				edges = append(edges, figure.Edge{From: "line/" + id, To: string(s.Ref)})
+				edges = append(edges, figure.Edge{From: "line/" + id, To: string(s.ref())})
 			}
 		}
-		if c, ok := s.Fact("zone"); ok {
+		if c, ok := s.fact("zone"); ok {
 			id, _ := c.Fact.Value.(string)
 			for _, g := range groups {
 				if z := m.named("zone", id); id != "" && len(g.Title) >= len(z) && g.Title[:len(z)] == z {
-					edges = append(edges, figure.Edge{From: string(s.Ref), To: g.Title})
+					edges = append(edges, figure.Edge{From: string(s.ref()), To: g.Title})
 				}
 			}
 		}
@@ -131,25 +132,22 @@ func network(m *maker, title bilingual.Text) *figure.Figure {
 	return figure.Stack(title.JA+" / "+title.EN, []figure.Group{lines, gear}, groups, edges)
 }
 
-// addresses are those of a computer's interfaces as they were seen.
-func (m *maker) addresses(s *posture.Subject) string {
-	c, ok := s.Fact("interfaces")
+// addresses are those by which others reach a computer, as they were seen.
+func (m *maker) addresses(s subject) string {
+	c, ok := s.fact("interfaces")
 	list, _ := c.Fact.Value.([]any)
 	if !ok || len(list) == 0 {
 		return unseen.JA
 	}
-	out := ""
+	var out []string
 	for _, e := range list {
 		r, _ := e.(map[string]any)
-		addresses, _ := r["addresses"].([]any)
-		for _, a := range addresses {
-			if text := fmt.Sprint(a); text != "127.0.0.1/8" && text != "::1/128" {
-				if out != "" {
-					out += " "
-				}
-				out += text
+		text, _ := r["addresses"].(string)
+		for a := range strings.FieldsSeq(text) {
+			if !strings.HasPrefix(a, "127.") && !strings.HasPrefix(a, "::1") && !strings.HasPrefix(a, "fe80:") {
+				out = append(out, a)
 			}
 		}
 	}
-	return out
+	return strings.Join(out, " ")
 }

@@ -2,15 +2,18 @@ package document
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"kakusho/bilingual"
 	"kakusho/clause"
+	"kakusho/control"
 	"kakusho/decision"
+	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
-	"kakusho/posture/claim"
 	"kakusho/verdict"
 )
 
@@ -18,6 +21,7 @@ import (
 type source struct {
 	fields []kind.Field
 	see    string // register that its reader must be allowed to read
+	dated  bool   // it tells what was judged: a report of its day
 	rows   func(m *maker) []map[string]any
 }
 
@@ -38,16 +42,21 @@ var (
 		{verdict.Deferred, "deferred"}, {verdict.Special, "special"}, {verdict.Excepted, "excepted"}}
 )
 
-// mostOpen is how many open pairs the page for a committee names.
-const mostOpen = 30
+// What the page for a committee names: so many of the open controls, so many of the dates
+// to come, and those so far ahead.
+const (
+	mostOpen = 30
+	mostSoon = 40
+	ahead    = 90 * 24 * time.Hour
+)
 
 var sources = map[string]source{
-	"sections":   {fields: sectionFields(), rows: sections},
-	"open":       {fields: []kind.Field{outcomeColumn, clauseColumn, controlColumn, subjectColumn, column("count", kind.Int, "件数", "Count")}, rows: open},
-	"soon":       {fields: []kind.Field{column("on", kind.Time, "期限", "When"), clauseColumn, controlColumn, subjectColumn, column("to", kind.String, "以後の判定", "Then")}, rows: soon},
+	"sections":   {fields: sectionFields(), rows: sections, dated: true},
+	"open":       {fields: []kind.Field{outcomeColumn, clauseColumn, controlColumn, subjectColumn, column("count", kind.Int, "件数", "Count")}, rows: open, dated: true},
+	"soon":       {fields: []kind.Field{column("on", kind.Time, "期限", "When"), clauseColumn, controlColumn, subjectColumn, column("to", kind.String, "以後の判定", "Then")}, rows: soon, dated: true},
 	"exceptions": {fields: exceptionFields, rows: exceptions},
 	"papers": {fields: []kind.Field{clauseColumn, titleColumn, outcomeColumn, column("count", kind.Int, "判定数", "Verdicts"),
-		column("open", kind.Text, "適合しないもの（確認項目及び対象数）", "What does not conform (control, subjects)"), column("finding", kind.String, "監査人の所見", "Finding of the auditor")}, rows: papers},
+		column("open", kind.Text, "適合しないもの（確認項目及び対象数）", "What does not conform (control, subjects)"), column("finding", kind.String, "監査人の所見", "Finding of the auditor")}, rows: papers, dated: true},
 }
 
 func sectionFields() []kind.Field {
@@ -70,7 +79,7 @@ func (m *maker) tally(id clause.ID) posture.Tally {
 }
 
 func sections(m *maker) (out []map[string]any) {
-	for _, s := range m.Terms().Directive().Sections {
+	for _, s := range m.terms.Directive().Sections {
 		t := m.tally(s.ID)
 		if t.Total() == 0 {
 			continue
@@ -86,14 +95,14 @@ func sections(m *maker) (out []map[string]any) {
 
 // label is how a clause is cited.
 func (m *maker) label(id clause.ID) bilingual.Text {
-	if c, ok := m.Terms().Directive().Clause(id); ok {
+	if c, ok := m.terms.Directive().Clause(id); ok {
 		return c.Label
 	}
 	return bilingual.Say(string(id), string(id))
 }
 
 func (m *maker) control(id string) bilingual.Text {
-	if c, ok := m.Terms().Control(id); ok {
+	if c, ok := m.terms.Control(id); ok {
 		return c.Title
 	}
 	return bilingual.Say(id, id)
@@ -105,18 +114,18 @@ func (m *maker) pairs(f posture.Filter) []posture.Pair {
 	return m.Pairs(f)
 }
 
-// subject is a subject's kind and number: its name may be a person's.
-func subject(m *maker, p posture.Pair) bilingual.Text {
-	k := m.kinds[p.Subject.Kind()]
-	return bilingual.Text{JA: k.Label.JA + " " + p.Subject.ID(), EN: k.Label.EN + " " + p.Subject.ID()}
+// cited is a subject's kind and number: its name may be a person's.
+func (m *maker) cited(ref fact.Ref) bilingual.Text {
+	k := m.kinds[ref.Kind()]
+	return bilingual.Text{JA: k.Label.JA + " " + ref.ID(), EN: k.Label.EN + " " + ref.ID()}
 }
 
 var settled = []verdict.Outcome{verdict.Conforms, verdict.NotApplicable}
 
 // open are the controls that something does not conform to, worst first, with the first
-// subject and how many there are.
+// subject and how many there are. Those that it does not name it counts.
 func open(m *maker) (out []map[string]any) {
-	at := map[[2]string]int{}
+	at, left := map[[2]string]int{}, map[[2]string]int64{}
 	for _, p := range m.pairs(posture.Filter{}) {
 		if slices.Contains(settled, p.Outcome) {
 			continue
@@ -125,32 +134,42 @@ func open(m *maker) (out []map[string]any) {
 		i, had := at[key]
 		if !had {
 			if len(out) == mostOpen {
+				left[key]++
 				continue
 			}
 			i = len(out)
 			at[key] = i
-			out = append(out, map[string]any{"outcome": p.Outcome.Label(), "clause": m.label(p.Clause), "control": m.control(p.Control), "subject": subject(m, p), "count": int64(0)})
+			out = append(out, map[string]any{"outcome": p.Outcome.Label(), "clause": m.label(p.Clause), "control": m.control(p.Control), "subject": m.cited(p.Subject), "count": int64(0)})
 		}
 		out[i]["count"] = out[i]["count"].(int64) + 1
 	}
-	return out
-}
-
-// soon is what becomes worse by time alone next.
-func soon(m *maker) (out []map[string]any) {
-	for _, v := range m.Soonest(20) {
-		s, ok := m.Named(v.Subject)
-		if !ok || !slices.Contains(m.members, s) && !m.holds(s) {
-			continue
+	if len(left) > 0 {
+		sum := int64(0)
+		for _, n := range left {
+			sum += n
 		}
-		out = append(out, map[string]any{"on": v.NextChange, "clause": m.label(v.Clause), "control": m.control(v.Control),
-			"subject": subject(m, posture.Pair{Subject: s.Ref}), "to": v.ChangesTo.Label()})
+		out = append(out, map[string]any{"control": bilingual.Say(fmt.Sprintf("ほか%d項目", len(left)), fmt.Sprintf("and %d more controls", len(left))), "count": sum})
 	}
 	return out
 }
 
-func (m *maker) holds(s *posture.Subject) bool {
-	return slices.ContainsFunc(m.members, func(x *posture.Subject) bool { return x.Ref == s.Ref })
+// soon is what a date turns for the worse within the time that the page looks ahead, the
+// nearest first. Those that it does not name it counts.
+func soon(m *maker) (out []map[string]any) {
+	of := map[fact.Ref]bool{}
+	for _, s := range m.members() {
+		of[s.Ref] = true
+	}
+	all := m.Deadlines(m.At, m.At.Add(ahead), func(s *posture.Subject, _ control.Control) bool { return of[s.Ref] })
+	all = slices.DeleteFunc(all, func(d posture.Deadline) bool { return !d.At.After(m.At) })
+	slices.SortStableFunc(all, func(a, b posture.Deadline) int { return a.At.Compare(b.At) })
+	for _, d := range all[:min(mostSoon, len(all))] {
+		out = append(out, map[string]any{"on": d.At, "clause": m.label(d.Clause), "control": m.control(d.Control), "subject": m.cited(d.Subject), "to": d.To.Label()})
+	}
+	if more := len(all) - len(out); more > 0 {
+		out = append(out, map[string]any{"control": bilingual.Say(fmt.Sprintf("ほか%d件", more), fmt.Sprintf("and %d more", more))})
+	}
+	return out
 }
 
 var exceptionFields = []kind.Field{
@@ -161,12 +180,14 @@ var exceptionFields = []kind.Field{
 
 // exceptions are the decisions that lie over verdicts or provide otherwise.
 func exceptions(m *maker) (out []map[string]any) {
-	for _, s := range m.members {
-		for _, d := range s.Decisions {
-			if d.Type == decision.Attestation || d.Type == decision.Judgement {
-				continue
+	of, whole := m.decided()
+	m.partial = m.partial || !whole
+	for _, s := range of {
+		for _, d := range s.decisions {
+			if d.Subject != s.ref || d.Type == decision.Attestation || d.Type == decision.Judgement {
+				continue // what is decided about a system its members have from it
 			}
-			row := map[string]any{"id": d.ID, "type": d.Type.Label(), "subject": subject(m, posture.Pair{Subject: s.Ref}), "reason": d.Reason,
+			row := map[string]any{"id": d.ID, "type": d.Type.Label(), "subject": m.cited(s.ref), "reason": d.Reason,
 				"measures": d.Measures, "post": m.named("post", d.Post), "state": m.state(d)}
 			if d.Clause != "" {
 				row["clause"] = m.label(d.Clause)
@@ -196,17 +217,19 @@ func isZero(v any) bool {
 	return ok && t.IsZero()
 }
 
-func (m *maker) state(d decision.Decision) bilingual.Text {
+var inForce = bilingual.Say("効力あり", "In force")
+
+func (m *maker) state(d decision.Decision) any {
 	switch {
-	case !d.WithdrawnAt.IsZero() && !d.WithdrawnAt.After(m.At):
+	case !d.WithdrawnAt.IsZero() && !d.WithdrawnAt.After(m.at):
 		return bilingual.Say("取消し", "Withdrawn")
 	case d.Type.NeedsApproval() && d.ApprovedAt.IsZero():
 		return bilingual.Say("承認待ち", "Waits for approval")
-	case d.InForce(m.At) && claim.Lost(m.Standing, d):
-		return bilingual.Say("失効（除外の事由に当たらない）", "Void: its ground does not hold")
-	case d.InForce(m.At):
-		return bilingual.Say("効力あり", "In force")
-	case d.From.After(m.At):
+	case d.InForce(m.at) && m.lost(d):
+		return aside{bilingual.Say("失効（除外の事由に当たらない）", "Void: its ground does not hold"), inForce}
+	case d.InForce(m.at):
+		return inForce
+	case d.From.After(m.at):
 		return bilingual.Say("始期前", "Not yet in force")
 	}
 	return bilingual.Say("終了", "Ended")
@@ -215,7 +238,7 @@ func (m *maker) state(d decision.Decision) bilingual.Text {
 // papers are the clauses one by one with what is known of each, for an auditor to write
 // beside.
 func papers(m *maker) (out []map[string]any) {
-	for _, c := range m.Terms().Directive().Clauses {
+	for _, c := range m.terms.Directive().Clauses {
 		if c.Type != clause.Obligation {
 			continue
 		}

@@ -88,7 +88,7 @@ func (t Table) plain(id string, l bilingual.Lang) table.Part {
 		row := map[string]any{}
 		for _, f := range t.Fields {
 			switch x := r[f.Name].(type) {
-			case absent, bilingual.Text, told, unlike:
+			case absent, aside, bilingual.Text, told, unlike:
 				row[f.Name] = words(f, x, l)
 			case time.Time:
 				row[f.Name] = x.Truncate(time.Second)

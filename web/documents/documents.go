@@ -103,6 +103,8 @@ func stands(v version, now *document.Content, err error) (State, error) {
 		return Follows, nil
 	case v.Digest == "":
 		return Elsewhere, nil
+	case now.Document.Dated():
+		return Dated, nil
 	case v.Digest != now.Digest:
 		return Due, nil
 	}
