@@ -16,6 +16,7 @@ import (
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
+	"kakusho/report/document/ground"
 	"kakusho/report/figure"
 )
 
@@ -44,7 +45,7 @@ type Content struct {
 }
 
 // members are the subjects of the scope of a standing.
-func (m *maker) members() []*posture.Subject { return m.ground.(standing).of }
+func (m *maker) members() []*posture.Subject { return m.Ground.(ground.Standing).Of }
 
 // Table is one part: fields, and rows with their values. A value that is text where its
 // field wants another type says why there is none.
@@ -65,7 +66,7 @@ func (c *Content) Rows() (n int) {
 // maker makes one content.
 type maker struct {
 	*posture.Standing // nil while documents are judged
-	ground
+	ground.Ground
 	terms   *posture.Terms
 	at      time.Time
 	who     *actor.Actor // nil: nobody in particular, everything is read
@@ -109,15 +110,15 @@ func (m *maker) make(c *Content, d Document) (err error) {
 
 // gather finds what belongs to the scope, and the scope's name.
 func (m *maker) gather(d Document) (name string, err error) {
-	g := standing{Standing: m.Standing}
-	defer func() { m.ground = g }()
+	g := ground.Standing{Standing: m.Standing}
+	defer func() { m.Ground = g }()
 	switch {
 	case m.scope.System != "":
 		sys, ok := m.Named("system/" + m.scope.System)
 		if !ok || m.scope.Unit != "" {
 			return "", ErrScope
 		}
-		g.of = m.Members(m.scope.System)
+		g.Of = m.Members(m.scope.System)
 		return sys.Name, nil
 	case d.Over == OneSystem:
 		return "", ErrScope
@@ -129,12 +130,12 @@ func (m *maker) gather(d Document) (name string, err error) {
 		below := m.below(m.scope.Unit)
 		for _, s := range m.Subjects() {
 			if below[m.Place(s.Ref).Unit] {
-				g.of = append(g.of, s)
+				g.Of = append(g.Of, s)
 			}
 		}
 		return unit.Name, nil
 	}
-	g.of = m.Subjects()
+	g.Of = m.Subjects()
 	return "", nil
 }
 
@@ -199,20 +200,20 @@ func (m *maker) table(p Part) (t Table, err error) {
 func (m *maker) may(kindID string) bool { return m.who == nil || m.kinds[kindID].MayRead(*m.who) }
 
 // entries are those of a part's kind, in order of their key.
-func (m *maker) entries(p Part) (out []subject) {
-	all := m.within(p.Kind)
+func (m *maker) entries(p Part) (out []ground.Subject) {
+	all := m.In(p.Kind)
 	var refs map[string]bool
 	if len(p.Through) > 0 && m.scope != (Scope{}) {
 		refs = m.referred(p.Through)
-		all = m.every(p.Kind)
+		all = m.Every(p.Kind)
 	}
 	for _, s := range all {
-		if refs != nil && !refs[s.ref().ID()] || !p.takes(s) {
+		if refs != nil && !refs[s.Ref().ID()] || !p.takes(s) {
 			continue
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b subject) int { return cmp.Compare(a.ref(), b.ref()) })
+	slices.SortFunc(out, func(a, b ground.Subject) int { return cmp.Compare(a.Ref(), b.Ref()) })
 	return out
 }
 
@@ -220,8 +221,8 @@ func (m *maker) referred(through []string) map[string]bool {
 	refs := map[string]bool{}
 	for _, t := range through {
 		from, name, _ := strings.Cut(t, ".")
-		for _, s := range m.within(from) {
-			if c, ok := s.fact(name); ok {
+		for _, s := range m.In(from) {
+			if c, ok := s.Fact(name); ok {
 				id, _ := c.Fact.Value.(string)
 				refs[id] = true
 			}
@@ -230,7 +231,7 @@ func (m *maker) referred(through []string) map[string]bool {
 	return refs
 }
 
-func (p Part) takes(s subject) bool {
+func (p Part) takes(s ground.Subject) bool {
 	for name, values := range p.Where {
 		if !has(s, name, values) {
 			return false
@@ -244,9 +245,9 @@ func (p Part) takes(s subject) bool {
 	return true
 }
 
-func has(s subject, name string, values []string) bool {
-	c, _ := s.fact(name)
-	f, _ := s.of().Field(name)
+func has(s ground.Subject, name string, values []string) bool {
+	c, _ := s.Fact(name)
+	f, _ := s.Of().Field(name)
 	return slices.ContainsFunc(values, func(v string) bool {
 		want, err := f.Parse(v)
 		return err == nil && want == c.Fact.Value
@@ -259,7 +260,7 @@ var (
 	elements = 200 // of a list in one cell; more are counted
 )
 
-func (m *maker) rows(p Part, k kind.Kind, s subject) []map[string]any {
+func (m *maker) rows(p Part, k kind.Kind, s ground.Subject) []map[string]any {
 	row := map[string]any{}
 	for _, c := range p.Columns {
 		if !strings.HasPrefix(c, ".") {
@@ -269,7 +270,7 @@ func (m *maker) rows(p Part, k kind.Kind, s subject) []map[string]any {
 	if p.Each == "" {
 		return []map[string]any{row}
 	}
-	list, _ := s.fact(p.Each)
+	list, _ := s.Fact(p.Each)
 	records, _ := list.Fact.Value.([]any)
 	var out []map[string]any
 	for _, e := range records {
@@ -292,9 +293,9 @@ func (m *maker) rows(p Part, k kind.Kind, s subject) []map[string]any {
 
 // value is a cell as a document holds it: a reference by name and number, and of what
 // should have been seen but was not, that it was not.
-func (m *maker) value(k kind.Kind, name string, s subject) any {
+func (m *maker) value(k kind.Kind, name string, s ground.Subject) any {
 	f, _ := k.Field(name)
-	c, ok := s.fact(name)
+	c, ok := s.Fact(name)
 	if f.In(kind.Observed) && f.In(kind.Declared) {
 		return both(f, c, s)
 	}
@@ -317,8 +318,8 @@ func (m *maker) value(k kind.Kind, name string, s subject) any {
 
 // both is a field that is declared and observed: what was seen, and beside it what is
 // declared, when that is something else; what is declared, when nothing was seen.
-func both(f kind.Field, seen posture.Cell, s subject) any {
-	said, declared := s.declared(f.Name)
+func both(f kind.Field, seen posture.Cell, s ground.Subject) any {
+	said, declared := s.Declared(f.Name)
 	declared = declared && said.Fact.Status == fact.Observed
 	switch saw := seen.Fact.Status == fact.Observed; {
 	case !saw && !declared:
@@ -348,11 +349,11 @@ type absent struct{}
 func (m *maker) named(kindID, id string) string {
 	k := m.kinds[kindID]
 	f, _ := k.Field(k.Name)
-	s, ok := m.one(kindID, id)
-	if !ok || f.Personal || len(k.See) > 0 || s.name() == id || s.name() == "" {
+	s, ok := m.One(kindID, id)
+	if !ok || f.Personal || len(k.See) > 0 || s.Name() == id || s.Name() == "" {
 		return id
 	}
-	return s.name() + "（" + id + "）"
+	return s.Name() + "（" + id + "）"
 }
 
 // countField is how many equal rows there are.

@@ -3,14 +3,13 @@ package document
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/posture"
 	"kakusho/posture/derive"
 	"kakusho/posture/world"
-	"kakusho/rule/weigh"
+	"kakusho/report/document/ground"
 )
 
 // Dated reports whether a document tells what was judged. It is a report of its day, and
@@ -37,7 +36,7 @@ type book struct {
 }
 
 // made makes the content that a registered version is to be compared with.
-func (b book) made(r *world.Reading, it *world.Item, s *since) (*Content, world.Result) {
+func (b book) made(r *world.Reading, it *world.Item, s *ground.Since) (*Content, world.Result) {
 	for _, name := range []string{"content_digest", "type", "status"} {
 		r.NoteDeclared(it, name)
 	}
@@ -54,7 +53,7 @@ func (b book) made(r *world.Reading, it *world.Item, s *since) (*Content, world.
 	if !ok {
 		return nil, world.Cannot("no-entry: the document's system is not registered")
 	}
-	m := maker{terms: b.terms, at: r.L.At, kinds: b.kinds, scope: Scope{System: it.Row.System}, ground: layer{r.L, sys, s}}
+	m := maker{terms: b.terms, at: r.L.At, kinds: b.kinds, scope: Scope{System: it.Row.System}, Ground: ground.Layer{Layer: r.L, System: sys, Since: s}}
 	c := &Content{}
 	if err := m.make(c, d); err != nil {
 		return nil, world.Cannot("error: " + err.Error())
@@ -63,7 +62,7 @@ func (b book) made(r *world.Reading, it *world.Item, s *since) (*Content, world.
 }
 
 func (b book) content(r *world.Reading, it *world.Item) world.Result {
-	_, res := b.made(r, it, &since{})
+	_, res := b.made(r, it, &ground.Since{})
 	return res
 }
 
@@ -80,25 +79,10 @@ func (b book) change(r *world.Reading, it *world.Item) world.Result {
 		return world.None("none: the content is the same")
 	}
 	r.NoteDeclared(it, "content_as_of")
-	s := since{after: world.DeclaredTime(it, "content_as_of")}
+	s := ground.Since{After: world.DeclaredTime(it, "content_as_of")}
 	b.made(r, it, &s)
-	if s.first.IsZero() { // something is gone, and left no trace
-		return world.Found(s.after)
+	if s.First.IsZero() { // something is gone, and left no trace
+		return world.Found(s.After)
 	}
-	return world.Found(s.first)
-}
-
-// since finds the first instant after another at which something read became as it is.
-type since struct{ after, first time.Time }
-
-func (s *since) cell(c posture.Cell, ok bool) {
-	if ok && c.Fact.Status == fact.Observed {
-		s.at(c.Since)
-	}
-}
-
-func (s *since) at(t time.Time) {
-	if t.After(s.after) {
-		s.first = weigh.Earlier(s.first, t)
-	}
+	return world.Found(s.First)
 }

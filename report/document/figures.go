@@ -6,6 +6,7 @@ import (
 
 	"kakusho/bilingual"
 	"kakusho/fact"
+	"kakusho/report/document/ground"
 	"kakusho/report/figure"
 )
 
@@ -27,9 +28,9 @@ func more(n int) string {
 }
 
 // text is a declared or seen value in Japanese.
-func (m *maker) text(s subject, name string) string {
-	f, ok := s.of().Field(name)
-	if c, has := s.fact(name); ok && has && (m.who == nil || f.MayRead(*m.who)) {
+func (m *maker) text(s ground.Subject, name string) string {
+	f, ok := s.Of().Field(name)
+	if c, has := s.Fact(name); ok && has && (m.who == nil || f.MayRead(*m.who)) {
 		return f.Format(c.Fact.Value, bilingual.JA)
 	}
 	return ""
@@ -47,9 +48,9 @@ func (m *maker) places(kinds ...string) (groups []figure.Group, of map[string]st
 			continue
 		}
 		for _, s := range m.entries(Part{Kind: d.kind}) {
-			n := figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, d.what), Dashed: m.text(s, "host_of") != ""}
+			n := figure.Node{ID: string(s.Ref()), Title: s.Ref().ID() + " " + s.Name(), Detail: m.text(s, d.what), Dashed: m.text(s, "host_of") != ""}
 			zone := ""
-			if c, ok := s.fact("zone"); ok {
+			if c, ok := s.Fact("zone"); ok {
 				zone, _ = c.Fact.Value.(string)
 			}
 			if zone == "" {
@@ -58,7 +59,7 @@ func (m *maker) places(kinds ...string) (groups []figure.Group, of map[string]st
 				continue
 			}
 			title := m.named("zone", zone)
-			if z, ok := m.one("zone", zone); ok {
+			if z, ok := m.One("zone", zone); ok {
 				if class := m.text(z, "class"); class != "" {
 					title += " クラス" + class
 				}
@@ -85,10 +86,10 @@ func configuration(m *maker, title bilingual.Text) *figure.Figure {
 	data := figure.Group{Title: "データベース / databases", More: more}
 	var edges []figure.Edge
 	for _, s := range m.entries(Part{Kind: "database"}) {
-		data.Nodes = append(data.Nodes, figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, "engine")})
-		if c, ok := s.fact("computer"); ok {
+		data.Nodes = append(data.Nodes, figure.Node{ID: string(s.Ref()), Title: s.Ref().ID() + " " + s.Name(), Detail: m.text(s, "engine")})
+		if c, ok := s.Fact("computer"); ok {
 			id, _ := c.Fact.Value.(string)
-			edges = append(edges, figure.Edge{From: string(s.ref()), To: "computer/" + id})
+			edges = append(edges, figure.Edge{From: string(s.Ref()), To: "computer/" + id})
 		}
 	}
 	return figure.Stack(title.JA+" / "+title.EN, []figure.Group{data}, groups, edges)
@@ -100,31 +101,31 @@ func network(m *maker, title bilingual.Text) *figure.Figure {
 	lines := figure.Group{Title: "電気通信回線 / lines", More: more}
 	gear := figure.Group{Title: "ネットワーク機器 / network devices", More: more}
 	for _, s := range m.entries(Part{Kind: "line"}) {
-		lines.Nodes = append(lines.Nodes, figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, "type"), Dashed: m.text(s, "internet") == "はい"})
+		lines.Nodes = append(lines.Nodes, figure.Node{ID: string(s.Ref()), Title: s.Ref().ID() + " " + s.Name(), Detail: m.text(s, "type"), Dashed: m.text(s, "internet") == "はい"})
 	}
 	groups, _ := m.places("computer")
 	for i := range groups {
 		for j, n := range groups[i].Nodes {
-			if s, ok := m.one(fact.Ref(n.ID).Kind(), fact.Ref(n.ID).ID()); ok {
+			if s, ok := m.One(fact.Ref(n.ID).Kind(), fact.Ref(n.ID).ID()); ok {
 				groups[i].Nodes[j].Detail = m.addresses(s)
 			}
 		}
 	}
 	var edges []figure.Edge
 	for _, s := range m.entries(Part{Kind: "network-device"}) {
-		gear.Nodes = append(gear.Nodes, figure.Node{ID: string(s.ref()), Title: s.ref().ID() + " " + s.name(), Detail: m.text(s, "type")})
-		if c, ok := s.fact("lines"); ok {
+		gear.Nodes = append(gear.Nodes, figure.Node{ID: string(s.Ref()), Title: s.Ref().ID() + " " + s.Name(), Detail: m.text(s, "type")})
+		if c, ok := s.Fact("lines"); ok {
 			list, _ := c.Fact.Value.([]any)
 			for _, l := range list {
 				id, _ := l.(string)
-				edges = append(edges, figure.Edge{From: "line/" + id, To: string(s.ref())})
+				edges = append(edges, figure.Edge{From: "line/" + id, To: string(s.Ref())})
 			}
 		}
-		if c, ok := s.fact("zone"); ok {
+		if c, ok := s.Fact("zone"); ok {
 			id, _ := c.Fact.Value.(string)
 			for _, g := range groups {
 				if z := m.named("zone", id); id != "" && len(g.Title) >= len(z) && g.Title[:len(z)] == z {
-					edges = append(edges, figure.Edge{From: string(s.ref()), To: g.Title})
+					edges = append(edges, figure.Edge{From: string(s.Ref()), To: g.Title})
 				}
 			}
 		}
@@ -133,8 +134,8 @@ func network(m *maker, title bilingual.Text) *figure.Figure {
 }
 
 // addresses are those by which others reach a computer, as they were seen.
-func (m *maker) addresses(s subject) string {
-	c, ok := s.fact("interfaces")
+func (m *maker) addresses(s ground.Subject) string {
+	c, ok := s.Fact("interfaces")
 	list, _ := c.Fact.Value.([]any)
 	if !ok || len(list) == 0 {
 		return unseen.JA

@@ -180,14 +180,14 @@ var exceptionFields = []kind.Field{
 
 // exceptions are the decisions that lie over verdicts or provide otherwise.
 func exceptions(m *maker) (out []map[string]any) {
-	of, whole := m.decided()
+	of, whole := m.Decided()
 	m.partial = m.partial || !whole
 	for _, s := range of {
-		for _, d := range s.decisions {
-			if d.Subject != s.ref || d.Type == decision.Attestation || d.Type == decision.Judgement {
+		for _, d := range s.Decisions {
+			if d.Subject != s.Ref || d.Type == decision.Attestation || d.Type == decision.Judgement {
 				continue // what is decided about a system its members have from it
 			}
-			row := map[string]any{"id": d.ID, "type": d.Type.Label(), "subject": m.cited(s.ref), "reason": d.Reason,
+			row := map[string]any{"id": d.ID, "type": d.Type.Label(), "subject": m.cited(s.Ref), "reason": d.Reason,
 				"measures": d.Measures, "post": m.named("post", d.Post), "state": m.state(d)}
 			if d.Clause != "" {
 				row["clause"] = m.label(d.Clause)
@@ -195,7 +195,7 @@ func exceptions(m *maker) (out []map[string]any) {
 			if d.Control != "" {
 				row["control"] = m.control(d.Control)
 			}
-			if c, _ := m.Terms().Control(d.Control); d.Ground != "" {
+			if c, _ := m.terms.Control(d.Control); d.Ground != "" {
 				if g, ok := c.Ground(d.Ground); ok {
 					row["clause"], row["reason"] = m.label(g.Clause), bilingual.Say(g.Text.JA+"。"+d.Reason, g.Text.EN+". "+d.Reason)
 				}
@@ -225,7 +225,7 @@ func (m *maker) state(d decision.Decision) any {
 		return bilingual.Say("取消し", "Withdrawn")
 	case d.Type.NeedsApproval() && d.ApprovedAt.IsZero():
 		return bilingual.Say("承認待ち", "Waits for approval")
-	case d.InForce(m.at) && m.lost(d):
+	case d.InForce(m.at) && m.Lost(d):
 		return aside{bilingual.Say("失効（除外の事由に当たらない）", "Void: its ground does not hold"), inForce}
 	case d.InForce(m.at):
 		return inForce
