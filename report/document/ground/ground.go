@@ -11,7 +11,6 @@ import (
 	"kakusho/posture"
 	"kakusho/posture/claim"
 	"kakusho/posture/world"
-	"kakusho/rule/weigh"
 )
 
 // Ground is what a content is read from.
@@ -161,7 +160,7 @@ func (s *Since) cell(c posture.Cell, ok bool) {
 }
 
 func (s *Since) at(t time.Time) {
-	if t.After(s.After) {
-		s.First = weigh.Earlier(s.First, t)
+	if t.After(s.After) && (s.First.IsZero() || t.Before(s.First)) {
+		s.First = t
 	}
 }
