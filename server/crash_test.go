@@ -26,7 +26,7 @@ import (
 )
 
 // roles are what this binary can be besides a test.
-var roles = map[string]func(context.Context, string) error{"put": putForever, "full": fillDisk, "import": tryAndApply}
+var roles = map[string]func(context.Context, string) error{"put": putForever, "full": fillDisk, "unready": unready, "import": tryAndApply}
 
 func play(role, dir string) *exec.Cmd {
 	c := exec.Command(os.Args[0])

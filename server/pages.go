@@ -64,7 +64,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 	staff := notice.New(s.rows, s.Gate, s.Kinds, SelfSystem)
 	site, err := web.New(web.Config{
 		Log: s.cfg.Log, Gate: rooms.Gate, Identity: s.Identity, Now: s.cfg.Now, Past: past, Book: book, Version: s.cfg.Version,
-		Source: rooms.Posture.Directive().Title, Secure: !s.plain(host), Demo: s.demo, Held: staff.Held,
+		Source: rooms.Posture.Directive().Title, Secure: !s.port().Plain(host), Demo: s.demo, Held: staff.Held,
 	})
 	if err != nil {
 		return nil, err

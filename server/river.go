@@ -82,3 +82,10 @@ func (r *river) catchUp(ctx context.Context, upto int64) error {
 	}
 	return nil
 }
+
+// stopped reports whether nothing is taken any more until the next start.
+func (r *river) stopped() bool {
+	r.folding.Lock()
+	defer r.folding.Unlock()
+	return r.broken != nil || r.trail.Fault() != nil
+}

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,11 +35,12 @@ import (
 	"kakusho/register"
 	"kakusho/register/desk"
 	"kakusho/server/books"
-	"kakusho/server/certificate"
 	"kakusho/server/events"
 	"kakusho/server/fold"
+	"kakusho/server/health"
 	tell "kakusho/server/notice"
 	"kakusho/server/past"
+	"kakusho/server/port"
 	"kakusho/store"
 	"kakusho/store/sqlite"
 	"kakusho/trail"
@@ -189,7 +189,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	cfg.Data, cfg.Now, cfg.Log, cfg.Sample = s.cfg.Data, s.cfg.Now, s.cfg.Log, s.demo
 	s.Events, err = events.Open(ctx, cfg, events.Parts{
 		Key: s.trail.PublicKey(), Rows: s.rows, Kinds: s.Kinds, Gate: s.Gate, Register: s.Register, Values: s.values, Intake: s.Intake, Identity: s.Identity,
-		Changed: s.river.changed.Load, Certificate: s.ownCertificate,
+		Changed: s.river.changed.Load, Certificate: func() (tls.Certificate, error) { return s.port().CertificateOf(s.cfg.Listen) },
 	})
 	return err
 }
@@ -296,7 +296,7 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 		return err
 	}
 	handler = s.withWitness(handler)
-	ln, scheme, err := s.listen()
+	ln, scheme, err := s.port().Listen(s.cfg.Listen)
 	if err != nil {
 		return err
 	}
@@ -312,7 +312,7 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 		return errors.Join(err, ln.Close())
 	}
 	srv := &http.Server{
-		Handler: s.Events.Handler(handler), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second,
+		Handler: health.Handler(s.parts(), s.Events.Handler(handler)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second,
 		WriteTimeout: 120 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
@@ -355,50 +355,7 @@ func (s *Server) Run(ctx context.Context, ready func(base, setup string)) error 
 	return errors.Join(err, stopErr)
 }
 
-// listen opens the port: plain on loopback, TLS elsewhere or when a certificate
-// is given.
-func (s *Server) listen() (net.Listener, string, error) {
-	host, _, err := net.SplitHostPort(s.cfg.Listen)
-	if err != nil {
-		return nil, "", fmt.Errorf("listen address %q: %w: want host:port, as in 127.0.0.1:8743", s.cfg.Listen, err)
-	}
-	ln, err := net.Listen("tcp", s.cfg.Listen)
-	if err != nil {
-		return nil, "", fmt.Errorf("listen on %s: %w: choose another address with --listen", s.cfg.Listen, err)
-	}
-	if s.plain(host) {
-		return ln, "http", nil
-	}
-	cert, err := s.certificate(host)
-	if err != nil {
-		return nil, "", errors.Join(err, ln.Close())
-	}
-	return tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}), "https", nil
-}
-
-// plain reports whether this host may be served without TLS.
-func (s *Server) plain(host string) bool {
-	ip := net.ParseIP(host)
-	return s.cfg.TLSCert == "" && (host == "localhost" || ip != nil && ip.IsLoopback())
-}
-
-// certificate is the operator's, or the one this installation made for itself.
-func (s *Server) certificate(host string) (tls.Certificate, error) {
-	if s.cfg.TLSCert == "" {
-		return certificate.Own(filepath.Join(s.cfg.Data, "tls"), host, s.cfg.Now(), s.cfg.Log)
-	}
-	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-	if err != nil {
-		return cert, fmt.Errorf("load certificate %s: %w", s.cfg.TLSCert, err)
-	}
-	return cert, nil
-}
-
-// ownCertificate is certificate for the host that the pages listen on.
-func (s *Server) ownCertificate() (tls.Certificate, error) {
-	host, _, err := net.SplitHostPort(s.cfg.Listen)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	return s.certificate(host)
+// port is how anything of this server is listened on.
+func (s *Server) port() port.Port {
+	return port.Port{Cert: s.cfg.TLSCert, Key: s.cfg.TLSKey, Own: filepath.Join(s.cfg.Data, "tls"), Now: s.cfg.Now, Log: s.cfg.Log}
 }

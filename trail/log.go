@@ -320,6 +320,9 @@ func (l *Log) sealWith(ctx context.Context, r *seal.Retirement) (int64, error) {
 // Len is how many entries are on disk; the next has this number.
 func (l *Log) Len() int64 { return l.writer.Len() }
 
+// Fault is why nothing is taken any more, ErrBroken wrapped; nil: entries are taken.
+func (l *Log) Fault() error { return l.writer.Broken() }
+
 // PublicKey is the verifier key that stands beside the trail. An auditor compares
 // it with the one he was given on another way before he believes it.
 func PublicKey(dir string) (string, error) { return key.Public(dir) }

@@ -126,7 +126,7 @@ func Open(ctx context.Context, cfg Config, parts Parts) (*Events, error) {
 	options := cfg.Trail
 	options.Heartbeat, options.PackAge = time.Minute, 24*time.Hour // a quiet stream's packs go by day as well
 	e.Ingest, err = ingest.Open(ctx, filepath.Join(cfg.Data, "events"), ingest.Options{
-		Now: cfg.Now, Log: cfg.Log, Resolve: e.sources.Resolve, Room: e.room, Installation: name,
+		Now: cfg.Now, Log: cfg.Log, Resolve: e.sources.Resolve, Room: e.Room, Installation: name,
 		Trail: options, Archive: e.archive,
 	})
 	if err != nil {
@@ -145,9 +145,9 @@ func (e *Events) Close() error {
 	return errors.Join(e.closeIndex(), e.Ingest.Close(), closeStore(e.store))
 }
 
-// room says why nothing can be taken: the rest of the disk is for the trail of the
+// Room says why nothing can be taken: the rest of the disk is for the trail of the
 // body and for getting out of the difficulty.
-func (e *Events) room() error {
+func (e *Events) Room() error {
 	free, _, err := disk(e.cfg.Data)
 	if err != nil {
 		return err

@@ -81,6 +81,17 @@ func (e *Events) feed(ctx context.Context) {
 	}
 }
 
+// Index is how the index is: "off" when none is wanted, "down" when it does not answer.
+func (e *Events) Index(ctx context.Context) string {
+	switch {
+	case e.index == nil:
+		return "off"
+	case e.index.engine.Health(ctx) != nil:
+		return "down"
+	}
+	return ""
+}
+
 func (e *Events) closeIndex() error {
 	if e.index == nil || e.index.child == nil {
 		return nil
