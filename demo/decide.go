@@ -14,7 +14,10 @@ import (
 	"kakusho/demo/spread"
 	"kakusho/directive"
 	"kakusho/fact"
+	"kakusho/gate"
+	"kakusho/govern"
 	"kakusho/posture"
+	"kakusho/posture/trial"
 	"kakusho/server"
 	"kakusho/store"
 	"kakusho/verdict"
@@ -248,9 +251,33 @@ func (b *body) setting(s *server.Server) ([]step, error) {
 		if x.Approved != nil {
 			at := b.hour(*x.Approved, 14)
 			out = append(out, step{at: at, do: func(ctx context.Context) error {
-				return wrap(s.Govern.ApproveSetting(ctx, b.actor(approver), *id, at), "approve %s", v.Key)
+				return wrap(b.endorse(ctx, s, *id, at), "approve %s", v.Key)
 			}})
 		}
 	}
 	return out, nil
+}
+
+// endorse approves a value as the chief does, having looked at what comes of it.
+func (b *body) endorse(ctx context.Context, s *server.Server, id string, at time.Time) error {
+	chief := b.actor(approver)
+	permit, err := s.Gate.Ask(ctx, gate.Request{Actor: chief, At: at, Action: gate.Read, Object: "page/setting/" + id, Scope: []string{"*"}})
+	if err != nil {
+		return err
+	}
+	all, err := s.Govern.Settings(ctx, permit, "")
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		if x.ID != id {
+			continue
+		}
+		p, err := trial.Predict(ctx, s.Posture, permit, directive.Setting{Key: x.Key, Layer: x.Layer, Value: x.Value, From: x.From}, at)
+		if err != nil {
+			return err
+		}
+		return s.Govern.ApproveSetting(ctx, chief, id, p, p.Digest(), at)
+	}
+	return govern.ErrNone
 }

@@ -16,6 +16,8 @@ import (
 type stepBody struct {
 	ID     string `json:"id"`
 	Reason string `json:"reason,omitempty"`
+
+	Predicted *directive.Prediction `json:"predicted,omitempty"` // of a value: what whoever approves it was shown
 }
 
 // noteBody is what the trail keeps of a note about a decision.
@@ -100,7 +102,13 @@ func foldSettingStep(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		return err
 	}
 	if gate.Action(e.Kind) == gate.ApproveParameter {
-		s.Approver = e.Actor
+		var said struct {
+			Predicted map[string]any `json:"predicted"`
+		}
+		if err := json.Unmarshal(e.Body, &said); err != nil {
+			return err
+		}
+		s.Approver, s.Predicted = e.Actor, said.Predicted
 		if s.From.Before(e.At) {
 			s.From = e.At // a value does not count before it was approved
 		}

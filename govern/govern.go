@@ -72,8 +72,9 @@ var labels = map[string]bilingual.Text{
 	"value": bilingual.Say("値", "Value"), "answer": bilingual.Say("回答", "Answer"), "key": bilingual.Say("項目", "Parameter"),
 	"layer": bilingual.Say("層", "Layer"), "source": bilingual.Say("根拠文書", "Source"),
 	"document": bilingual.Say("発出文書", "Document"), "chosen": bilingual.Say("代替手段の選択", "Measures chosen"), "target": bilingual.Say("適合予定日", "Target date"),
-	"ground": bilingual.Say("除外の事由", "Ground"),
-	"note":   bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
+	"ground":    bilingual.Say("除外の事由", "Ground"),
+	"predicted": bilingual.Say("試算", "What comes of it"),
+	"note":      bilingual.Say("記録", "Note"), "agreed": bilingual.Say("合意した内容", "What was agreed"),
 }
 
 // Govern takes decisions. It is safe for concurrent use.

@@ -124,9 +124,25 @@ func prefecture(ctx context.Context, r store.Reader, unit string) (string, error
 	return "", nil
 }
 
-// ApproveSetting makes a proposed value count. Its author cannot.
-func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string, at time.Time) error {
-	return g.settingStep(ctx, who, gate.ApproveParameter, id, "", at)
+// ApproveSetting makes a proposed value count. Its author cannot. Whoever approves was
+// shown what comes of exactly this draft: p is that, as it is now, and seen the digest of
+// what he was shown. It is sealed with the approval.
+func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string, p directive.Prediction, seen string, at time.Time) error {
+	return g.settingStep(ctx, who, gate.ApproveParameter, stepBody{ID: id, Predicted: &p}, seen, at)
+}
+
+// unpredicted is what keeps a value from being approved: nobody tried it, or what was
+// tried or shown is something else.
+func unpredicted(s directive.Setting, p directive.Prediction, seen string) (f Faults) {
+	switch {
+	case seen == "" || p.Key == "":
+		f.add("predicted", "この案の試算の結果を表示し、確認した後に承認すること。", "Look at what comes of this draft before you approve it.")
+	case !p.Of(s):
+		f.add("predicted", "試算が、この案（値、層及び始期）についてのものではない。改めて試算すること。", "What was tried is not this draft: its value, layer and beginning. Try it again.")
+	case seen != p.Digest():
+		f.add("predicted", "表示した後に、試算の結果が変わった。改めて確認した後に承認すること。", "What comes of it has changed since you looked. Look again before you approve it.")
+	}
+	return f
 }
 
 // EndSetting rejects or takes back a proposal. A value that was approved is not
@@ -135,22 +151,29 @@ func (g *Govern) EndSetting(ctx context.Context, who actor.Actor, id, reason str
 	if faults := why(reason); len(faults) > 0 {
 		return faults
 	}
-	return g.settingStep(ctx, who, gate.EndParameter, id, reason, at)
+	return g.settingStep(ctx, who, gate.EndParameter, stepBody{ID: id, Reason: reason}, "", at)
 }
 
-func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) error {
+func (g *Govern) settingStep(ctx context.Context, who actor.Actor, action gate.Action, b stepBody, seen string, at time.Time) error {
 	g.deciding.Lock()
 	defer g.deciding.Unlock()
-	r, err := g.askedOf(ctx, who, action, id, reason, at)
-	if err == nil {
-		_, err = g.gate.Ask(ctx, r)
+	r, s, err := g.askedOf(ctx, who, action, b, at)
+	if err != nil {
+		return err
 	}
+	if b.Predicted != nil && r.Allows() {
+		if faults := unpredicted(s, *b.Predicted, seen); len(faults) > 0 {
+			return faults
+		}
+	}
+	_, err = g.gate.Ask(ctx, r)
 	return err
 }
 
 // askedOf is what the gate is asked when somebody leads a proposal on; ErrState when
 // nothing is left to decide about it.
-func (g *Govern) askedOf(ctx context.Context, who actor.Actor, action gate.Action, id, reason string, at time.Time) (r gate.Request, err error) {
+func (g *Govern) askedOf(ctx context.Context, who actor.Actor, action gate.Action, b stepBody, at time.Time) (r gate.Request, draft directive.Setting, err error) {
+	id := b.ID
 	err = g.rows.View(ctx, func(rd store.Reader) error {
 		s, ok, err := store.Get(ctx, rd, store.Setting{ID: id})
 		switch {
@@ -161,9 +184,10 @@ func (g *Govern) askedOf(ctx context.Context, who actor.Actor, action gate.Actio
 		case !s.WithdrawnAt.IsZero() || s.Approver != "":
 			return fmt.Errorf("%s: %w", id, ErrState)
 		}
+		draft = directive.Setting{ID: s.ID, Key: s.Key, Layer: s.Layer, Value: s.Value, From: s.From}
 		r = gate.Request{
 			Actor: who, At: at, Action: action, Object: "parameter/" + s.Key, Scope: []string{s.Layer},
-			Changes: []gate.Change{{Body: stepBody{ID: id, Reason: reason}}},
+			Changes: []gate.Change{{Body: b}},
 		}
 		if action == gate.ApproveParameter {
 			r.Need, r.NotBy = []actor.Duty{actor.SecurityAdministrator, actor.Chief}, []string{s.By}
@@ -173,13 +197,13 @@ func (g *Govern) askedOf(ctx context.Context, who actor.Actor, action gate.Actio
 		}
 		return nil
 	})
-	return r, err
+	return r, draft, err
 }
 
 // MaySettle says what somebody may do with a proposal at an instant.
 func (g *Govern) MaySettle(ctx context.Context, p gate.Permit, id string, at time.Time) (approve, end bool, err error) {
 	for action, may := range map[gate.Action]*bool{gate.ApproveParameter: &approve, gate.EndParameter: &end} {
-		r, err := g.askedOf(ctx, p.Who(), action, id, "", at)
+		r, _, err := g.askedOf(ctx, p.Who(), action, stepBody{ID: id}, at)
 		if errors.Is(err, ErrState) {
 			continue
 		} else if err != nil {

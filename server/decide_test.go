@@ -172,7 +172,7 @@ func TestThePostAboveApprovesForTheOfficerWhoCouldApproveHimself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Govern.ApproveSetting(b.ctx, b.as(c.person), id, b.Now()); c.allow != (err == nil) || err != nil && !errors.Is(err, gate.ErrRefused) {
+		if err := b.approveSetting(b.as(c.person), id); c.allow != (err == nil) || err != nil && !errors.Is(err, gate.ErrRefused) {
 			t.Errorf("%s approves a value that ADMIN proposed: %v", c.person, err)
 		}
 	}

@@ -158,7 +158,7 @@ func TestRightsOverDecisionsAndParameters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.Govern.ApproveSetting(b.ctx, who, id, b.Now())
+		return b.approveSetting(who, id)
 	}
 	special := decision.Decision{Type: decision.Special, Subject: "system/A", Clause: "npa-r3@2.2.4", Reason: "特性による", Consulted: "協議録1号", Until: until}
 	wire := decision.Decision{Type: decision.Attestation, Subject: "computer/CA-1", Control: "physical/security-wire", Answer: "fitted", Reason: "現認"}
@@ -466,7 +466,7 @@ func TestAParameterChangesTheVerdictsOfItsLayerFromItsDate(t *testing.T) {
 	}
 	approve := func(id string) {
 		t.Helper()
-		if err := b.Govern.ApproveSetting(b.ctx, b.as("s-admin2"), id, b.Now()); err != nil {
+		if err := b.approveSetting(b.as("s-admin2"), id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -525,7 +525,7 @@ func TestAValueDoesNotCountBeforeItWasApproved(t *testing.T) {
 	approve := func(id string) time.Time {
 		t.Helper()
 		who := b.as("s-admin2")
-		if err := b.Govern.ApproveSetting(b.ctx, who, id, b.Now()); err != nil {
+		if err := b.approveSetting(who, id); err != nil {
 			t.Fatal(err)
 		}
 		return b.Now()
@@ -550,7 +550,7 @@ func TestWhatAParameterDoesNotTake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Govern.ApproveSetting(b.ctx, b.as("s-admin2"), stricter, b.Now()); err != nil {
+	if err := b.approveSetting(b.as("s-admin2"), stricter); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

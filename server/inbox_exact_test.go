@@ -47,7 +47,7 @@ func TestWhatIsRememberedOfADateEndsWithWhatItRestsOn(t *testing.T) {
 	determine := func(b *body, s directive.Setting) {
 		id, err := b.Govern.Propose(b.ctx, b.as("s-admin"), s, b.Now())
 		if err == nil {
-			err = b.Govern.ApproveSetting(b.ctx, b.as("s-chief"), id, b.Now())
+			err = b.approveSetting(b.as("s-chief"), id)
 		}
 		if err != nil {
 			b.t.Fatal(err)
@@ -155,7 +155,7 @@ func (b *body) happens(r *rand.Rand, step int) string {
 		return "a look"
 	case 4:
 		if id, err := b.Govern.Propose(b.ctx, b.as("s-admin"), setting("acct.review_months", "system/A", time.Duration(20+r.IntN(100))*day), b.Now()); err == nil {
-			_ = b.Govern.ApproveSetting(b.ctx, b.as("s-chief"), id, b.Now()) // what is refused changes nothing
+			_ = b.approveSetting(b.as("s-chief"), id) // what is refused changes nothing
 		}
 		return "a value"
 	case 5:

@@ -142,7 +142,7 @@ func (b *body) month(withdraw string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := b.Govern.ApproveSetting(b.ctx, b.as("s-admin2"), id, b.Now()); err != nil {
+	if err := b.approveSetting(b.as("s-admin2"), id); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -265,7 +265,7 @@ func TestWhatWasDecidedLaterDoesNotActOnThePast(t *testing.T) {
 			}
 		}
 	}
-	if err := b.Govern.ApproveSetting(b.ctx, b.as("s-admin2"), s, b.Now()); err != nil {
+	if err := b.approveSetting(b.as("s-admin2"), s); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.past(base, pc, control, given, time.Time{}); got != verdict.Violates {

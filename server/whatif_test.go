@@ -100,7 +100,7 @@ func TestAdoptingADraftBecomesWhatTheTrialSaidRowByRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Govern.ApproveSetting(b.ctx, b.as("s-admin2"), id, b.Now()); err != nil {
+		if err := b.approveSetting(b.as("s-admin2"), id); err != nil {
 			t.Fatal(err)
 		}
 	}

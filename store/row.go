@@ -58,6 +58,7 @@ type Setting struct {
 	From, Until time.Time // Until zero: open
 	At          time.Time
 	WithdrawnAt time.Time
+	Predicted   map[string]any // what was said, before it was approved, to come of it: a directive.Prediction
 	Entry       int64
 }
 
@@ -295,7 +296,7 @@ func (s *Setting) Columns() []Column {
 		jsonOf("value", &s.Value).words(), text("source", &s.Source).words(),
 		text("by", &s.By), text("approver", &s.Approver),
 		instant("from", &s.From), instant("until", &s.Until), instant("at", &s.At),
-		instant("withdrawn_at", &s.WithdrawnAt), integer("entry", &s.Entry),
+		instant("withdrawn_at", &s.WithdrawnAt), jsonOf("predicted", &s.Predicted), integer("entry", &s.Entry),
 	}
 }
 

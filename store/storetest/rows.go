@@ -39,6 +39,7 @@ func Full() []store.Row {
 		&store.Setting{
 			ID: "s-1", Key: "auth.pw.min_length", Layer: "national", Value: int64(12), Source: "通達",
 			By: "person/1", Approver: "person/2", From: day(11), Until: day(12), At: day(13), WithdrawnAt: day(14), Entry: 44,
+			Predicted: map[string]any{"counts": map[string]any{"fails": int64(2)}},
 		},
 		&store.Credential{Person: "person/1", Digest: "d1", ChangedAt: day(15), Entry: 45},
 		&store.Session{Digest: "d2", Person: "person/1", Addr: "192.0.2.1", Passkey: "k1", OpenedAt: day(16), Until: day(17), ClosedAt: day(18), Before: day(15), BeforeAddr: "192.0.2.3", Failed: 2, Elsewhere: true, Entry: 46},
@@ -122,6 +123,8 @@ func filled(row store.Row) {
 		r.Values = map[string]any{}
 	case *store.Decision:
 		r.Basis, r.Recorded = map[string]any{}, map[string]any{}
+	case *store.Setting:
+		r.Predicted = map[string]any{}
 	}
 }
 

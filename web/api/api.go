@@ -12,6 +12,8 @@
 //	PUT /api/v1/step/{step}/{kind}/{id}  {"rev": 0, "values": {…}, "note": "…", "files": [{"name": "…", "content": base64}]}
 //	PUT /api/v1/decisions                {"type": "exception", "subject": "computer/…", "control": "…", "ground": "…", "recorded": {…}, "reason": "…", "until": "…"}
 //	PUT /api/v1/decisions/{id}/approve
+//	GET /api/v1/settings/{id}/prediction  what comes of a value put forward, and its digest: package web/decide
+//	PUT /api/v1/settings/{id}/approve    {"seen": "…"}
 //	GET /api/v1/verdicts?clause=&system=&kind=&control=&outcome=&q=
 //	GET /api/v1/inbox?box=&what=&q=&system=&within=&sort=&from=  what the reader's posts have open: package web/inbox
 //	GET /api/v1/what-if?key=&layer=&value=&…  a draft tried: package web/whatif

@@ -55,7 +55,10 @@ func Mount(site *web.Site, p *posture.Posture, g *govern.Govern) error {
 	site.Page(tmpl, "/parameters", s.parameters)
 	site.Page(tmpl, "/parameter/{key}", s.parameter)
 	site.Act(tmpl, "/parameter/{key}", s.propose)
+	site.Page(tmpl, "/setting/{id}", s.setting)
 	site.Act(tmpl, "/setting/{id}/approve", s.approveSetting)
+	site.Page(nil, "/api/v1/settings/{id}/prediction", s.predicted)
+	site.Put("/api/v1/settings/{id}/approve", s.settled)
 	site.Act(tmpl, "/setting/{id}/withdraw", s.endSetting)
 	return nil
 }

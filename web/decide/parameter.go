@@ -2,7 +2,6 @@ package decide
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"kakusho/directive"
 	"kakusho/govern"
 	"kakusho/kind"
+	"kakusho/posture/trial"
 	"kakusho/web"
 )
 
@@ -88,19 +88,6 @@ type provision struct {
 	State string
 }
 
-// asTyped is a value of the rows as one would type it.
-func asTyped(v any) string {
-	list, ok := v.([]any)
-	if !ok {
-		return fmt.Sprint(v)
-	}
-	words := make([]string, len(list))
-	for i, e := range list {
-		words[i] = fmt.Sprint(e)
-	}
-	return strings.Join(words, ", ")
-}
-
 func (s pages) parameter(r *web.Request) (web.Answer, error) {
 	form := map[string]string{"layer": "national"}
 	for _, name := range []string{"value", "layer", "from"} { // of a draft that was tried
@@ -131,7 +118,7 @@ func (s pages) showParameter(r *web.Request, typed map[string]string, faults []k
 		if err != nil {
 			v = x.Value
 		}
-		line := settingLine{Proposal: x, Shown: p.Format(v, r.Lang), Typed: asTyped(x.Value)}
+		line := settingLine{Proposal: x, Shown: p.Format(v, r.Lang), Typed: trial.Typed(x.Value)}
 		if line.Settle, line.End, err = s.govern.MaySettle(r.Context(), r.Permit, x.ID, r.At); err != nil {
 			return web.Answer{}, err
 		}
@@ -200,13 +187,6 @@ func (s pages) propose(r *web.Request) (web.Answer, error) {
 		return s.showParameter(r, typed, faults)
 	}
 	return web.Answer{Redirect: "/parameter/" + key}, nil
-}
-
-func (s pages) approveSetting(r *web.Request) (web.Answer, error) {
-	if err := s.govern.ApproveSetting(r.Context(), r.Actor, r.PathValue("id"), r.At); err != nil {
-		return web.Answer{}, notFound(err)
-	}
-	return web.Answer{Redirect: "/parameters"}, nil
 }
 
 func (s pages) endSetting(r *web.Request) (web.Answer, error) {

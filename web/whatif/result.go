@@ -201,7 +201,7 @@ func (v *view) changes() (out []string) {
 	}
 	for _, s := range d.Settings {
 		p := v.t.After.Terms().Directive().Parameters[s.Key]
-		was := v.t.Before.Values(scopeOf(s.Layer))[s.Key]
+		was := v.t.Before.Values(trial.ScopeOf(s.Layer))[s.Key]
 		out = append(out, p.Label.In(l)+"（"+s.Layer+"）: "+p.Format(was.Value, l)+" → "+shown(p, s.Value, l))
 	}
 	for _, x := range d.Texts {
@@ -234,16 +234,6 @@ func shown(p directive.Parameter, value string, l bilingual.Lang) string {
 		return value
 	}
 	return p.Format(x, l)
-}
-
-func scopeOf(layer string) (s directive.Scope) {
-	if code, ok := strings.CutPrefix(layer, "prefecture/"); ok {
-		s.Prefecture = code
-	}
-	if id, ok := strings.CutPrefix(layer, "system/"); ok {
-		s.System = id
-	}
-	return s
 }
 
 func (v *view) proposals() (out []proposal) {

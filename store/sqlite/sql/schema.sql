@@ -111,6 +111,7 @@ create table setting (
     "until"        text,
     "at"           text,
     "withdrawn_at" text,
+    "predicted"    text not null,              -- json, a record
     "entry"        integer not null,
     "words"        text not null
 ) strict;
