@@ -209,7 +209,11 @@ func (b *body) set(key, layer string, v any) {
 	of := func(person string) actor.Actor {
 		return actor.Actor{Person: person, Assignments: []actor.Assignment{{Post: "P", Duty: actor.SecurityAdministrator, Scope: "*"}}}
 	}
-	said := directive.Prediction{Key: key, Layer: layer, Value: v, From: day(-2)}
+	kept, err := b.Posture.Directive().Parameters[key].Check(v)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	said := directive.Prediction{Key: key, Layer: layer, Value: kept, From: day(-2)}
 	id, err := b.Govern.Propose(b.t.Context(), of("A"), directive.Setting{Key: key, Layer: layer, Value: v, Source: "通達（見本）"}, day(-2))
 	if err == nil {
 		err = b.Govern.ApproveSetting(b.t.Context(), of("B"), id, said, said.Digest(), day(-1))

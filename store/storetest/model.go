@@ -227,7 +227,7 @@ func (r random) row() store.Row {
 		}
 		return d
 	case 5:
-		return &store.Setting{ID: r.id(), Key: r.text(), Value: r.value(), From: r.time(), Until: r.time()}
+		return &store.Setting{Predicted: r.values(), ID: r.id(), Key: r.text(), Value: r.value(), From: r.time(), Until: r.time()}
 	case 6:
 		return &store.Session{Digest: r.id(), Person: r.text(), Until: r.time()}
 	}
