@@ -17,7 +17,7 @@ type stepBody struct {
 	ID     string `json:"id"`
 	Reason string `json:"reason,omitempty"`
 
-	Predicted *directive.Prediction `json:"predicted,omitempty"` // of a value: what whoever approves it was shown
+	Predicted *decision.Prediction `json:"predicted,omitempty"` // of a value: what whoever approves it was shown
 }
 
 // noteBody is what the trail keeps of a note about a decision.

@@ -127,17 +127,17 @@ func prefecture(ctx context.Context, r store.Reader, unit string) (string, error
 // ApproveSetting makes a proposed value count. Its author cannot. Whoever approves was
 // shown what comes of exactly this draft: p is that, as it is now, and seen the digest of
 // what he was shown. It is sealed with the approval.
-func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string, p directive.Prediction, seen string, at time.Time) error {
+func (g *Govern) ApproveSetting(ctx context.Context, who actor.Actor, id string, p decision.Prediction, seen string, at time.Time) error {
 	return g.settingStep(ctx, who, gate.ApproveParameter, stepBody{ID: id, Predicted: &p}, seen, at)
 }
 
 // unpredicted is what keeps a value from being approved: nobody tried it, or what was
 // tried or shown is something else.
-func unpredicted(s directive.Setting, p directive.Prediction, seen string) (f Faults) {
+func unpredicted(s directive.Setting, p decision.Prediction, seen string) (f Faults) {
 	switch {
 	case seen == "" || p.Key == "":
 		f.add("predicted", "この案の試算の結果を表示し、確認した後に承認すること。", "Look at what comes of this draft before you approve it.")
-	case !p.Of(s):
+	case !p.Of(s.Key, s.Layer, s.Value, s.From):
 		f.add("predicted", "試算が、この案（値、層及び始期）についてのものではない。改めて試算すること。", "What was tried is not this draft: its value, layer and beginning. Try it again.")
 	case seen != p.Digest():
 		f.add("predicted", "表示した後に、試算の結果が変わった。改めて確認した後に承認すること。", "What comes of it has changed since you looked. Look again before you approve it.")

@@ -130,7 +130,7 @@ func (b *body) set(key, layer string, v any) directive.Setting {
 		return actor.Actor{Person: person, Assignments: []actor.Assignment{{Post: "P", Duty: actor.SecurityAdministrator, Scope: "*"}}}
 	}
 	s := directive.Setting{Key: key, Layer: layer, Value: v, Source: "通達（見本）"}
-	said := directive.Prediction{Key: key, Layer: layer, Value: v, From: day(-2)}
+	said := decision.Prediction{Key: key, Layer: layer, Value: v, From: day(-2)}
 	id, err := b.Govern.Propose(b.t.Context(), of("A"), s, day(-2))
 	if err == nil {
 		err = b.Govern.ApproveSetting(b.t.Context(), of("B"), id, said, said.Digest(), day(-1))

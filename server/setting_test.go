@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/govern"
 	"kakusho/posture/trial"
@@ -58,7 +59,7 @@ func TestAValueIsApprovedWithWhatComesOfIt(t *testing.T) {
 	b.as("s-admin2")
 	b.weak()
 	id, other := b.proposed(setting("auth.pw.min_length", "national", 8)), b.proposed(setting("auth.pw.min_length", "national", 9))
-	predict := func(id string) directive.Prediction {
+	predict := func(id string) decision.Prediction {
 		p, err := trial.Predict(b.ctx, b.Posture, b.permit(looker()), b.draftOf(id), b.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -69,22 +70,22 @@ func TestAValueIsApprovedWithWhatComesOfIt(t *testing.T) {
 	if right.Counts["passes"] == 0 || right.Counts["fails"] != 0 {
 		t.Errorf("the prediction counts %v, want what conforms by the looser value", right.Counts)
 	}
-	with := func(change func(*directive.Prediction)) directive.Prediction {
+	with := func(change func(*decision.Prediction)) decision.Prediction {
 		p := right
 		change(&p)
 		return p
 	}
 	for what, c := range map[string]struct {
-		p    directive.Prediction
+		p    decision.Prediction
 		seen string
 	}{
-		"nothing was tried":       {directive.Prediction{}, ""},
+		"nothing was tried":       {decision.Prediction{}, ""},
 		"nothing was shown":       {right, ""},
 		"another value":           {predict(other), predict(other).Digest()},
-		"another layer":           {with(func(p *directive.Prediction) { p.Layer = "prefecture/98" }), right.Digest()},
-		"another beginning":       {with(func(p *directive.Prediction) { p.From = p.From.Add(time.Second) }), right.Digest()},
+		"another layer":           {with(func(p *decision.Prediction) { p.Layer = "prefecture/98" }), right.Digest()},
+		"another beginning":       {with(func(p *decision.Prediction) { p.From = p.From.Add(time.Second) }), right.Digest()},
 		"another was shown":       {right, predict(other).Digest()},
-		"other counts were shown": {with(func(p *directive.Prediction) { p.Counts = map[string]int{"fails": 1} }), right.Digest()},
+		"other counts were shown": {with(func(p *decision.Prediction) { p.Counts = map[string]int{"fails": 1} }), right.Digest()},
 	} {
 		err := b.Govern.ApproveSetting(b.ctx, b.as("s-admin2"), id, c.p, c.seen, b.Now())
 		var faults govern.Faults
@@ -129,8 +130,8 @@ func TestWhatWasPredictedIsSealedWithTheApproval(t *testing.T) {
 	}
 	shown := func(id string) (seen string, counts map[string]int) {
 		var said struct {
-			Digest     string               `json:"digest"`
-			Prediction directive.Prediction `json:"prediction"`
+			Digest     string              `json:"digest"`
+			Prediction decision.Prediction `json:"prediction"`
 		}
 		_, answer := b.get(base, "s-admin2", "/api/v1/settings/"+id+"/prediction")
 		if err := json.Unmarshal(answer, &said); err != nil {

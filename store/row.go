@@ -58,7 +58,7 @@ type Setting struct {
 	From, Until time.Time // Until zero: open
 	At          time.Time
 	WithdrawnAt time.Time
-	Predicted   map[string]any // what was said, before it was approved, to come of it: a directive.Prediction
+	Predicted   map[string]any // what was said, before it was approved, to come of it: a decision.Prediction
 	Entry       int64
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kakusho/actor"
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/fact"
 	"kakusho/gate"
@@ -213,7 +214,7 @@ func (b *body) set(key, layer string, v any) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	said := directive.Prediction{Key: key, Layer: layer, Value: kept, From: day(-2)}
+	said := decision.Prediction{Key: key, Layer: layer, Value: kept, From: day(-2)}
 	id, err := b.Govern.Propose(b.t.Context(), of("A"), directive.Setting{Key: key, Layer: layer, Value: v, Source: "通達（見本）"}, day(-2))
 	if err == nil {
 		err = b.Govern.ApproveSetting(b.t.Context(), of("B"), id, said, said.Digest(), day(-1))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/gate"
 	"kakusho/posture"
@@ -36,12 +37,12 @@ func Proposed(s directive.Setting, at time.Time) Draft {
 
 // Predict tries a value that somebody put forward. Faults are what keeps it from being
 // tried.
-func Predict(ctx context.Context, p *posture.Posture, permit gate.Permit, s directive.Setting, at time.Time) (directive.Prediction, error) {
+func Predict(ctx context.Context, p *posture.Posture, permit gate.Permit, s directive.Setting, at time.Time) (decision.Prediction, error) {
 	t, err := Run(ctx, p, permit, Proposed(s, at), nil, at)
 	if err != nil {
-		return directive.Prediction{}, err
+		return decision.Prediction{}, err
 	}
-	out := directive.Prediction{Key: s.Key, Layer: s.Layer, Value: s.Value, From: s.From, On: t.On, At: at, Counts: map[string]int{}}
+	out := decision.Prediction{Key: s.Key, Layer: s.Layer, Value: s.Value, From: s.From, On: t.On, At: at, Counts: map[string]int{}}
 	for sort, n := range t.Counts() {
 		out.Counts[string(sort)] = n
 	}

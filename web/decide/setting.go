@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"kakusho/decision"
 	"kakusho/directive"
 	"kakusho/govern"
 	"kakusho/kind"
@@ -20,7 +21,7 @@ type settingData struct {
 	Parameter  directive.Parameter
 	Shown, Was string
 	Settle     bool
-	Predicted  directive.Prediction // now, or as it was approved; without a key: none
+	Predicted  decision.Prediction // now, or as it was approved; without a key: none
 	Lines      []predictedLine
 	WhatIf     string
 	Faults     []kind.Fault
@@ -91,7 +92,7 @@ func (s pages) showSetting(r *web.Request, faults []kind.Fault) (web.Answer, err
 }
 
 // sealed is the prediction with which a value was approved.
-func sealed(x govern.Proposal) (p directive.Prediction, err error) {
+func sealed(x govern.Proposal) (p decision.Prediction, err error) {
 	if len(x.Predicted) == 0 {
 		return p, nil
 	}
@@ -136,7 +137,7 @@ func (s pages) approveSetting(r *web.Request) (web.Answer, error) {
 // settle approves a value that was put forward, after trying it once more: what whoever
 // approves was shown is to be what comes of it.
 func (s pages) settle(r *web.Request, seen string) (err error) {
-	var p directive.Prediction
+	var p decision.Prediction
 	if seen != "" {
 		if r.Permit, err = r.Read(); err != nil {
 			return err
@@ -162,7 +163,7 @@ func (s pages) predicted(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	var p directive.Prediction
+	var p decision.Prediction
 	if waits(x) {
 		p, err = trial.Predict(r.Context(), s.posture, r.Permit, draft, r.At)
 	} else {

@@ -1,4 +1,4 @@
-package directive
+package decision
 
 import (
 	"bytes"
@@ -26,10 +26,10 @@ type Prediction struct {
 
 // Of reports whether the prediction is of exactly this draft: the same parameter, layer,
 // value and beginning.
-func (p Prediction) Of(s Setting) bool {
+func (p Prediction) Of(key, layer string, value any, from time.Time) bool {
 	a, errA := json.Marshal(fact.Canonical(p.Value))
-	b, errB := json.Marshal(fact.Canonical(s.Value))
-	return errA == nil && errB == nil && bytes.Equal(a, b) && p.Key == s.Key && p.Layer == s.Layer && p.From.Equal(s.From)
+	b, errB := json.Marshal(fact.Canonical(value))
+	return errA == nil && errB == nil && bytes.Equal(a, b) && p.Key == key && p.Layer == layer && p.From.Equal(from)
 }
 
 // Digest tells predictions apart by what they are of and what they say, not by when they
