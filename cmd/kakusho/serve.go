@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -36,6 +38,9 @@ func (p *program) serve() *cobra.Command {
 				return err
 			}
 			return s.Run(cmd.Context(), func(base, setup string) {
+				if err := p.ready(); err != nil {
+					p.log.Error("tell the service manager", "error", err)
+				}
 				p.say(p.stdout, "%s で提供中（%s、起動 %v）", "serving on %s (%s, started in %v)", base, version, time.Since(began).Round(time.Millisecond))
 				if setup != "" {
 					p.say(p.stdout, "最初の管理者の設定（一回限りのリンク）:\n\n    %s\n", "make the first administrator (one-time link):\n\n    %s\n", base+setup)
@@ -59,6 +64,21 @@ func (p *program) serve() *cobra.Command {
 	f.StringVar(&cfg.Proof.Driver, "log-driver", "", bilingual.Say("区分の木の置き場所。既定はファイル。mysql:DSN（{trail} は証跡の名に置き換わる）", "where the logs of segments are kept; default: files; mysql:DSN, with {trail} for the name of the trail").In(p.lang))
 	p.eventFlags(c, &cfg.Events)
 	return c
+}
+
+// ready tells the service manager that started this program, if one did, that it
+// serves now: sd_notify(3).
+func (p *program) ready() error {
+	name := p.getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return nil
+	}
+	c, err := net.Dial("unixgram", name)
+	if err != nil {
+		return err
+	}
+	_, err = c.Write([]byte("READY=1"))
+	return errors.Join(err, c.Close())
 }
 
 // eventFlags say how events come in and what becomes of them.
