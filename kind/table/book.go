@@ -115,6 +115,9 @@ func WriteBook(w io.Writer, parts []Part, head [][2]string, l bilingual.Lang) er
 		if err := b.front(head); err != nil {
 			return err
 		}
+		if err := b.paper(); err != nil {
+			return err
+		}
 		for _, p := range parts {
 			b.sheet, b.fields = unused(p.Kind.Label.In(l), names), fieldsOf(p.Kind, Options{})
 			if _, err := b.file.NewSheet(b.sheet); err != nil {
