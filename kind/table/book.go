@@ -202,7 +202,10 @@ func (b *book) styles() error {
 // paper sets the sheet up for A4, lying, as wide as the page, its header row on
 // every page.
 func (b *book) paper() error {
-	a4, landscape, one, any := 9, "landscape", 1, 0
+	a4, landscape, one, any, fit := 9, "landscape", 1, 0, true
+	if err := b.file.SetSheetProps(b.sheet, &excelize.SheetPropsOptions{FitToPage: &fit}); err != nil { // without it nothing heeds the width
+		return err
+	}
 	if err := b.file.SetPageLayout(b.sheet, &excelize.PageLayoutOptions{Size: &a4, Orientation: &landscape, FitToWidth: &one, FitToHeight: &any}); err != nil {
 		return err
 	}
