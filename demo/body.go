@@ -40,7 +40,7 @@ const (
 var order = []string{
 	"unit", "post", "person", "assignment", "zone", "system", "contract", "external-service", "line", "computer", "database",
 	"network-device", "phone", "multifunction-device", "special-device", "key", "domain", "procurement", "development",
-	"notice", "incident", "medium", "account", "disposal", "change", "appointment", "delegation", "audit", "audit-paper", "finding", "acknowledgement", "document",
+	"notice", "incident", "medium", "account", "disposal", "change", "appointment", "delegation", "audit", "audit-paper", "round", "round-line", "finding", "acknowledgement", "document",
 	"log-source", "alert", "hold", "saved-search",
 }
 

@@ -24,6 +24,7 @@ import (
 	"kakusho/web/procedures"
 	"kakusho/web/record"
 	"kakusho/web/registers"
+	"kakusho/web/rounds"
 	"kakusho/web/specification"
 	"kakusho/web/standing"
 	"kakusho/web/whatif"
@@ -86,6 +87,7 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		},
 		func() error { return procedures.Mount(site, rooms.Register) },
 		func() error { return audits.Mount(site, rooms.Register, rooms.Posture, rooms.Gate) },
+		func() error { return rounds.Mount(site, rooms.Register) },
 		func() error { return specification.Mount(site, rooms.Register) },
 		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
 		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },
