@@ -7,6 +7,7 @@ import (
 
 	"kakusho/calendar"
 	"kakusho/register/notice"
+	"kakusho/trail/short"
 	"kakusho/web"
 	"kakusho/web/alerts"
 	"kakusho/web/api"
@@ -87,7 +88,9 @@ func (s *Server) site(rooms Rooms, past calendar.Past, book web.Book) (*web.Site
 		},
 		func() error { return procedures.Mount(site, rooms.Register) },
 		func() error { return audits.Mount(site, rooms.Register, rooms.Posture, rooms.Gate) },
-		func() error { return rounds.Mount(site, rooms.Register) },
+		func() error {
+			return rounds.Mount(site, rooms.Register, func(text, title string) ([]byte, error) { return short.Form{Text: text}.SVG(title) })
+		},
 		func() error { return specification.Mount(site, rooms.Register) },
 		func() error { return decide.Mount(site, rooms.Posture, rooms.Govern) },
 		func() error { return record.Mount(site, rooms.Audit, rooms.Posture, rooms.Gate, about, s.Collect) },

@@ -18,7 +18,6 @@ import (
 	"kakusho/fact"
 	"kakusho/kind"
 	"kakusho/register"
-	"kakusho/trail/short"
 	"kakusho/web"
 )
 
@@ -31,15 +30,21 @@ const (
 	lineKind  = "round-line"
 )
 
-type pages struct{ register *register.Register }
+// Draw is the QR code of a text as an SVG; title is read out in its place.
+type Draw func(text, title string) ([]byte, error)
+
+type pages struct {
+	register *register.Register
+	draw     Draw
+}
 
 // Mount adds the pages to the site.
-func Mount(site *web.Site, reg *register.Register) error {
+func Mount(site *web.Site, reg *register.Register, draw Draw) error {
 	tmpl, err := site.Templates(files)
 	if err != nil {
 		return err
 	}
-	p := pages{reg}
+	p := pages{reg, draw}
 	site.Page(tmpl, "/rounds", p.list)
 	site.Page(tmpl, "/round/{id...}", p.one)
 	site.Act(tmpl, "/round/{id...}", p.act)
@@ -302,7 +307,7 @@ func (p pages) labels(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	for i, t := range things {
-		svg, err := short.Form{Text: r.Base() + "/label/" + string(t.Ref)}.SVG(string(t.Ref))
+		svg, err := p.draw(r.Base()+"/label/"+string(t.Ref), string(t.Ref))
 		if err != nil {
 			return web.Answer{}, err
 		}
