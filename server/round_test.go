@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"kakusho/actor"
+	"kakusho/server"
 	"kakusho/verdict"
 )
 
@@ -47,6 +48,23 @@ func (b *body) sendsLine(base, person, round string, fields map[string]string, p
 	return answer.StatusCode
 }
 
+// leads is where a page sends its reader.
+func (b *body) leads(base, person, path string) string {
+	b.t.Helper()
+	b.as(person)
+	r, err := http.NewRequestWithContext(b.ctx, http.MethodGet, base+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "kakusho", Value: b.sessions[person]})
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.Header.Get("Location")
+}
+
 // A round is walked over its page by two persons. A line that arrives twice is taken
 // once; what differs is a finding at once and changes the verdict; a label leads to it.
 func TestARoundIsWalkedByTwoAndEachLineIsTakenOnce(t *testing.T) {
@@ -79,10 +97,13 @@ func TestARoundIsWalkedByTwoAndEachLineIsTakenOnce(t *testing.T) {
 		{"as found, with a photo", "s-station", line("computer/CB-1", "found", "", "a1"), png, http.StatusOK},
 		{"the same again: the answer was lost", "s-station", line("computer/CB-1", "found", "", "a1"), png, http.StatusOK},
 		{"the same thing from another phone", "s-station", line("computer/CB-1", "missing", "ない。", "a2"), nil, http.StatusConflict},
+		{"a witness before everything is looked at", "s-all", map[string]string{"do": "confirm"}, nil, http.StatusUnprocessableEntity},
 		{"missing without a remark", "s-station", line("computer/CB-2", "missing", "", "a3"), nil, http.StatusUnprocessableEntity},
 		{"missing", "s-station", line("computer/CB-2", "missing", "所在不明", "a4"), nil, http.StatusOK},
 		{"not registered", "s-station", line("", "unregistered", "床下", "a5"), nil, http.StatusOK},
 		{"not registered, again", "s-station", line("", "unregistered", "床下", "a5"), nil, http.StatusOK},
+		{"not registered, another under its number", "s-station", line("", "unregistered", "天井裏", "a5"), nil, http.StatusConflict},
+		{"of another area", "s-station", line("computer/CA-1", "found", "", "a7"), nil, http.StatusUnprocessableEntity},
 		{"without a number", "s-station", line("", "unregistered", "床下", ""), nil, http.StatusBadRequest},
 	} {
 		if got := b.sendsLine(base, c.person, "R-1", c.line, c.photo); got != c.want {
@@ -99,6 +120,11 @@ func TestARoundIsWalkedByTwoAndEachLineIsTakenOnce(t *testing.T) {
 	for path, want := range map[string]string{"/rounds": "R-1", "/round/R-1": "3 / 3", "/labels/Z": "<svg", "/rounds?lang=en": "Inspection rounds"} {
 		if _, page := b.get(base, "s-station", path); !strings.Contains(string(page), want) {
 			t.Errorf("%s does not say %q", path, want)
+		}
+	}
+	for path, want := range map[string]string{"/label/computer/CB-1": "/round/R-1#computer/CB-1", "/label/computer/" + server.SelfComputer: "/register/computer/" + server.SelfComputer} {
+		if got := b.leads(base, "s-station", path); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
 		}
 	}
 	post("s-station", "confirm", http.StatusForbidden)

@@ -136,6 +136,26 @@ func (p pages) things(r *web.Request, zone string) (out []thing, err error) {
 	return out, nil
 }
 
+// walked are the things of a round, with what was recorded of them.
+func (p pages) walked(r *web.Request, e register.Entry) ([]thing, error) {
+	things, err := p.things(r, text(e, "zone"))
+	if err != nil {
+		return nil, err
+	}
+	lines, err := p.all(r, register.Query{Kind: lineKind, Equal: map[string]string{"round": e.Ref.ID()}})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		i := slices.IndexFunc(things, func(t thing) bool { return string(t.Ref) == text(l, "subject") })
+		if i < 0 { // not registered, or it was moved since
+			i, things = len(things), append(things, thing{Name: text(l, "title"), Extra: true})
+		}
+		things[i].No, things[i].Remark, things[i].Result = l.Ref.ID(), text(l, "remark"), p.choice(lineKind, "result", text(l, "result"))
+	}
+	return things, nil
+}
+
 type roundData struct {
 	row
 	Status             string
@@ -162,20 +182,13 @@ func (p pages) page(r *web.Request, faults []string) (web.Answer, error) {
 	d.Mine = d.Status == "walking" && d.Inspector == string(r.Actor.Person)
 	f, _ := p.register.Kinds()[lineKind].Field("result")
 	d.Results = slices.DeleteFunc(slices.Clone(f.Choices), func(c kind.Choice) bool { return c.Value == "unregistered" })
-	if d.Things, err = p.things(r, d.Zone); err != nil {
+	if d.Things, err = p.walked(r, e); err != nil {
 		return web.Answer{}, err
 	}
-	lines, err := p.all(r, register.Query{Kind: lineKind, Equal: map[string]string{"round": d.ID}})
-	if err != nil {
-		return web.Answer{}, err
-	}
-	for _, l := range lines {
-		i := slices.IndexFunc(d.Things, func(t thing) bool { return string(t.Ref) == text(l, "subject") })
-		if i < 0 { // not registered, or it was moved since
-			i, d.Things = len(d.Things), append(d.Things, thing{Name: text(l, "title"), Extra: true})
+	for _, t := range d.Things {
+		if t.No != "" {
+			d.Done++
 		}
-		d.Things[i].No, d.Things[i].Remark, d.Things[i].Result = l.Ref.ID(), text(l, "remark"), p.choice(lineKind, "result", text(l, "result"))
-		d.Done++
 	}
 	course, err := p.register.Course(r.Context(), r.Permit, e.Ref, r.At)
 	if err != nil {
@@ -209,23 +222,22 @@ func (p pages) act(r *web.Request) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	var act register.Act
-	switch do := r.PostForm.Get("do"); do {
-	case "start", "confirm":
-		act = register.Act{Procedure: roundKind, Step: do, Ref: e.Ref, Rev: e.Rev}
+	known := false
+	act := register.Act{Procedure: roundKind, Step: r.PostForm.Get("do"), Ref: e.Ref, Rev: e.Rev}
+	switch act.Step {
+	case "start":
+	case "confirm":
+		err = p.complete(r, e)
 	case "line":
-		var known bool
-		if act, known, err = p.record(r, e); err != nil {
-			return web.Answer{}, err
-		}
-		if known {
-			return p.taken(r, e), nil
-		}
+		act, known, err = p.record(r, e)
 	default:
-		return web.Answer{}, web.ErrBadRequest
+		err = web.ErrBadRequest
+	}
+	if err == nil && !known {
+		_, err = p.register.Take(r.Context(), r.Actor, act, r.At)
 	}
 	var wrong register.Faults
-	switch _, err := p.register.Take(r.Context(), r.Actor, act, r.At); {
+	switch {
 	case errors.As(err, &wrong):
 		var faults []string
 		for _, f := range wrong {
@@ -239,6 +251,22 @@ func (p pages) act(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	return p.taken(r, e), nil
+}
+
+// complete refuses a round of which something was not looked at.
+func (p pages) complete(r *web.Request, e register.Entry) error {
+	things, err := p.walked(r, e)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(things, func(t thing) bool { return t.No == "" }); i >= 0 {
+		return fault("未記録のものがある。全てを記録した後に確認する。："+things[i].Name, "Not everything is recorded yet: "+things[i].Name)
+	}
+	return nil
+}
+
+func fault(ja, en string) error {
+	return register.Faults{kind.Fault{Field: "subject", Label: bilingual.Say("対象", "Subject"), Message: bilingual.Say(ja, en)}}
 }
 
 // taken says that it was taken, to the script or by showing the round.
@@ -258,6 +286,13 @@ func (p pages) record(r *web.Request, e register.Entry) (act register.Act, known
 	v := map[string]any{"round": e.Ref.ID(), "zone": text(e, "zone"), "unit": text(e, "unit"), "sent": sent, "title": strings.TrimSpace(r.PostForm.Get("title"))}
 	no := e.Ref.ID() + "/extra/" + sent
 	if subject != "" {
+		things, err := p.things(r, text(e, "zone"))
+		if err != nil {
+			return act, false, err
+		}
+		if !slices.ContainsFunc(things, func(t thing) bool { return string(t.Ref) == subject }) {
+			return act, false, fault("この区域にあるべきものとして登録されていない。", "It is not registered as being in this area.")
+		}
 		no, v["subject"] = e.Ref.ID()+"/"+subject, subject
 	}
 	v["line_no"] = no
@@ -270,7 +305,7 @@ func (p pages) record(r *web.Request, e register.Entry) (act register.Act, known
 		v["due_on"] = kind.Field{Type: kind.Date}.Format(r.At.Add(improve), "")
 	}
 	switch old, err := p.register.Get(r.Context(), r.Permit, fact.NewRef(lineKind, no)); {
-	case err == nil && text(old, "sent") == sent:
+	case err == nil && text(old, "sent") == sent && text(old, "title") == v["title"] && text(old, "result") == result && old.Values["remark"] == v["remark"]:
 		return act, true, nil
 	case err == nil:
 		return act, false, register.ErrConflict // another device recorded it
