@@ -53,7 +53,7 @@ func Fold(ctx context.Context, tx store.Tx, e trail.Sealed) error {
 		return with(e, func(b enrolBody) error { return foldEnrol(ctx, tx, e, b) })
 	case gate.Login:
 		return with(e, func(b loginBody) error {
-			s := store.Session{Digest: b.Session, Person: b.Person, Addr: b.Addr, Passkey: b.Passkey, OpenedAt: e.At, Until: b.Until, Entry: e.Seq}
+			s := store.Session{Digest: b.Session, Person: b.Person, Addr: b.Addr, Passkey: b.Passkey, OpenedAt: e.At, Until: b.Until, Login: e.Seq, Entry: e.Seq}
 			if err := before(ctx, tx, &s); err != nil {
 				return err
 			}

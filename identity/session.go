@@ -113,7 +113,7 @@ func (id *Identity) Sessions(ctx context.Context, p gate.Permit, all bool) (out 
 		return nil, err
 	}
 	err = id.rows.View(ctx, func(r store.Reader) error {
-		rows, err := store.All[store.Session](ctx, r, store.Where{Equal: equal, After: map[string]any{"until": p.At()}, Sort: []string{"-entry"}})
+		rows, err := store.All[store.Session](ctx, r, store.Where{Equal: equal, After: map[string]any{"until": p.At()}, Sort: []string{"-login"}})
 		for _, s := range rows {
 			seen := id.lastSeen(s.Digest)
 			if err != nil || policy.Idle > 0 && !seen.IsZero() && p.At().Sub(seen) >= policy.Idle {
@@ -175,14 +175,14 @@ func places(who actor.Actor) (out []string) {
 
 // before is what the person's login now is told of the one before.
 func before(ctx context.Context, r store.Reader, s *store.Session) error {
-	last, err := store.All[store.Session](ctx, r, store.Where{Equal: map[string]any{"person": s.Person}, Sort: []string{"-entry"}, Limit: 1})
+	last, err := store.All[store.Session](ctx, r, store.Where{Equal: map[string]any{"person": s.Person}, Sort: []string{"-login"}, Limit: 1})
 	if err != nil {
 		return err
 	}
 	since := map[string]any{}
 	if len(last) > 0 {
 		s.Before, s.BeforeAddr = last[0].OpenedAt, last[0].Addr
-		since["entry"] = last[0].Entry
+		since["entry"] = last[0].Login
 		there, err := r.Count(ctx, &store.Session{}, store.Where{Equal: map[string]any{"person": s.Person, "addr": s.Addr}})
 		if err != nil {
 			return err

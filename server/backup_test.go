@@ -97,6 +97,11 @@ func TestABackupUnderLoadIsRestoredWhole(t *testing.T) {
 		out, _ := b.backup()
 		copies = append(copies, out)
 	}
+	var slow bytes.Buffer // a disk so slow that many segments are sealed meanwhile
+	if _, err := backup.Write(b.ctx, b.dir, lag{&slow}, "test", b.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	copies = append(copies[:2], slow)
 	stop()
 	work.Wait()
 	for i := range copies {
@@ -128,6 +133,14 @@ func TestABackupUnderLoadIsRestoredWhole(t *testing.T) {
 			t.Errorf("copy %d: refold --compare: %v, %v", i, differences, err)
 		}
 	}
+}
+
+// lag writes slowly.
+type lag struct{ io.Writer }
+
+func (l lag) Write(b []byte) (int, error) {
+	time.Sleep(2 * time.Second)
+	return l.Writer.Write(b)
 }
 
 // What was restored says so in its trail, once; and it goes on.
@@ -169,11 +182,11 @@ func TestADamagedBackupRestoresNothing(t *testing.T) {
 		"a byte is another":   zipped(t, flipped(plain, bytes.Index(plain, []byte("KKPACK1\n"))+100)),
 		"a file is missing":   zipped(t, without(t, plain, "trail/trail.pub")),
 		"something follows":   zipped(t, append(slices.Clone(plain[:len(plain)-1024]), plain[:2048]...)),
-		"of a later version":  zipped(t, bytes.Replace(plain, []byte(`"form": 1`), []byte(`"form": 9`), 1)),
+		"of a later version":  zipped(t, bytes.Replace(plain, []byte(`"form":1`), []byte(`"form":9`), 1)),
 		"leads out of it":     zipped(t, renamed(t, plain, "trail/trail.pub", "../trail.pub")),
 		"an absolute path":    zipped(t, renamed(t, plain, "trail/trail.pub", "/tmp/trail.pub")),
 		"of another format":   []byte("PK\x03\x04 this is a zip"),
-		"the manifest is not": zipped(t, bytes.Replace(plain, []byte(`"form": 1`), []byte(`"form": x`), 1)),
+		"the manifest is not": zipped(t, bytes.Replace(plain, []byte(`"form":1`), []byte(`"form":x`), 1)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()

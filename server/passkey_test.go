@@ -366,6 +366,57 @@ func TestSomebodySeesTheLoginBeforeAndWhatFailedSince(t *testing.T) {
 	}
 }
 
+// The login before is the one that was opened before, whichever ended since.
+func TestTheLoginBeforeIsNotHiddenByALogout(t *testing.T) {
+	b := found(t)
+	b.login("s-staff")
+	own := b.as("s-staff")
+	b.tick(time.Hour)
+	if _, err := b.Identity.Login(b.ctx, "s-staff", password, b.code("s-staff"), "192.0.2.66", b.Now()); err != nil { // a thief's
+		t.Fatal(err)
+	}
+	stolen := b.Now()
+	b.tick(time.Hour)
+	if err := b.try("s-staff", "wrong", "000000"); !errors.Is(err, identity.ErrLogin) {
+		t.Fatal(err)
+	}
+	if err := b.Identity.Logout(b.ctx, own, b.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.tick(time.Minute)
+	b.login("s-staff")
+	open, err := b.Identity.Sessions(b.ctx, b.permit(b.as("s-staff")), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := open[0]; !now.Own || now.BeforeAddr != "192.0.2.66" || !now.Before.Equal(stolen) || now.Failed != 1 {
+		t.Errorf("got %+v", now)
+	}
+}
+
+// Requests that came later and were refused before count: who keeps many half sent, and
+// ends the newest first, tries no more than anybody.
+func TestRequestsThatOvertakeEachOtherAreCountedAllTheSame(t *testing.T) {
+	b := found(t)
+	b.login("s-staff")
+	b.tick(2 * time.Minute)
+	for i := range 40 {
+		_, err := b.Identity.Login(b.ctx, "s-staff", "wrong", "000000", "192.0.2.1", b.Now().Add(-time.Duration(i)*time.Second))
+		if !errors.Is(err, identity.ErrLogin) {
+			t.Fatal(err)
+		}
+	}
+	tried := 0
+	for _, why := range b.refusals() {
+		if why != "locked" {
+			tried++
+		}
+	}
+	if tried == 0 || tried > 10 {
+		t.Errorf("%d of 40 passwords were checked", tried)
+	}
+}
+
 func TestASessionIsEndedByItsHolderAndByWhoKeepsThem(t *testing.T) {
 	b := found(t)
 	base := b.soundly()

@@ -81,6 +81,7 @@ type Session struct {
 	BeforeAddr                string
 	Failed                    int64 // refusals between the two
 	Elsewhere                 bool  // the person logged in before, and never from this address
+	Login                     int64 // number of the entry that opened it
 	Entry                     int64
 }
 
@@ -320,7 +321,7 @@ func (s *Session) Columns() []Column {
 		text("digest", &s.Digest).key(), text("person", &s.Person), text("addr", &s.Addr), text("passkey", &s.Passkey),
 		instant("opened_at", &s.OpenedAt), instant("until", &s.Until), instant("closed_at", &s.ClosedAt),
 		instant("before", &s.Before), text("before_addr", &s.BeforeAddr), integer("failed", &s.Failed), boolean("elsewhere", &s.Elsewhere),
-		integer("entry", &s.Entry),
+		integer("login", &s.Login), integer("entry", &s.Entry),
 	}
 }
 

@@ -60,7 +60,7 @@ func At(origin string) Site {
 // Usable reports whether browsers make passkeys for the site: it has a name, not an
 // IP address (WebAuthn Level 3 §5.1.2), and TLS, or is this very machine.
 func (s Site) Usable() bool {
-	return s.Host != "" && net.ParseIP(strings.Trim(s.Host, "[]")) == nil && (strings.HasPrefix(s.Origin, "https://") || s.Host == "localhost")
+	return protocol.ValidateRPID(s.Host) == nil && net.ParseIP(strings.Trim(s.Host, "[]")) == nil && (strings.HasPrefix(s.Origin, "https://") || s.Host == "localhost")
 }
 
 func (s Site) party() (*webauthn.WebAuthn, error) {
@@ -241,21 +241,25 @@ func (k *Keys) Login(ctx context.Context, ticket string, response []byte, site S
 		return "", err
 	}
 	e := identity.Entrant{Addr: addr}
-	var h holder
 	said, parseErr := protocol.ParseCredentialRequestResponseBytes(response)
 	if parseErr == nil {
 		e.Passkey = base64.RawURLEncoding.EncodeToString(said.RawID)
-		if h, err = k.byKey(ctx, e.Passkey, site); err != nil {
+		h, err := k.byKey(ctx, e.Passkey, site)
+		if err != nil {
 			return "", err
 		}
 		e.Person = h.person
 	}
 	return k.identity.Admit(ctx, e, at, func(e *identity.Entrant) (why string, err error) {
 		data, err := k.open(ticket, site, "", at)
-		switch {
-		case parseErr != nil || err != nil:
+		if parseErr != nil || err != nil {
 			return "passkey", nil
-		case h.person == "":
+		}
+		h, err := k.byKey(ctx, e.Passkey, site) // as it is now: it may have ended, or been used, while others were let in
+		switch {
+		case err != nil:
+			return "", err
+		case h.person == "" || h.person != e.Person:
 			return "no-passkey", nil
 		}
 		_, c, err := party.ValidatePasskeyLogin(func([]byte, []byte) (webauthn.User, error) { return h, nil }, data, said)

@@ -1,10 +1,10 @@
 // Package backup copies an installation while it runs, and puts it back.
 //
-// Nothing is stopped and nothing is locked. What is copied is what a power cut at that
-// moment would have left, because files are read in the order in which that is so:
-// small hints first, then of each trail the tree of its log, then its packs, which only
-// grow, then everything that entries speak of. Rows, the index and kept pasts are left
-// out: they are made again from the trails.
+// Nothing is stopped and nothing is locked. What is copied is what a power cut would have
+// left: of each trail its packs, its tree's right edge and its checkpoint are taken at
+// one instant, as open files where they are long; hints that may lag are read before,
+// and what entries speak of is read after. Rows, the index and kept pasts are left out:
+// they are made again from the trails.
 //
 // A backup is a tar of these files, the last of which says what each of the others is;
 // compressed with zstd, and encrypted with age (age-encryption.org/v1), because it
@@ -13,6 +13,7 @@ package backup
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -60,39 +61,21 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// made reports whether a path is made again from the trails, or means something to the
-// running program only.
+// made reports whether a path is made again from the trails, means something to the
+// running program only, or must not be set back: what a witness has seen, and its key.
 func made(p string) bool {
 	top, _, _ := strings.Cut(p, "/")
 	base := path.Base(p)
-	return strings.HasPrefix(top, "store.db") || slices.Contains([]string{"index", "index.lock", "past", "control.sock", Mark}, top) ||
-		base == "lock" || strings.HasSuffix(base, ".lock") || strings.HasPrefix(base, ".refold-") || strings.HasPrefix(top, ".refold-") || strings.HasPrefix(base, ".writable-") || strings.HasSuffix(base, ".new")
+	return strings.HasPrefix(top, "store.db") || slices.Contains([]string{"index", "index.lock", "past", "control.sock", Mark, manifestName}, top) ||
+		p == "witness/witness.key" || p == "witness/seen" ||
+		base == "lock" || strings.HasSuffix(base, ".lock") || strings.HasPrefix(top, ".") || strings.HasPrefix(base, ".journal.cursor") || strings.HasPrefix(base, ".writable-")
 }
 
-// turn is when a file is read. Within a turn the order does not matter.
-func turn(p string) int {
-	in := func(dir string) bool { return strings.Contains("/"+p, "/"+dir+"/") }
-	switch {
-	case strings.HasPrefix(p, "vault/"):
-		return 0 // and again in the last turn: a secret may be replaced meanwhile
-	case p == "events/state.json", p == "events/clock.json", p == "events/journal.cursor", p == "watch.json":
-		return 0 // they may lag behind the trail, never run ahead of it
-	case !strings.HasPrefix(p, "trail/") && !strings.HasPrefix(p, "events/"):
-		return 5
-	case strings.HasSuffix(p, "log/checkpoint"), in("witness"):
-		return 1
-	case in("log/.state"):
-		return 2
-	case in("log"):
-		return 3
-	}
-	return 4
+// hints may lag behind the trails, never run ahead of them. A secret of a login may be
+// replaced meanwhile, and the trail speak of the one before: the vault is read twice.
+func hint(p string) bool {
+	return strings.HasPrefix(p, "vault/") || slices.Contains([]string{"events/state.json", "events/clock.json", "events/journal.cursor", "watch.json"}, p)
 }
-
-const turns = 6
-
-// errGone is a file that went while it was to be read: what took its place is looked for.
-var errGone = errors.New("gone")
 
 // Write writes a backup of the data folder dir, compressed, not yet encrypted. at is
 // now. progress, if not nil, is told how many bytes were read, of about how many.
@@ -109,7 +92,8 @@ func Write(ctx context.Context, dir string, w io.Writer, program string, at time
 	if err != nil {
 		return Manifest{}, err
 	}
-	b := &writer{root: root, tar: tar.NewWriter(z), progress: progress, total: size(root), manifest: Manifest{Form: Form, Program: program, Began: at.UTC()}, have: map[string]bool{}}
+	b := &writer{root: root, tar: tar.NewWriter(z), progress: progress, total: size(root), manifest: Manifest{Form: Form, Program: program, Began: at.UTC()},
+		have: map[string]bool{}, sizes: map[string]uint64{}}
 	err = b.all(ctx)
 	if err == nil {
 		err = b.seal()
@@ -126,6 +110,7 @@ type writer struct {
 	progress func(done, total int64)
 	manifest Manifest
 	have     map[string]bool
+	sizes    map[string]uint64 // of the trees of trails, by folder
 	done     int64
 	total    int64
 }
@@ -148,32 +133,42 @@ func size(root *os.Root) (n int64) {
 }
 
 func (b *writer) all(ctx context.Context) error {
-	for n := range turns {
-		for try := 0; ; try++ {
-			again, err := b.turn(ctx, n)
-			if err != nil {
+	if err := b.rest(ctx, hint); err != nil {
+		return err
+	}
+	taken, err := b.snapshot()
+	if err != nil {
+		return err
+	}
+	defer closeAll(taken)
+	for _, p := range taken {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.put(p); err != nil {
+			return err
+		}
+	}
+	for folder, size := range b.sizes {
+		full, _ := tiles(size)
+		for _, name := range full {
+			if err := errors.Join(ctx.Err(), b.add(path.Join(folder, name))); err != nil {
 				return err
-			}
-			if !again {
-				break
-			}
-			if try == 100 {
-				return errors.New("files come and go faster than they can be read: try again later")
 			}
 		}
 	}
-	return nil
+	return b.rest(ctx, func(p string) bool { // a stream that began meanwhile is of another day, like what it brought to the archive
+		return !strings.HasPrefix(p, "trail/") && !strings.HasPrefix(p, "archive/") && !(strings.HasPrefix(p, "events/") && strings.Count(p, "/") > 1)
+	})
 }
 
-// turn reads what belongs to a turn and is not there yet, and reports whether
-// something went meanwhile.
-func (b *writer) turn(ctx context.Context, n int) (again bool, err error) {
-	err = fs.WalkDir(b.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+// rest adds the files for which of holds and that are not there yet.
+func (b *writer) rest(ctx context.Context, of func(string) bool) error {
+	return fs.WalkDir(b.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, fs.ErrNotExist):
-			again = true
+		case errors.Is(err, fs.ErrNotExist): // it went: nobody needs it
 			return nil
 		case err != nil:
 			return err
@@ -182,24 +177,22 @@ func (b *writer) turn(ctx context.Context, n int) (again bool, err error) {
 				return fs.SkipDir
 			}
 			return nil
-		case d.IsDir() || !d.Type().IsRegular() || b.have[p] || turn(p) != n && !(n == turns-1 && strings.HasPrefix(p, "vault/")):
+		case d.IsDir() || b.have[p] || !of(p):
 			return nil
 		}
-		err = b.add(p)
-		if errors.Is(err, errGone) {
-			again, err = true, nil
+		if err := plainFile(p, d); err != nil {
+			return err
 		}
-		return err
+		if err := b.add(p); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	})
-	return again, err
 }
 
 // add reads a file as long as it is now; that it grows meanwhile does not matter.
 func (b *writer) add(p string) error {
 	f, err := b.root.Open(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return errGone
-	}
 	if err != nil {
 		return err
 	}
@@ -208,26 +201,40 @@ func (b *writer) add(p string) error {
 	if err != nil {
 		return err
 	}
-	mode := uint32(info.Mode().Perm())
-	if err := b.tar.WriteHeader(&tar.Header{Name: p, Size: info.Size(), Mode: int64(mode), ModTime: info.ModTime(), Typeflag: tar.TypeReg, Format: tar.FormatPAX}); err != nil {
+	return b.put(piece{path: p, file: f, info: info})
+}
+
+func (b *writer) put(p piece) error {
+	if len(b.manifest.Files) == maxFiles {
+		return fmt.Errorf("there are more than %d files", maxFiles)
+	}
+	h := &tar.Header{Name: p.path, Size: int64(len(p.text)), Mode: 0o600, ModTime: b.manifest.Began, Typeflag: tar.TypeReg, Format: tar.FormatPAX}
+	from := io.Reader(bytes.NewReader(p.text))
+	if p.file != nil {
+		h.Size, h.Mode, h.ModTime, from = p.info.Size(), int64(p.info.Mode().Perm()), p.info.ModTime(), p.file
+	}
+	if err := b.tar.WriteHeader(h); err != nil {
 		return err
 	}
 	sum := sha256.New()
-	if _, err := io.CopyN(io.MultiWriter(b.tar, sum), f, info.Size()); err != nil {
-		return fmt.Errorf("read %s: %w", p, err)
+	if _, err := io.CopyN(io.MultiWriter(b.tar, sum), from, h.Size); err != nil {
+		return fmt.Errorf("read %s: %w: run the backup again", p.path, err)
 	}
-	b.have[p] = true
-	b.manifest.Files = append(b.manifest.Files, File{Path: p, Bytes: info.Size(), Mode: mode, SHA256: hex.EncodeToString(sum.Sum(nil))})
-	if b.done += info.Size(); b.progress != nil {
+	b.have[p.path] = true
+	b.manifest.Files = append(b.manifest.Files, File{Path: p.path, Bytes: h.Size, Mode: uint32(h.Mode), SHA256: hex.EncodeToString(sum.Sum(nil))})
+	if b.done += h.Size; b.progress != nil {
 		b.progress(b.done, max(b.total, b.done))
 	}
 	return nil
 }
 
 func (b *writer) seal() error {
-	text, err := json.MarshalIndent(b.manifest, "", " ")
+	text, err := json.Marshal(b.manifest)
 	if err != nil {
 		return err
+	}
+	if len(text) > maxManifest {
+		return fmt.Errorf("the manifest has %d bytes, at most %d", len(text), maxManifest)
 	}
 	if err := b.tar.WriteHeader(&tar.Header{Name: manifestName, Size: int64(len(text)), Mode: 0o600, Typeflag: tar.TypeReg, Format: tar.FormatPAX}); err != nil {
 		return err

@@ -23,7 +23,7 @@ var ErrDamaged = errors.New("the backup is damaged or incomplete")
 // The limits of what is read: of the manifest in bytes, of the names in a backup, and of
 // the window that decompressing takes.
 const (
-	maxManifest = 256 << 20
+	maxManifest = 1 << 30
 	maxFiles    = 4 << 20
 	maxWindow   = 128 << 20
 )
@@ -86,7 +86,7 @@ func unpack(ctx context.Context, r io.Reader, dir string) (Manifest, error) {
 	if _, err := u.tar.Next(); !errors.Is(err, io.EOF) {
 		return Manifest{}, fmt.Errorf("%w: something follows the manifest", ErrDamaged)
 	}
-	if _, err := io.Copy(io.Discard, r); err != nil { // what was encrypted is authenticated to its end
+	if _, err := io.Copy(io.Discard, z); err != nil { // to the end, which is authenticated
 		return Manifest{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err := u.compare(); err != nil {

@@ -297,7 +297,7 @@ func TestCompareAfterTheShell(t *testing.T) {
 		{`update subject set "values" = replace("values", 'terminal', 'server')`, "subject computer/PC-1 values.role"},
 		{`update fact set status = 'absent'`, "fact computer/PC-1/volumes status"},
 		{`delete from decision`, "decision d-1"},
-		{`insert into session values ('x','person/9','','','2026-01-01T00:00:00.000000000Z',null,null,null,'',0,0,1)`, "session x"},
+		{`insert into session values ('x','person/9','','','2026-01-01T00:00:00.000000000Z',null,null,null,'',0,0,1,1)`, "session x"},
 		{`update credential set digest = x'00'`, ""},
 		{`create trigger t after update on fact begin select 1; end`, "sqlite_schema trigger/t"},
 		{`vacuum`, "-"},

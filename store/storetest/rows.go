@@ -42,7 +42,7 @@ func Full() []store.Row {
 			Predicted: map[string]any{"counts": map[string]any{"fails": int64(2)}},
 		},
 		&store.Credential{Person: "person/1", Digest: "d1", ChangedAt: day(15), Entry: 45},
-		&store.Session{Digest: "d2", Person: "person/1", Addr: "192.0.2.1", Passkey: "k1", OpenedAt: day(16), Until: day(17), ClosedAt: day(18), Before: day(15), BeforeAddr: "192.0.2.3", Failed: 2, Elsewhere: true, Entry: 46},
+		&store.Session{Digest: "d2", Person: "person/1", Addr: "192.0.2.1", Passkey: "k1", OpenedAt: day(16), Until: day(17), ClosedAt: day(18), Before: day(15), BeforeAddr: "192.0.2.3", Failed: 2, Elsewhere: true, Login: 45, Entry: 46},
 		&store.Passkey{ID: "k1", Person: "person/1", Name: "職員証", Host: "kakusho.example.jp", Credential: map[string]any{"id": "k1"}, AddedAt: day(14), UsedAt: day(16), EndedAt: day(18), Entry: 46},
 		&store.Invite{Digest: "ee", Person: "person/2", Until: day(20), UsedAt: day(19), Entry: 46},
 		&store.Failure{Person: "person/1", Addr: "192.0.2.2", At: day(19), Entry: 47},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -77,14 +78,23 @@ func (p Terminal) backup() *cobra.Command {
 
 // write writes the backup beside the file and gives it its name when it is on disk.
 func write(ctx context.Context, data, name string, to []age.Recipient, version string, progress func(done, total int64)) (m backup.Manifest, err error) {
-	if _, err := os.Lstat(name); err == nil {
+	if inside(name, data) {
+		return m, fmt.Errorf("%s is in the data folder: a backup is kept elsewhere", name)
+	}
+	own, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // nobody else's file is replaced
+	if errors.Is(err, fs.ErrExist) {
 		return m, fmt.Errorf("%s is there already: name another file", name)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".backup-*") // 0600
+	if err == nil {
+		err = own.Close()
+	}
 	if err != nil {
 		return m, fmt.Errorf("write backup: %w", err)
 	}
-	defer os.Remove(f.Name()) // not there any more when all went well
+	f, err := os.CreateTemp(filepath.Dir(name), ".backup-*") // 0600
+	if err != nil {
+		return m, fmt.Errorf("write backup: %w", errors.Join(err, os.Remove(name)))
+	}
 	sealed, err := age.Encrypt(f, to...)
 	if err == nil {
 		m, err = backup.Write(ctx, data, sealed, version, time.Now(), progress)
@@ -95,17 +105,28 @@ func write(ctx context.Context, data, name string, to []age.Recipient, version s
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return m, fmt.Errorf("write backup: %w", err)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
 	}
-	if err := os.Link(f.Name(), name); err != nil { // never over another's file
-		return m, fmt.Errorf("write backup: %w", err)
+	if err != nil {
+		return m, fmt.Errorf("write backup: %w", errors.Join(err, os.Remove(f.Name()), os.Remove(name)))
 	}
 	dir, err := os.Open(filepath.Dir(name))
 	if err != nil {
 		return m, err
 	}
 	return m, errors.Join(dir.Sync(), dir.Close())
+}
+
+// inside reports whether a file is in a folder.
+func inside(file, folder string) bool {
+	at, err := filepath.Abs(filepath.Dir(file))
+	in, ferr := filepath.Abs(folder)
+	if err != nil || ferr != nil {
+		return false
+	}
+	rel, err := filepath.Rel(in, at)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (p Terminal) key() *cobra.Command {

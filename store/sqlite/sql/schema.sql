@@ -137,6 +137,7 @@ create table session (
     "before_addr" text not null,
     "failed"      integer not null,
     "elsewhere"   integer not null,
+    "login"       integer not null,
     "entry"       integer not null
 ) strict;
 
