@@ -84,7 +84,7 @@ func TestALineThatIsNoneIsRefusedAndNothingIsWritten(t *testing.T) {
 		"not UTF-8":         {[]byte("a"), []byte("\x82\xa0")},
 		"too long":          {bytes.Repeat([]byte("a"), trail.MaxEntry+1)},
 		"too many":          make([][]byte, trail.MaxBatch+1),
-		"too much together": manyLines(40),
+		"too much together": manyLines(80),
 	} {
 		if _, err := l.AppendLines(t.Context(), bad); !errors.Is(err, trail.ErrEntry) {
 			t.Errorf("%s: got %v, want ErrEntry", name, err)

@@ -145,7 +145,7 @@ func TestWhatCannotBeSealedIsRefusedAndNothingIsWritten(t *testing.T) {
 		{"an entry of more than a mebibyte", with(func(e *trail.Entry) { e.Body = json.RawMessage(`"` + strings.Repeat("x", trail.MaxEntry) + `"`) })},
 		{"an actor that makes it too long", with(func(e *trail.Entry) { e.Actor = strings.Repeat("x", trail.MaxEntry) })},
 		{"too many at once", slices.Repeat([]trail.Entry{entry(0)}, trail.MaxBatch+1)},
-		{"too much at once", slices.Repeat(with(func(e *trail.Entry) { e.Body = json.RawMessage(`"` + strings.Repeat("x", 1<<20-500) + `"`) })[1:], 33)},
+		{"too much at once", slices.Repeat(with(func(e *trail.Entry) { e.Body = json.RawMessage(`"` + strings.Repeat("x", 1<<20-500) + `"`) })[1:], 65)},
 	} {
 		if _, err := l.Append(t.Context(), c.entries...); !errors.Is(err, trail.ErrEntry) {
 			t.Errorf("%s: got %v, want ErrEntry", c.name, err)
