@@ -75,6 +75,16 @@ func (a Actor) IsProgram() bool { return a.Person == Program.Person && a.Session
 // Nobody reports whether a has not logged in.
 func (a Actor) Nobody() bool { return a.Person == "" }
 
+// Everywhere are the places for which a has a duty at all: the scope of what takes any
+// duty.
+func (a Actor) Everywhere() []string {
+	var scopes []string
+	for _, as := range a.Assignments {
+		scopes = append(scopes, as.Scope)
+	}
+	return scopes
+}
+
 // Has reports whether a holds duty d over any scope.
 func (a Actor) Has(d Duty) bool {
 	return slices.ContainsFunc(a.Assignments, func(as Assignment) bool { return as.Duty == d })

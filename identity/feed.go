@@ -30,7 +30,7 @@ func (id *Identity) EndFeed(ctx context.Context, who actor.Actor, at time.Time) 
 }
 
 func (id *Identity) changeFeed(ctx context.Context, who actor.Actor, action gate.Action, body feedBody, at time.Time) error {
-	_, err := id.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: action, Object: "person/" + who.Person, Scope: places(who), Changes: []gate.Change{{Body: body}}})
+	_, err := id.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: action, Object: "person/" + who.Person, Scope: who.Everywhere(), Changes: []gate.Change{{Body: body}}})
 	return err
 }
 

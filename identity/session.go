@@ -157,20 +157,12 @@ func (id *Identity) EndSession(ctx context.Context, who actor.Actor, digest stri
 	}
 	q := gate.Request{Actor: who, At: at, Action: gate.EndSession, Object: "person/" + s.Person, Changes: []gate.Change{{Body: logoutBody{Session: digest}}}}
 	if s.Person == who.Person {
-		q.Scope = places(who)
+		q.Scope = who.Everywhere()
 	} else {
 		q.Need = keepers
 	}
 	_, err = id.gate.Ask(ctx, q)
 	return err
-}
-
-// places are where somebody has a duty at all.
-func places(who actor.Actor) (out []string) {
-	for _, as := range who.Assignments {
-		out = append(out, as.Scope)
-	}
-	return out
 }
 
 // before is what the person's login now is told of the one before.

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"kakusho/actor"
+	"kakusho/bilingual"
 	"kakusho/clause"
 )
 
@@ -55,6 +56,18 @@ func Load(fsys fs.FS) (Set, error) {
 		return nil, errors.Join(faults...)
 	}
 	return set, nil
+}
+
+// Choice is how a choice of a field is called; one that is not listed is called by its
+// value.
+func (s Set) Choice(kindID, field, value string) bilingual.Text {
+	f, _ := s[kindID].Field(field)
+	for _, c := range f.Choices {
+		if c.Value == value {
+			return c.Label
+		}
+	}
+	return bilingual.Say(value, value)
 }
 
 // IDs lists the kinds in the order of their menu: section, then ID.

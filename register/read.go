@@ -31,6 +31,19 @@ type Page struct {
 	Total   int64
 }
 
+// All returns every entry of q that p's holder may see, however many there are.
+func (r *Register) All(ctx context.Context, p gate.Permit, q Query) (out []Entry, err error) {
+	for q.Limit = 1000; ; q.Offset += q.Limit {
+		page, err := r.List(ctx, p, q)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, page.Entries...); len(page.Entries) < q.Limit {
+			return out, nil
+		}
+	}
+}
+
 // List returns the entries of q that p's holder may see.
 func (r *Register) List(ctx context.Context, p gate.Permit, q Query) (Page, error) {
 	k, err := r.readable(p, q.Kind)

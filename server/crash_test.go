@@ -181,9 +181,13 @@ func afterKill(t *testing.T, dir string, acked map[string]int64, round int) {
 	intact(t, dir)
 }
 
-func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
+func TestAFullDiskRefusesAndLosesNothing(t *testing.T) { playsOnItsOwnDisk(t, "full") }
+
+// playsOnItsOwnDisk plays a role that mounts a disk for itself, and says "fine".
+func playsOnItsOwnDisk(t *testing.T, role string) {
+	t.Helper()
 	t.Parallel()
-	c := play("full", t.TempDir())
+	c := play(role, t.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},

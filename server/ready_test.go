@@ -131,22 +131,7 @@ func serving(ctx context.Context, cfg server.Config, do func(base string, s *ser
 	}
 }
 
-func TestAFullDiskIsNotReady(t *testing.T) {
-	t.Parallel()
-	c := play("unready", t.TempDir())
-	c.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := c.Output()
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || strings.HasPrefix(string(out), "no mount") {
-		t.Skipf("no mount namespaces here: %v %s", err, out)
-	}
-	if got := strings.TrimSpace(string(out)); err != nil || got != "fine" {
-		t.Errorf("got %q, %v, want fine", got, err)
-	}
-}
+func TestAFullDiskIsNotReady(t *testing.T) { playsOnItsOwnDisk(t, "unready") }
 
 // unready fills a disk of 6 MiB beside a server: first its reserve is touched, then
 // nothing is left and the trail stops.

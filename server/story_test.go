@@ -66,7 +66,10 @@ func open(t *testing.T, dir string, at time.Time) *body {
 	b := &body{t: t, ctx: t.Context(), dir: dir, secrets: map[string]string{}, sessions: map[string]string{}, steps: map[string]int64{}}
 	b.set(at)
 	b.start()
-	t.Cleanup(func() { b.Close() })
+	t.Cleanup(func() {
+		b.Close()
+		b.Server = nil // package testing keeps what is cleaned up until all tests are done: hundreds of installations
+	})
 	return b
 }
 

@@ -202,7 +202,7 @@ func (s *Site) waiting(r *Request) (w Waiting) {
 // Read asks for a permit to read, for an answer to a POST that shows a page.
 func (r *Request) Read() (gate.Permit, error) {
 	var err error
-	r.Permit, err = r.site.cfg.Gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Read, Object: "page" + r.URL.Path, Scope: r.Everywhere()})
+	r.Permit, err = r.site.cfg.Gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Read, Object: "page" + r.URL.Path, Scope: r.Actor.Everywhere()})
 	r.reads = err == nil
 	return r.Permit, err
 }
@@ -213,16 +213,6 @@ func (r *Request) Base() string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
-}
-
-// Everywhere names every place the actor has a duty for, so that reading needs
-// any duty at all; what he sees is for the work packages to say.
-func (r *Request) Everywhere() []string {
-	var places []string
-	for _, as := range r.Actor.Assignments {
-		places = append(places, as.Scope)
-	}
-	return places
 }
 
 // Answer is what a page returns: one of a view, a way on, or a download.

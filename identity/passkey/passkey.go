@@ -197,11 +197,7 @@ func (k *Keys) End(ctx context.Context, who actor.Actor, id string, at time.Time
 }
 
 func (k *Keys) change(ctx context.Context, who actor.Actor, action gate.Action, body any, at time.Time) error {
-	var places []string // any duty at all
-	for _, as := range who.Assignments {
-		places = append(places, as.Scope)
-	}
-	_, err := k.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: action, Object: "person/" + who.Person, Scope: places, Changes: []gate.Change{{Body: body}}})
+	_, err := k.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: action, Object: "person/" + who.Person, Scope: who.Everywhere(), Changes: []gate.Change{{Body: body}}})
 	return err
 }
 

@@ -102,11 +102,7 @@ func (d *Drafts) Drop(ctx context.Context, who actor.Actor, subject, form string
 }
 
 func (d *Drafts) ask(ctx context.Context, who actor.Actor, action gate.Action, subject string, body any, at time.Time) error {
-	var places []string // any duty at all
-	for _, as := range who.Assignments {
-		places = append(places, as.Scope)
-	}
-	_, err := d.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: action, Object: subject, Scope: places, Changes: []gate.Change{{Body: body}}})
+	_, err := d.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: action, Object: subject, Scope: who.Everywhere(), Changes: []gate.Change{{Body: body}}})
 	return err
 }
 

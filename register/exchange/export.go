@@ -20,11 +20,7 @@ func (x *Exchange) Export(ctx context.Context, who actor.Actor, q register.Query
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", register.ErrNoKind, q.Kind)
 	}
-	var places []string
-	for _, as := range who.Assignments {
-		places = append(places, as.Scope)
-	}
-	p, err := x.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: gate.Export, Object: "register/" + k.ID, Scope: places,
+	p, err := x.gate.Ask(ctx, gate.Request{Actor: who, At: at, Action: gate.Export, Object: "register/" + k.ID, Scope: who.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"format": format, "words": q.Words, "equal": q.Equal, "form": form}}}})
 	if err != nil {
 		return nil, err

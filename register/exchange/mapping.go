@@ -62,12 +62,8 @@ func (x *Exchange) Remember(ctx context.Context, who actor.Actor, kindID string,
 	if !ok {
 		return fmt.Errorf("%w: %s", register.ErrNoKind, kindID)
 	}
-	var places []string // it changes no entry: any duty for the register will do
-	for _, as := range who.Assignments {
-		places = append(places, as.Scope)
-	}
 	_, err := x.gate.Ask(ctx, gate.Request{
-		Actor: who, At: at, Action: gate.MapRegister, Object: "register/" + k.ID, Need: register.Owners(k), Scope: places,
+		Actor: who, At: at, Action: gate.MapRegister, Object: "register/" + k.ID, Need: register.Owners(k), Scope: who.Everywhere(), // it changes no entry
 		Changes: []gate.Change{{Body: MappingBody{k.ID, table.Headings(heads), sensible(k, heads, m)}}},
 	})
 	return err

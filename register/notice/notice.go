@@ -160,10 +160,7 @@ func (n *Notices) Acknowledge(ctx context.Context, who actor.Actor, shown []stri
 	if err != nil || len(pending) == 0 {
 		return err
 	}
-	r := gate.Request{Actor: who, At: at, Action: gate.Acknowledge, Object: "person/" + who.Person, Clauses: n.clauses}
-	for _, as := range who.Assignments { // by any duty at all
-		r.Scope = append(r.Scope, as.Scope)
-	}
+	r := gate.Request{Actor: who, At: at, Action: gate.Acknowledge, Object: "person/" + who.Person, Scope: who.Everywhere(), Clauses: n.clauses}
 	for _, x := range pending {
 		if !slices.Contains(shown, x.Digest) {
 			return ErrMoved

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -149,8 +150,8 @@ func (b *writer) all(ctx context.Context) error {
 			return err
 		}
 	}
-	for folder, size := range b.sizes {
-		full, _ := tiles(size)
+	for _, folder := range slices.Sorted(maps.Keys(b.sizes)) {
+		full, _ := tiles(b.sizes[folder])
 		for _, name := range full {
 			if err := errors.Join(ctx.Err(), b.add(path.Join(folder, name))); err != nil {
 				return err

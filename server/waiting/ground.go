@@ -27,11 +27,7 @@ func Grounds(p *posture.Posture, g *gate.Gate) govern.Grounded {
 
 // looked is the standing, for one who looks at how a control comes out.
 func looked(ctx context.Context, p *posture.Posture, g *gate.Gate, who actor.Actor, control string, on fact.Ref, at time.Time) (*posture.Standing, error) {
-	var places []string // any duty at all reads outcomes
-	for _, as := range who.Assignments {
-		places = append(places, as.Scope)
-	}
-	permit, err := g.Ask(ctx, gate.Request{Actor: who, At: at, Action: gate.Read, Object: string(on), Control: control, Scope: places})
+	permit, err := g.Ask(ctx, gate.Request{Actor: who, At: at, Action: gate.Read, Object: string(on), Control: control, Scope: who.Everywhere()})
 	if err != nil {
 		return nil, err
 	}

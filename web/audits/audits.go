@@ -68,30 +68,6 @@ func (v values) texts(name string) (out []string) {
 	return out
 }
 
-// label is how a choice of a kind is called.
-func (p pages) label(kindID, field, value string) bilingual.Text {
-	f, _ := p.register.Kinds()[kindID].Field(field)
-	for _, c := range f.Choices {
-		if c.Value == value {
-			return c.Label
-		}
-	}
-	return bilingual.Say(value, value)
-}
-
-// all are the entries of q, however many.
-func (p pages) all(r *web.Request, q register.Query) (out []register.Entry, err error) {
-	for q.Limit = 1000; ; q.Offset += q.Limit {
-		page, err := p.register.List(r.Context(), r.Permit, q)
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, page.Entries...); len(page.Entries) < q.Limit {
-			return out, nil
-		}
-	}
-}
-
 type listData struct {
 	States []option
 	State  string
@@ -164,9 +140,9 @@ func (p pages) list(r *web.Request) (web.Answer, error) {
 func (p pages) auditRow(r *web.Request, e register.Entry) (auditRow, error) {
 	v := values(e.Values)
 	x := auditRow{ID: e.Ref.ID(), Title: e.Name, System: v.text("system"), Unit: v.text("unit"), From: v.time("planned_from"), Until: v.time("planned_until"),
-		Type: p.label(auditKind, "type", v.text("type")), State: p.label(auditKind, "status", v.text("status")), Sample: len(v.texts("sample"))}
+		Type: p.register.Kinds().Choice(auditKind, "type", v.text("type")), State: p.register.Kinds().Choice(auditKind, "status", v.text("status")), Sample: len(v.texts("sample"))}
 	x.Overdue = slices.Contains([]string{"planned", "fieldwork"}, v.text("status")) && days(x.Until, r.At) > 0
-	found, err := p.all(r, register.Query{Kind: findingKind, Equal: map[string]string{"audit": x.ID}})
+	found, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: findingKind, Equal: map[string]string{"audit": x.ID}})
 	for _, f := range found {
 		if age := p.age(f, r.At); !age.Ended {
 			x.Open++
@@ -203,7 +179,7 @@ func days(from, to time.Time) int {
 
 // spreadsheet is rows for a spreadsheet; that they left is in the trail.
 func (p pages) spreadsheet(r *web.Request, name string, rows [][]string) (web.Answer, error) {
-	_, err := p.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: name, Scope: r.Everywhere(),
+	_, err := p.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: name, Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"what": r.URL.RequestURI(), "rows": len(rows) - 1}}}})
 	if err != nil {
 		return web.Answer{}, err

@@ -56,7 +56,7 @@ func (p pages) claims(r *web.Request, st *posture.Standing, f posture.Filter) (o
 			out = append(out, contradict.Claim{Source: source, Subject: fact.Ref(v.text("subject")), Control: v.text("control"), Entry: e.Ref})
 		}
 	}
-	papers, err := p.all(r, register.Query{Kind: paperKind, Equal: map[string]string{"result": "conforming", "status": "recorded"}})
+	papers, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: paperKind, Equal: map[string]string{"result": "conforming", "status": "recorded"}})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (p pages) claims(r *web.Request, st *posture.Standing, f posture.Filter) (o
 		add(e, contradict.Examined)
 	}
 	for _, state := range []string{"done", "closed"} {
-		found, err := p.all(r, register.Query{Kind: findingKind, Equal: map[string]string{"status": state}})
+		found, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: findingKind, Equal: map[string]string{"status": state}})
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,7 @@ type findingRow struct {
 func (p pages) findingRow(e register.Entry, at time.Time) findingRow {
 	v := values(e.Values)
 	return findingRow{ID: e.Ref.ID(), Title: e.Name, Audit: v.text("audit"), System: v.text("system"), Unit: v.text("unit"), InCharge: v.text("in_charge"), Subject: v.text("subject"),
-		State: p.label(findingKind, "status", v.text("status")), Severity: p.label(findingKind, "severity", v.text("severity")),
+		State: p.register.Kinds().Choice(findingKind, "status", v.text("status")), Severity: p.register.Kinds().Choice(findingKind, "severity", v.text("severity")),
 		Found: v.time("found_on"), Due: v.time("due_on"), age: p.age(e, at)}
 }
 
@@ -97,7 +97,7 @@ func (p pages) findings(r *web.Request) (web.Answer, error) {
 	if d.Audit != "" {
 		equal["audit"] = d.Audit
 	}
-	entries, err := p.all(r, register.Query{Kind: findingKind, Equal: equal, Sort: "due_on"})
+	entries, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: findingKind, Equal: equal, Sort: "due_on"})
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -168,7 +168,7 @@ func (p pages) part(r *web.Request, a audit, d *auditData, typed map[string][2]s
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, err := p.all(r, register.Query{Kind: findingKind, Equal: map[string]string{"audit": a.Ref.ID()}, Sort: "due_on"})
+	found, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: findingKind, Equal: map[string]string{"audit": a.Ref.ID()}, Sort: "due_on"})
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -203,7 +203,7 @@ func (p pages) part(r *web.Request, a audit, d *auditData, typed map[string][2]s
 
 // papersOf are the papers of an audit, by what they are about.
 func (p pages) papersOf(r *web.Request, a audit) (map[string]register.Entry, error) {
-	entries, err := p.all(r, register.Query{Kind: paperKind, Equal: map[string]string{"audit": a.Ref.ID(), "status": "recorded"}})
+	entries, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: paperKind, Equal: map[string]string{"audit": a.Ref.ID(), "status": "recorded"}})
 	out := map[string]register.Entry{}
 	for _, e := range entries {
 		v := values(e.Values)

@@ -42,7 +42,7 @@ func (p pages) paperTable(papers []paper, l bilingual.Lang) [][]string {
 		}
 		result := ""
 		if x.Result != "" {
-			result = p.label(paperKind, "result", x.Result).In(l)
+			result = p.register.Kinds().Choice(paperKind, "result", x.Result).In(l)
 		}
 		out = append(out, []string{x.No, string(x.Subject), x.Name, x.ClauseLabel, x.Title, x.Verdict.Outcome.Label().In(l), strings.Join(x.Why, " / "), x.Answer, x.AnswerBy,
 			moment(x.Verdict.Since), result, x.Remark, moment(x.ExaminedAt), x.ExaminedBy, x.Then.Label().In(l)})

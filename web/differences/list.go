@@ -233,7 +233,7 @@ func (s pages) options(r *web.Request, d *listData, st *posture.Standing) {
 // export writes what the list shows, all of it, as CSV for a spreadsheet.
 func (s pages) export(r *web.Request, list []differ.Difference) (web.Answer, error) {
 	_, err := s.gate.Ask(r.Context(), gate.Request{
-		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "differences", Scope: r.Everywhere(),
+		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "differences", Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"what": r.URL.RawQuery, "rows": len(list)}}},
 	})
 	if err != nil {

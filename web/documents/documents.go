@@ -167,7 +167,7 @@ func (p pages) download(r *web.Request) (web.Answer, error) {
 	if f.Type() == "" {
 		return web.Answer{}, web.ErrNotFound
 	}
-	r.Permit, err = p.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: "document/" + d.ID, Clauses: d.Clauses, Scope: r.Everywhere(),
+	r.Permit, err = p.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: "document/" + d.ID, Clauses: d.Clauses, Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"format": string(f), "system": scope.System, "unit": scope.Unit}}}})
 	if err != nil {
 		return web.Answer{}, err

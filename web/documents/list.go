@@ -142,7 +142,7 @@ func (p pages) due(r *web.Request, st *posture.Standing) (out []dueRow, err erro
 }
 
 func (p pages) export(r *web.Request, d listData) (web.Answer, error) {
-	if _, err := p.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: "documents", Scope: r.Everywhere(),
+	if _, err := p.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: "documents", Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"what": r.URL.RawQuery, "rows": len(d.Rows)}}}}); err != nil {
 		return web.Answer{}, err
 	}

@@ -237,7 +237,7 @@ func (p pages) clause(i due.Item, l bilingual.Lang) string {
 // export writes what the list shows, all of it, as CSV for a spreadsheet.
 func (p pages) export(r *web.Request, items []due.Item) (web.Answer, error) {
 	_, err := p.gate.Ask(r.Context(), gate.Request{
-		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "inbox", Scope: r.Everywhere(),
+		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "inbox", Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"what": r.URL.RawQuery, "rows": len(items)}}},
 	})
 	if err != nil {

@@ -36,10 +36,7 @@ func (p pages) feed(r *web.Request) (web.Answer, error) {
 		p.log.Error("open a feed", "error", err)
 		return web.Answer{Status: http.StatusServiceUnavailable, JSON: map[string]int{"status": http.StatusServiceUnavailable}}, nil
 	}
-	var places []string
-	for _, as := range who.Assignments {
-		places = append(places, as.Scope)
-	}
+	places := who.Everywhere()
 	if who.Nobody() || len(places) == 0 {
 		return gone, nil
 	}

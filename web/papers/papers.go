@@ -70,7 +70,7 @@ func (s pages) download(r *web.Request) (web.Answer, error) {
 	if i < 0 {
 		return web.Answer{}, web.ErrNotFound
 	}
-	p, err := s.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: "report", Scope: r.Everywhere(),
+	p, err := s.gate.Ask(r.Context(), gate.Request{Actor: r.Actor, At: r.At, Action: gate.Export, Object: "report", Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"format": forms[i].Name}}}})
 	if err != nil {
 		return web.Answer{}, err

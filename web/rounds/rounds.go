@@ -56,30 +56,6 @@ func Mount(site *web.Site, reg *register.Register, draw Draw) error {
 // text is a value of an entry that is text, or nothing.
 func text(e register.Entry, name string) string { s, _ := e.Values[name].(string); return s }
 
-// all are the entries of q, however many.
-func (p pages) all(r *web.Request, q register.Query) (out []register.Entry, err error) {
-	for q.Limit = 1000; ; q.Offset += q.Limit {
-		page, err := p.register.List(r.Context(), r.Permit, q)
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, page.Entries...); len(page.Entries) < q.Limit {
-			return out, nil
-		}
-	}
-}
-
-// choice is how a choice of a kind is called.
-func (p pages) choice(kindID, field, value string) bilingual.Text {
-	f, _ := p.register.Kinds()[kindID].Field(field)
-	for _, c := range f.Choices {
-		if c.Value == value {
-			return c.Label
-		}
-	}
-	return bilingual.Say(value, value)
-}
-
 type row struct {
 	ID, Title, Zone string
 	Until           time.Time
@@ -97,7 +73,7 @@ func (p pages) list(r *web.Request) (web.Answer, error) {
 	}{Pager: r.Pager(int(page.Total))}
 	for _, e := range page.Entries {
 		until, _ := e.Values["planned_until"].(time.Time)
-		d.Rows = append(d.Rows, row{e.Ref.ID(), text(e, "title"), text(e, "zone"), until, p.choice(roundKind, "status", text(e, "status"))})
+		d.Rows = append(d.Rows, row{e.Ref.ID(), text(e, "title"), text(e, "zone"), until, p.register.Kinds().Choice(roundKind, "status", text(e, "status"))})
 	}
 	return web.Answer{Page: "list", Title: bilingual.Say("実地点検", "Inspection rounds"), Data: d}, nil
 }
@@ -123,7 +99,7 @@ func (p pages) things(r *web.Request, zone string) (out []thing, err error) {
 	}
 	slices.Sort(placed)
 	for _, id := range placed {
-		entries, err := p.all(r, register.Query{Kind: id, Equal: map[string]string{"zone": zone}})
+		entries, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: id, Equal: map[string]string{"zone": zone}})
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +118,7 @@ func (p pages) walked(r *web.Request, e register.Entry) ([]thing, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := p.all(r, register.Query{Kind: lineKind, Equal: map[string]string{"round": e.Ref.ID()}})
+	lines, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: lineKind, Equal: map[string]string{"round": e.Ref.ID()}})
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +127,7 @@ func (p pages) walked(r *web.Request, e register.Entry) ([]thing, error) {
 		if i < 0 { // not registered, or it was moved since
 			i, things = len(things), append(things, thing{Name: text(l, "title"), Extra: true})
 		}
-		things[i].No, things[i].Remark, things[i].Result = l.Ref.ID(), text(l, "remark"), p.choice(lineKind, "result", text(l, "result"))
+		things[i].No, things[i].Remark, things[i].Result = l.Ref.ID(), text(l, "remark"), p.register.Kinds().Choice(lineKind, "result", text(l, "result"))
 	}
 	return things, nil
 }
@@ -177,7 +153,7 @@ func (p pages) page(r *web.Request, faults []string) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	until, _ := e.Values["planned_until"].(time.Time)
-	d := roundData{row: row{e.Ref.ID(), text(e, "title"), text(e, "zone"), until, p.choice(roundKind, "status", text(e, "status"))},
+	d := roundData{row: row{e.Ref.ID(), text(e, "title"), text(e, "zone"), until, p.register.Kinds().Choice(roundKind, "status", text(e, "status"))},
 		Status: text(e, "status"), Inspector: text(e, "inspector"), Witness: text(e, "witness"), Rev: e.Rev, Faults: faults}
 	d.Mine = d.Status == "walking" && d.Inspector == string(r.Actor.Person)
 	f, _ := p.register.Kinds()[lineKind].Field("result")
@@ -359,7 +335,7 @@ func (p pages) label(r *web.Request) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	if zone := text(e, "zone"); zone != "" {
-		rounds, err := p.all(r, register.Query{Kind: roundKind, Equal: map[string]string{"zone": zone, "status": "walking"}})
+		rounds, err := p.register.All(r.Context(), r.Permit, register.Query{Kind: roundKind, Equal: map[string]string{"zone": zone, "status": "walking"}})
 		if err != nil {
 			return web.Answer{}, err
 		}

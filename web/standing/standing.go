@@ -290,7 +290,7 @@ func (s pages) verdicts(r *web.Request) (web.Answer, error) {
 // export writes what the list shows, all of it, as CSV for a spreadsheet.
 func (s pages) export(r *web.Request, st *posture.Standing, vs []verdict.Verdict) (web.Answer, error) {
 	_, err := s.gate.Ask(r.Context(), gate.Request{
-		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "verdicts", Scope: r.Everywhere(),
+		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "verdicts", Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"what": r.URL.RawQuery, "rows": len(vs)}}},
 	})
 	if err != nil {

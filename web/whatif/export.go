@@ -18,7 +18,7 @@ import (
 func (s pages) export(r *web.Request, v *view) (web.Answer, error) {
 	moves := v.t.Select(part(r))
 	_, err := s.gate.Ask(r.Context(), gate.Request{
-		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "what-if", Scope: r.Everywhere(),
+		Actor: r.Actor, At: r.At, Action: gate.Export, Object: "what-if", Scope: r.Actor.Everywhere(),
 		Changes: []gate.Change{{Body: map[string]any{"what": v.t.Draft.Address().Encode(), "rows": len(moves)}}},
 	})
 	if err != nil {
